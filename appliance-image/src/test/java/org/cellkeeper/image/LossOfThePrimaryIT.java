@@ -1,0 +1,96 @@
+package org.cellkeeper.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.cellkeeper.testing.CellCluster;
+import org.cellkeeper.testing.CellCluster.Mode;
+import org.cellkeeper.testing.Patience;
+import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Test;
+
+/** Three cells in automatic mode; containers are killed and paused. */
+final class LossOfThePrimaryIT extends Scenario {
+    LossOfThePrimaryIT(CellCluster cells) {
+        super(cells, Mode.AUTOMATIC);
+    }
+
+    @Test
+    void aKilledPrimaryIsReplacedAndComesBackHalted() {
+        String old = cells.primary();
+        long epoch = cells.nodes().epoch();
+        try (Writer writer = cells.writer()) {
+            long before = System.nanoTime();
+            cells.kill(old);
+            String next = cells.awaitPrimaryOtherThan(old, SOON);
+            writer.awaitRow(SOON);
+            saidGap(old + " killed, " + next + " took over", writer, before);
+            assertThat(cells.nodes().epoch()).isGreaterThan(epoch);
+
+            cells.start(old);
+            cells.awaitState(old, "HALTED", SOON);
+            assertThat(cells.primary()).isEqualTo(next);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void withAStandbyDownThePrimaryIsReplacedOnceTheStandbyIsBack() {
+        String old = cells.primary();
+        String down = cells.standbys().getFirst();
+        try (Writer writer = cells.writer()) {
+            cells.kill(down);
+            writer.awaitRow(SOON);
+            cells.kill(old);
+            nobodyIsPrimaryForAWhile();
+
+            cells.start(down);
+            String next = cells.awaitPrimaryOtherThan(old, SOON);
+            writer.awaitRow(SOON);
+            said(down + " and " + old + " killed, " + down + " back: " + next + " took over");
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void aKilledStandbyIsNoFailover() {
+        String standby = cells.standbys().getFirst();
+        String primary = cells.primary();
+        long epoch = cells.nodes().epoch();
+        try (Writer writer = cells.writer()) {
+            long before = System.nanoTime();
+            cells.kill(standby);
+            cells.awaitHealth("DEGRADED", SOON);
+            writer.awaitRow(SOON);
+            cells.start(standby);
+            cells.awaitHealth("HEALTHY", SOON);
+            saidGap(standby + " killed and started", writer, before);
+            assertThat(cells.nodes().epoch()).isEqualTo(epoch);
+            assertThat(cells.primary()).isEqualTo(primary);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void aPausedPrimaryIsReplacedAndAcknowledgesNothingAnyMore() {
+        String old = cells.primary();
+        try (Writer writer = cells.writer();
+                Writer pinned = cells.writerOn(old)) {
+            long before = System.nanoTime();
+            cells.pause(old);
+            long paused = System.nanoTime();
+            String next = cells.awaitPrimaryOtherThan(old, SOON);
+            writer.awaitRow(SOON);
+            saidGap(old + " paused, " + next + " took over", writer, before);
+            Patience.pass(Duration.ofSeconds(10).minusNanos(System.nanoTime() - paused));
+
+            cells.resume(old);
+            cells.awaitState(old, "HALTED", SOON);
+            Patience.await("the session ends", SOON, () -> pinned.hasEnded() ? null : "it goes on");
+            assertThat(cells.primary()).isEqualTo(next);
+            assertThat(pinned.sentAndAcknowledgedAfter(paused)).isZero();
+            assertNothingLost(writer);
+            assertNothingLost(pinned);
+        }
+    }
+}

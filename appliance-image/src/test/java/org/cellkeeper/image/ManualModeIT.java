@@ -1,0 +1,68 @@
+package org.cellkeeper.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.cellkeeper.testing.CellCluster;
+import org.cellkeeper.testing.CellCluster.Mode;
+import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Test;
+
+/** Three cells in manual mode: the primary changes when an operator asks for it. */
+final class ManualModeIT extends Scenario {
+    ManualModeIT(CellCluster cells) {
+        super(cells, Mode.MANUAL);
+    }
+
+    @Test
+    void aKilledPrimaryIsReplacedWhenAnOperatorPromotes() {
+        String old = cells.primary();
+        String target = cells.standbys().getLast();
+        try (Writer writer = cells.writer()) {
+            cells.kill(old);
+            nobodyIsPrimaryForAWhile();
+            cells.awaitHealth("NO_ACTIVE_PRIMARY", SOON);
+            cells.succeeds(cells.api().promote(target, false), SOON);
+            String next = cells.awaitPrimaryOtherThan(old, SOON);
+            writer.awaitRow(SOON);
+            said(target + " was to be promoted, " + next + " is primary");
+            cells.start(old);
+            cells.awaitState(old, "HALTED", SOON);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void withAStandbyDownAnOperatorPromotesOnceItIsBack() {
+        String old = cells.primary();
+        String down = cells.standbys().getFirst();
+        String left = cells.standbys().getLast();
+        try (Writer writer = cells.writer()) {
+            cells.kill(down);
+            writer.awaitRow(SOON);
+            cells.kill(old);
+            nobodyIsPrimaryForAWhile();
+            cells.start(down);
+            cells.awaitHealth("NO_ACTIVE_PRIMARY", SOON);
+            nobodyIsPrimaryForAWhile();
+            cells.succeeds(cells.api().promote(left, false), SOON);
+            cells.awaitPrimaryOtherThan(old, SOON);
+            writer.awaitRow(SOON);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void theModeThatTurnsAutomaticWhileThePrimaryIsDeadEndsTheOutage() {
+        String old = cells.primary();
+        try (Writer writer = cells.writer()) {
+            cells.kill(old);
+            nobodyIsPrimaryForAWhile();
+            cells.succeeds(cells.api().setMode(true), SOON);
+            String next = cells.awaitPrimaryOtherThan(old, SOON);
+            said(next + " took over");
+            writer.awaitRow(SOON);
+            assertThat(cells.nodes().localClusterFailover()).isEqualTo("AUTOMATIC");
+            assertNothingLost(writer);
+        }
+    }
+}

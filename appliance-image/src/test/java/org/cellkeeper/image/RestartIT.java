@@ -1,0 +1,71 @@
+package org.cellkeeper.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.cellkeeper.testing.CellCluster;
+import org.cellkeeper.testing.CellCluster.Mode;
+import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Test;
+
+/** Three cells in automatic mode; containers are restarted, one or all. */
+final class RestartIT extends Scenario {
+    RestartIT(CellCluster cells) {
+        super(cells, Mode.AUTOMATIC);
+    }
+
+    @Test
+    void aRestartedPrimaryHandsOverAndComesBackAsAStandby() {
+        String old = cells.primary();
+        try (Writer writer = cells.writer()) {
+            long before = System.nanoTime();
+            cells.restart(old);
+            cells.awaitHealth("HEALTHY", SOON);
+            String next = cells.primary();
+            writer.awaitRow(SOON);
+            saidGap(old + " restarted, " + next + " took over", writer, before);
+            assertThat(next).isNotEqualTo(old);
+            // Nobody removed it: it was never halted.
+            assertThat(cells.node(old).state()).isEqualTo("STREAMING");
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void allCellsRestartedAtOnceComeBackAsTheyWere() {
+        String primary = cells.primary();
+        long epoch = cells.nodes().epoch();
+        List<String> all = cells.cells();
+        try (Writer writer = cells.writer()) {
+            long before = System.nanoTime();
+            CellCluster.together(all.stream()
+                    .map(cell -> (Runnable) () -> cells.restart(cell))
+                    .toArray(Runnable[]::new));
+            cells.awaitHealth("HEALTHY", SOON);
+            writer.awaitRow(SOON);
+            saidGap("all restarted", writer, before);
+            assertThat(cells.primary()).isEqualTo(primary);
+            assertThat(cells.nodes().epoch()).isEqualTo(epoch);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void allCellsKilledAtOnceComeBackAsTheyWere() {
+        String primary = cells.primary();
+        long epoch = cells.nodes().epoch();
+        List<String> all = cells.cells();
+        try (Writer writer = cells.writer()) {
+            long before = System.nanoTime();
+            CellCluster.together(
+                    all.stream().map(cell -> (Runnable) () -> cells.kill(cell)).toArray(Runnable[]::new));
+            all.forEach(cells::start);
+            cells.awaitHealth("HEALTHY", SOON);
+            writer.awaitRow(SOON);
+            saidGap("all killed and started", writer, before);
+            assertThat(cells.primary()).isEqualTo(primary);
+            assertThat(cells.nodes().epoch()).isEqualTo(epoch);
+            assertNothingLost(writer);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+/** What the appliance's image does when containers, networks and disks fail. */
+@org.jspecify.annotations.NullMarked
+package org.cellkeeper.image;

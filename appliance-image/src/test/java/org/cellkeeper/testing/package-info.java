@@ -1,0 +1,3 @@
+/** Whole clusters in containers, for tests: {@link org.cellkeeper.testing.CellCluster}. Published as this module's test-jar. */
+@org.jspecify.annotations.NullMarked
+package org.cellkeeper.testing;

@@ -1,0 +1,352 @@
+package org.cellkeeper.cell;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.cellkeeper.cell.config.CellConfig;
+import org.cellkeeper.cell.config.CellConfig.Referee;
+import org.cellkeeper.cell.decide.CellRules;
+import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.door.NoDoor;
+import org.cellkeeper.cell.guard.GuardWatch;
+import org.cellkeeper.cell.guard.Heartbeat;
+import org.cellkeeper.cell.guard.Role;
+import org.cellkeeper.cell.http.ApiSettings;
+import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.journal.FileJournal;
+import org.cellkeeper.cell.loop.CellLoop;
+import org.cellkeeper.cell.loop.CellOperator;
+import org.cellkeeper.cell.loop.Mailbox;
+import org.cellkeeper.cell.loop.Ports;
+import org.cellkeeper.cell.loop.SystemClock;
+import org.cellkeeper.cell.metrics.CellMetrics;
+import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.peer.TcpPeers;
+import org.cellkeeper.cell.postgres.LocalPostgres;
+import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.wire.Json;
+import org.cellkeeper.cell.zookeeper.CoordinationSettings;
+import org.cellkeeper.cell.zookeeper.PeerSettings;
+import org.cellkeeper.cell.zookeeper.PeerStatus;
+import org.cellkeeper.cell.zookeeper.ZooKeeperCoordination;
+import org.cellkeeper.cell.zookeeper.ZooKeeperPeer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Composes a cell's agent by hand: starts its parts in order, and stops them in reverse. Also lays out the folder that a cell lives
+ * in, and the command that its guard is started by.
+ */
+public final class Wiring implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Wiring.class);
+    private static final long BEAT_MILLIS = 250;
+    private static final long STOP_SECONDS = 10;
+    private static final int PROGRAMMER_ERROR = 70;
+
+    /** Small and single-minded: an agent decides little, but must decide soon after its start. */
+    private static final List<String> AGENT_FLAGS = List.of(
+            "-Xms24m",
+            "-Xmx96m",
+            "-Xss512k",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:ReservedCodeCacheSize=32m",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-Dio.netty.noUnsafe=true");
+
+    private static final List<String> GUARD_FLAGS = List.of(
+            "-Xms4m",
+            "-Xmx16m",
+            "-Xss256k",
+            "-XX:+UseSerialGC",
+            // It does next to nothing: a compiler would only take memory.
+            "-Xint",
+            "-XX:-UsePerfData",
+            "--limit-modules",
+            "java.base");
+
+    private final CellConfig config;
+    private final Deque<AutoCloseable> started = new ArrayDeque<>();
+
+    public Wiring(CellConfig config) {
+        this.config = config;
+    }
+
+    // ---- the folder
+
+    /** Makes the cell's folders, and the argument file that its guard is started with; tells where that lies. */
+    public static Path prepare(CellConfig config, @Nullable Path configFile) throws IOException {
+        Files.createDirectories(config.dataDir());
+        for (String folder : List.of("run", "state", "api")) {
+            Files.createDirectories(config.dataDir().resolve(folder));
+        }
+        Files.writeString(run(config).resolve("api.url"), url(config) + "\n");
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        String classPath = System.getProperty("java.class.path");
+        List<String> archive = classArchive(classPath);
+        List<String> arguments = new ArrayList<>(GUARD_FLAGS);
+        arguments.addAll(List.of(
+                "-cp",
+                classPath,
+                "org.cellkeeper.cell.guard.Guard",
+                "--run=" + run(config),
+                "--guard-timeout-millis=" + config.guardTimeout().toMillis(),
+                "--agent-command",
+                java.toString()));
+        arguments.addAll(AGENT_FLAGS);
+        arguments.addAll(archive);
+        arguments.addAll(List.of("-cp", classPath, Main.class.getName(), "agent"));
+        if (configFile != null) {
+            arguments.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
+        }
+        if (config.zookeeper() instanceof Referee.Cells cells
+                && cells.of(config.name()).isPresent()) {
+            Path folder = config.dataDir().resolve("zookeeper");
+            Files.createDirectories(folder);
+            Path settings = folder.resolve("peer.json");
+            Files.write(settings, Json.write(peerSettings(config, cells, folder)));
+            arguments.add("--zookeeper-command");
+            List<String> command = ZooKeeperPeer.command(java, classPath, settings);
+            command.addAll(1, archive);
+            arguments.addAll(command);
+        }
+        StringBuilder text = new StringBuilder();
+        for (String argument : arguments) {
+            text.append('"')
+                    .append(argument.replace("\\", "\\\\").replace("\"", "\\\""))
+                    .append("\"\n");
+        }
+        return Files.writeString(run(config).resolve("guard.args"), text);
+    }
+
+    /** The JVM's class-data archive, where one was made beside the program: it shortens the start of agent and peer by a third. */
+    private static List<String> classArchive(String classPath) {
+        Path archive = Path.of(classPath).resolveSibling("cell.jsa");
+        return Files.exists(archive) ? List.of("-XX:SharedArchiveFile=" + archive) : List.of();
+    }
+
+    private static String url(CellConfig config) {
+        String host = config.host().contains(":") ? "[" + config.host() + "]" : config.host();
+        return "https://" + host + ":" + config.ports().api();
+    }
+
+    private static Path run(CellConfig config) {
+        return config.dataDir().resolve("run");
+    }
+
+    private static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
+        CellConfig.Ports ports = config.ports();
+        TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
+        int self = 0;
+        for (CellConfig.Server server : cells.servers()) {
+            servers.put(
+                    server.id(),
+                    new PeerSettings.Server(
+                            server.host(),
+                            ports.zookeeperClient(),
+                            ports.zookeeperQuorum(),
+                            ports.zookeeperElection()));
+            self = server.cell().equals(config.name()) ? server.id() : self;
+        }
+        return new PeerSettings(folder.toString(), self, servers);
+    }
+
+    // ---- the agent
+
+    /** Starts everything; returns at once. */
+    public void start() throws IOException {
+        byte[] secret = config.cluster().secret().read();
+        Mailbox mailbox = opened(new Mailbox(Wiring::fence));
+        SystemClock clock = new SystemClock(mailbox);
+        FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
+        LocalPostgres postgres = opened(new LocalPostgres(postgresSettings(secret)));
+        TcpPeers peers = opened(new TcpPeers(
+                config.name(),
+                new InetSocketAddress(config.host(), config.ports().link()),
+                secret,
+                config.heartbeat()));
+        ZooKeeperCoordination coordination = opened(new ZooKeeperCoordination(new CoordinationSettings(
+                nearestFirst(),
+                "/" + config.cluster().name(),
+                HexFormat.of().formatHex(derived(secret, "zookeeper")),
+                config.sessionTimeout())));
+        SecureRandom random = new SecureRandom();
+        CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
+        Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
+        CellLoop loop =
+                new CellLoop(config.settings(), mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+        CellOperator operator =
+                new CellOperator(loop, ports, config.zookeeper() instanceof Referee.Cells, Wiring::nothingKnown);
+        CellMetrics metrics = new CellMetrics(operator, () -> {
+            Mailbox.Busy busy = mailbox.busy();
+            return new CellMetrics.Loop(busy.tasks(), busy.nanos(), busy.longestNanos());
+        });
+        String rootPassword = text(config.passwords().root().read());
+        CellConfig.Tls tls = config.tls();
+        ApplianceApi api = opened(new ApplianceApi(
+                new ApiSettings(
+                        config.name(),
+                        config.address(),
+                        config.host(),
+                        config.dataDir().resolve("api"),
+                        rootPassword,
+                        tls == null ? null : tls.certificate(),
+                        tls == null ? null : tls.key(),
+                        PostgresSettings.APPLICATION,
+                        PostgresSettings.APPLICATION,
+                        HexFormat.of().formatHex(derived(secret, "api-tokens")),
+                        Map.of("data", config.dataDir()),
+                        Duration.ofSeconds(10)),
+                operator,
+                coordination,
+                zookeeperStatus(),
+                metrics::scrape));
+        Heartbeat heartbeat = opened(new Heartbeat(run(config)));
+        mailbox.every(BEAT_MILLIS, () -> beat(heartbeat, loop));
+        loop.start();
+        started.push(() -> {
+            LOG.info("Stopping");
+            loop.stop().get(STOP_SECONDS, TimeUnit.SECONDS);
+        });
+        GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
+        api.start();
+        LOG.info("The agent of {} serves at {}", config.name(), url(config));
+    }
+
+    private <T extends AutoCloseable> T opened(T part) {
+        started.push(part);
+        return part;
+    }
+
+    /** Hands over if it should, stops PostgreSQL, and closes everything in reverse. */
+    @Override
+    public void close() {
+        while (!started.isEmpty()) {
+            AutoCloseable part = started.pop();
+            try {
+                part.close();
+            } catch (Exception e) {
+                LOG.warn("While stopping: {}", e.toString());
+            }
+        }
+    }
+
+    /** Nothing is known of the loop's state any more: end at once, the guard starts anew from what is durable. */
+    private static void fence(Throwable problem) {
+        LOG.error("The loop failed; the agent ends at once", problem);
+        Runtime.getRuntime().halt(PROGRAMMER_ERROR);
+    }
+
+    private static void beat(Heartbeat heartbeat, CellLoop loop) {
+        CellLoop.Snapshot snapshot = loop.snapshot();
+        if (snapshot == null) {
+            heartbeat.alive(Role.NONE, 0);
+            return;
+        }
+        View view = snapshot.view();
+        long pid = LocalPostgres.pid(view.database().postmaster());
+        boolean mayAcknowledge = view.database().isPrimary() || view.local().primaryEpoch() > 0;
+        heartbeat.alive(pid == 0 ? Role.NONE : mayAcknowledge ? Role.PRIMARY : Role.STANDBY, pid);
+    }
+
+    private static ClusterReport nothingKnown() {
+        return new ClusterReport(
+                ClusterReport.Health.SSH_PROBLEM,
+                null,
+                0,
+                null,
+                0,
+                0,
+                0,
+                "UNKNOWN",
+                List.of(),
+                List.of("this cell's agent has just started and knows nothing yet"));
+    }
+
+    /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
+    private @Nullable Supplier<String> zookeeperStatus() {
+        if (!(config.zookeeper() instanceof Referee.Cells cells)) {
+            return null;
+        }
+        CellConfig.Server own = cells.of(config.name()).orElse(null);
+        if (own == null) {
+            return null;
+        }
+        return () -> switch (PeerStatus.of(own.host(), config.ports().zookeeperClient())) {
+            case LEADER, FOLLOWER, STANDALONE -> "running";
+            case NOT_SERVING -> "start";
+            case UNREACHABLE -> "dead";
+        };
+    }
+
+    /** The cell's own member first: one that dies then disturbs only its own cell. */
+    private List<String> nearestFirst() {
+        List<String> all =
+                new ArrayList<>(Arrays.asList(config.zookeeper().connectString().split(",", -1)));
+        if (config.zookeeper() instanceof Referee.Cells cells) {
+            cells.of(config.name()).ifPresent(own -> {
+                String mine = all.remove(cells.servers().indexOf(own));
+                all.addFirst(mine);
+            });
+        }
+        return all;
+    }
+
+    private PostgresSettings postgresSettings(byte[] secret) throws IOException {
+        Path folder = config.dataDir().resolve("postgres");
+        boolean root = "root".equals(System.getProperty("user.name"));
+        Files.createDirectories(folder);
+        if (root) {
+            // PostgreSQL's user must be able to go through to its own folder.
+            Files.setPosixFilePermissions(config.dataDir(), PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+        return new PostgresSettings(
+                config.postgres().binDir(),
+                folder.resolve("data"),
+                folder.resolve("run"),
+                config.host(),
+                config.ports().postgres(),
+                root ? config.postgres().osUser() : null,
+                new PostgresSettings.Passwords(
+                        HexFormat.of().formatHex(derived(secret, "superuser")),
+                        HexFormat.of().formatHex(derived(secret, "replication")),
+                        text(config.passwords().vcloud().read())),
+                config.postgres().settings(),
+                PostgresSettings.Timeouts.defaults());
+    }
+
+    /** A secret of its own for each purpose: none tells the cluster's. */
+    private static byte[] derived(byte[] secret, String purpose) {
+        try {
+            Mac mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(secret, "HmacSHA256"));
+            return mac.doFinal(purpose.getBytes(StandardCharsets.UTF_8));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this Java has no HmacSHA256", e);
+        }
+    }
+
+    private static String text(byte[] secret) {
+        return new String(secret, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,27 @@
+package org.cellkeeper.cell.cli;
+
+import java.util.List;
+
+/** All operator commands, for the root to add. */
+public final class OperatorCommands {
+    private OperatorCommands() {}
+
+    public static List<Object> all() {
+        return List.of(
+                new StatusCommand(),
+                new ModeCommand(),
+                new PromoteCommand(),
+                new SwitchoverCommand(),
+                new RemoveCommand(),
+                new DeployCommand(),
+                new TasksCommand(),
+                new HistoryCommand(),
+                new EventsCommand(),
+                new ServicesCommand(),
+                new CheckCommand(),
+                new ConfigCommand(),
+                new CompletionCommand(),
+                new PrepareCommand(),
+                new AgentCommand());
+    }
+}

@@ -1,0 +1,31 @@
+package org.cellkeeper.cell.cli;
+
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import org.cellkeeper.cell.Wiring;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Checks a cell's configuration and makes what its guard is started with. */
+@Command(
+        name = "prepare",
+        description = "Check a cell's configuration, make its folders, write run/guard.args and say where that lies:"
+                + " 'java @run/guard.args' then runs the cell.",
+        mixinStandardHelpOptions = true)
+final class PrepareCommand implements Callable<Integer> {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    private CommandSpec spec;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    private ConfigOption config;
+
+    @Override
+    public Integer call() throws IOException {
+        spec.commandLine().getOut().println(Wiring.prepare(config.load(), config.file()));
+        return 0;
+    }
+}

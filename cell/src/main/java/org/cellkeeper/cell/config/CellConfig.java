@@ -1,0 +1,431 @@
+package org.cellkeeper.cell.config;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A cell's configuration, complete and checked. It holds no secret, only where the secrets are, so it may be printed.
+ *
+ * @param dataDir the folder of everything that the cell keeps
+ */
+public record CellConfig(
+        CellName name,
+        String host,
+        Path dataDir,
+        int priority,
+        String faultDomain,
+        Cluster cluster,
+        Ports ports,
+        Failover failover,
+        Referee zookeeper,
+        Duration sessionTimeout,
+        Postgres postgres,
+        Passwords passwords,
+        @Nullable Tls tls,
+        Duration heartbeat,
+        Duration guardTimeout,
+        CellSettings.Timing timing) {
+
+    private static final Path POSTGRES_HOME = Path.of("/usr/lib/postgresql");
+    private static final int SHORTEST_SECRET = 16;
+    private static final int SHORTEST_PASSWORD = 1;
+
+    /** What replication and failover depend on, so that only the cell itself sets it. */
+    private static final Set<String> RESERVED = Set.of(
+            "archive_mode",
+            "cluster_name",
+            "config_file",
+            "data_directory",
+            "default_transaction_read_only",
+            "full_page_writes",
+            "fsync",
+            "hba_file",
+            "hot_standby",
+            "ident_file",
+            "listen_addresses",
+            "max_replication_slots",
+            "max_wal_senders",
+            "port",
+            "primary_conninfo",
+            "primary_slot_name",
+            "recovery_target",
+            "recovery_target_action",
+            "recovery_target_lsn",
+            "recovery_target_name",
+            "recovery_target_time",
+            "recovery_target_timeline",
+            "recovery_target_xid",
+            "restore_command",
+            "synchronous_commit",
+            "synchronous_standby_names",
+            "unix_socket_directories",
+            "wal_level",
+            "wal_log_hints");
+
+    public record Cluster(String name, SecretFile secret) {}
+
+    public record Ports(
+            int postgres, int api, int link, int zookeeperClient, int zookeeperQuorum, int zookeeperElection) {}
+
+    /**
+     * How the primary is chosen and replaced.
+     *
+     * @param bootstrapPrimary the cell that founds a new cluster; null when any may
+     */
+    public record Failover(
+            FailoverMode initialMode,
+            @Nullable CellName bootstrapPrimary,
+            IsolationResponse isolationResponse,
+            int minStandbysAfterFailover) {}
+
+    /** The ZooKeeper ensemble. */
+    public sealed interface Referee {
+        /** As a ZooKeeper client takes it. */
+        String connectString();
+
+        /** Run by these cells. */
+        record Cells(List<Server> servers, int clientPort) implements Referee {
+            @Override
+            public String connectString() {
+                return servers.stream()
+                        .map(server -> (server.host().contains(":") ? "[" + server.host() + "]" : server.host()) + ":"
+                                + clientPort)
+                        .collect(Collectors.joining(","));
+            }
+
+            /** The server that this cell runs; empty when it runs none. */
+            public Optional<Server> of(CellName cell) {
+                return servers.stream()
+                        .filter(server -> server.cell().equals(cell))
+                        .findFirst();
+            }
+        }
+
+        /** Run by others. */
+        record External(String connectString) implements Referee {}
+    }
+
+    /**
+     * A server of the ensemble.
+     *
+     * @param id its number there
+     */
+    public record Server(int id, CellName cell, String host) {}
+
+    /**
+     * The local PostgreSQL.
+     *
+     * @param binDir the folder of the server's programs
+     */
+    public record Postgres(Path binDir, String osUser, Map<String, String> settings) {}
+
+    public record Passwords(SecretFile root, SecretFile vcloud) {}
+
+    public record Tls(Path certificate, Path key) {}
+
+    /**
+     * Reads the file and the environment, in which {@code CELL_...} wins over the file.
+     *
+     * @param file YAML; null for the environment alone
+     */
+    public static CellConfig load(@Nullable Path file, Map<String, String> environment) throws InvalidConfiguration {
+        return new Draft(new Settings(file, environment)).finish();
+    }
+
+    public Address address() {
+        return new Address(host, ports.postgres(), ports.api(), ports.link());
+    }
+
+    /** What the core must know of it. */
+    public CellSettings settings() {
+        return new CellSettings(
+                name,
+                address(),
+                priority,
+                faultDomain,
+                failover.bootstrapPrimary(),
+                failover.initialMode(),
+                failover.isolationResponse(),
+                failover.minStandbysAfterFailover(),
+                timing);
+    }
+
+    /** Puts it together; every key is read, and every rule between keys looked at, before it says that anything is wrong. */
+    private static final class Draft {
+        private final Settings from;
+
+        Draft(Settings from) {
+            this.from = from;
+        }
+
+        CellConfig finish() throws InvalidConfiguration {
+            CellName name = from.value(Keys.NAME);
+            String host = from.optional(Keys.HOST);
+            if (host == null && name != null) {
+                host = name.value();
+            }
+            Path dataDir = from.value(Keys.DATA_DIR);
+            Integer priority = from.value(Keys.PRIORITY);
+            String faultDomain = from.value(Keys.FAULT_DOMAIN);
+            String clusterName = from.value(Keys.CLUSTER_NAME);
+            SecretFile secret = secret(Keys.CLUSTER_SECRET, SHORTEST_SECRET);
+            Ports ports = ports();
+            FailoverMode mode = from.value(Keys.INITIAL_MODE);
+            CellName bootstrap = from.optional(Keys.BOOTSTRAP_PRIMARY);
+            IsolationResponse response = from.value(Keys.ISOLATION_RESPONSE);
+            Integer minStandbys = from.value(Keys.MIN_STANDBYS);
+            Referee referee = referee(name, host, ports);
+            Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
+            Postgres postgres = postgres();
+            SecretFile root = secret(Keys.ROOT_PASSWORD, SHORTEST_PASSWORD);
+            SecretFile vcloud = secret(Keys.VCLOUD_PASSWORD, SHORTEST_PASSWORD);
+            Tls tls = tls();
+            Duration heartbeat = from.value(Keys.HEARTBEAT);
+            Duration guardTimeout = from.value(Keys.GUARD);
+            CellSettings.Timing timing = timing(heartbeat);
+            if (!from.problems().isEmpty()) {
+                throw new InvalidConfiguration(from.problems());
+            }
+            return new CellConfig(
+                    given(name),
+                    given(host),
+                    given(dataDir),
+                    given(priority),
+                    given(faultDomain),
+                    new Cluster(given(clusterName), given(secret)),
+                    given(ports),
+                    new Failover(given(mode), bootstrap, given(response), given(minStandbys)),
+                    given(referee),
+                    given(sessionTimeout),
+                    given(postgres),
+                    new Passwords(given(root), given(vcloud)),
+                    tls,
+                    given(heartbeat),
+                    given(guardTimeout),
+                    given(timing));
+        }
+
+        private static <T> T given(@Nullable T value) {
+            return Objects.requireNonNull(value, "missing without a complaint");
+        }
+
+        private @Nullable SecretFile secret(Key<SecretFile> key, int shortest) {
+            SecretFile file = from.value(key);
+            if (file == null) {
+                return null;
+            }
+            try {
+                int length = file.read().length;
+                if (length < shortest) {
+                    from.complain(
+                            from.where(key),
+                            file.path() + " holds " + length + " bytes, " + shortest + " are needed at least");
+                }
+            } catch (IOException unreadable) {
+                from.complain(from.where(key), file.path() + " cannot be read: " + reason(unreadable));
+            }
+            return file;
+        }
+
+        private @Nullable Ports ports() {
+            List<Key<Integer>> keys = List.of(
+                    Keys.POSTGRES_PORT,
+                    Keys.API_PORT,
+                    Keys.LINK_PORT,
+                    Keys.CLIENT_PORT,
+                    Keys.QUORUM_PORT,
+                    Keys.ELECTION_PORT);
+            List<Integer> numbers = new ArrayList<>();
+            Map<Integer, Key<Integer>> taken = new HashMap<>();
+            for (Key<Integer> key : keys) {
+                Integer port = from.value(key);
+                if (port == null) {
+                    continue;
+                }
+                numbers.add(port);
+                Key<Integer> other = taken.putIfAbsent(port, key);
+                if (other != null) {
+                    from.complain(
+                            from.where(key), port + " is also " + other.path() + "; each needs a port of its own");
+                }
+            }
+            return numbers.size() < keys.size()
+                    ? null
+                    : new Ports(
+                            numbers.get(0),
+                            numbers.get(1),
+                            numbers.get(2),
+                            numbers.get(3),
+                            numbers.get(4),
+                            numbers.get(5));
+        }
+
+        private @Nullable Referee referee(@Nullable CellName self, @Nullable String host, @Nullable Ports ports) {
+            boolean hasCells = from.isGiven(Keys.ZOOKEEPER_CELLS);
+            boolean hasConnect = from.isGiven(Keys.ZOOKEEPER_CONNECT);
+            Map<CellName, String> cells = from.optional(Keys.ZOOKEEPER_CELLS);
+            String connect = from.optional(Keys.ZOOKEEPER_CONNECT);
+            if (hasCells == hasConnect) {
+                from.complain(
+                        hasCells ? from.where(Keys.ZOOKEEPER_CONNECT) : Keys.ZOOKEEPER_CELLS.path(),
+                        hasCells
+                                ? "cannot be set together with " + Keys.ZOOKEEPER_CELLS.path()
+                                : "either this or " + Keys.ZOOKEEPER_CONNECT.path() + " must be set; allowed: "
+                                        + Kind.CELLS.allowed());
+                return null;
+            }
+            if (connect != null) {
+                return new Referee.External(connect);
+            }
+            if (cells == null) {
+                return null;
+            }
+            List<Server> servers = new ArrayList<>();
+            cells.forEach((cell, at) -> servers.add(new Server(servers.size() + 1, cell, at)));
+            if (self != null && host != null && cells.containsKey(self) && !host.equals(cells.get(self))) {
+                from.complain(
+                        from.where(Keys.ZOOKEEPER_CELLS),
+                        "has " + self + " at " + cells.get(self) + ", but its " + Keys.HOST.path() + " is " + host);
+            }
+            if (servers.stream().map(Server::host).distinct().count() < servers.size()) {
+                from.complain(
+                        from.where(Keys.ZOOKEEPER_CELLS), "has two cells on one host; each needs a host of its own");
+            }
+            return ports == null ? null : new Referee.Cells(List.copyOf(servers), ports.zookeeperClient());
+        }
+
+        private @Nullable Postgres postgres() {
+            Path binDir = from.optional(Keys.BIN_DIR);
+            if (binDir == null && !from.isGiven(Keys.BIN_DIR)) {
+                binDir = newestPostgres().orElse(null);
+                if (binDir == null) {
+                    from.complain(
+                            Keys.BIN_DIR.path(),
+                            "no PostgreSQL under " + POSTGRES_HOME + "; set it to the folder of its server programs");
+                }
+            } else if (binDir != null && !Files.isExecutable(binDir.resolve("postgres"))) {
+                from.complain(
+                        from.where(Keys.BIN_DIR),
+                        binDir + " holds no program postgres; allowed: the folder of PostgreSQL's server programs");
+            }
+            String osUser = from.value(Keys.OS_USER);
+            Map<String, String> settings = from.optional(Keys.SETTINGS);
+            if (settings != null) {
+                settings.keySet().stream()
+                        .filter(RESERVED::contains)
+                        .forEach(reserved -> from.complain(
+                                from.where(Keys.SETTINGS), "has " + reserved + ", which only the cell itself may set"));
+            }
+            return binDir == null || osUser == null
+                    ? null
+                    : new Postgres(binDir, osUser, settings == null ? Map.of() : settings);
+        }
+
+        private static Optional<Path> newestPostgres() {
+            try (Stream<Path> versions = Files.list(POSTGRES_HOME)) {
+                return versions.filter(
+                                version -> version.getFileName().toString().matches("\\d{1,4}"))
+                        .sorted(Comparator.comparingInt((Path version) ->
+                                        Integer.parseInt(version.getFileName().toString()))
+                                .reversed())
+                        .map(version -> version.resolve("bin"))
+                        .filter(bin -> Files.isExecutable(bin.resolve("postgres")))
+                        .findFirst();
+            } catch (IOException none) {
+                return Optional.empty();
+            }
+        }
+
+        private @Nullable Tls tls() {
+            Path certificate = from.optional(Keys.TLS_CERTIFICATE);
+            Path key = from.optional(Keys.TLS_KEY);
+            needsReadable(Keys.TLS_CERTIFICATE, certificate);
+            needsReadable(Keys.TLS_KEY, key);
+            if (from.isGiven(Keys.TLS_CERTIFICATE) != from.isGiven(Keys.TLS_KEY)) {
+                from.complain(
+                        from.isGiven(Keys.TLS_KEY) ? Keys.TLS_CERTIFICATE.path() : Keys.TLS_KEY.path(),
+                        "must be set, as the other half of the pair is; or leave both out");
+            }
+            return certificate == null || key == null ? null : new Tls(certificate, key);
+        }
+
+        private void needsReadable(Key<Path> key, @Nullable Path file) {
+            if (file != null && !Files.isReadable(file)) {
+                from.complain(from.where(key), file + " cannot be read");
+            }
+        }
+
+        private CellSettings.@Nullable Timing timing(@Nullable Duration heartbeat) {
+            Duration silence = from.value(Keys.SILENCE);
+            Duration coldStartGrace = from.value(Keys.COLD_START_GRACE);
+            Duration ballot = from.value(Keys.BALLOT);
+            Duration handover = from.value(Keys.HANDOVER);
+            Duration isolation = from.value(Keys.ISOLATION);
+            Duration readOnlyAfter = from.value(Keys.READ_ONLY_AFTER);
+            Duration restartPatience = from.value(Keys.RESTART_PATIENCE);
+            Duration dropVoterAfter = from.value(Keys.DROP_VOTER_AFTER);
+            Duration stop = from.value(Keys.STOP);
+            Duration tick = from.value(Keys.TICK);
+            Duration haste = from.value(Keys.HASTE);
+            if (heartbeat != null && silence != null && silence.compareTo(heartbeat.multipliedBy(3)) < 0) {
+                from.complain(
+                        from.where(Keys.SILENCE),
+                        Kind.text(silence) + " is less than three times " + Keys.HEARTBEAT.path() + ", which is "
+                                + Kind.text(heartbeat));
+            }
+            if (tick != null && haste != null && tick.compareTo(haste) < 0) {
+                from.complain(
+                        from.where(Keys.TICK),
+                        Kind.text(tick) + " is less than " + Keys.HASTE.path() + ", which is " + Kind.text(haste));
+            }
+            if (silence == null
+                    || coldStartGrace == null
+                    || ballot == null
+                    || handover == null
+                    || isolation == null
+                    || readOnlyAfter == null
+                    || restartPatience == null
+                    || dropVoterAfter == null
+                    || stop == null
+                    || tick == null
+                    || haste == null) {
+                return null;
+            }
+            return new CellSettings.Timing(
+                    silence,
+                    coldStartGrace,
+                    ballot,
+                    handover,
+                    isolation,
+                    readOnlyAfter,
+                    restartPatience,
+                    dropVoterAfter,
+                    stop,
+                    tick,
+                    haste);
+        }
+
+        private static String reason(IOException failure) {
+            return failure instanceof NoSuchFileException ? "there is no such file" : failure.toString();
+        }
+    }
+}

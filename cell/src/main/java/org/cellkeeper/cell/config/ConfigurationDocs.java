@@ -1,0 +1,67 @@
+package org.cellkeeper.cell.config;
+
+/** {@code docs/configuration.md}, made of the keys themselves. */
+final class ConfigurationDocs {
+    private ConfigurationDocs() {}
+
+    static String render() {
+        StringBuilder text = new StringBuilder("""
+                # Configuration
+
+                Generated from the keys' declarations (`Keys.java`); do not edit. To write it anew:
+                `mvn -pl cell -am test -Dtest=ConfigurationDocsTest -Dcellkeeper.docs.write=true`.
+
+                A cell reads one YAML file (`--config`; else `/etc/cell/cell.yaml`, where there is one) and its environment. Every
+                key can be set in either, so that the environment alone is enough; an environment variable wins over the file.
+                Unknown keys and unknown variables that begin with `CELL_` are refused, and everything that is wrong is reported
+                at once. A dot in a key is a level in the file:
+
+                ```yaml
+                name: cell-1
+                host: 10.0.0.1
+                cluster:
+                  secret-file: /run/secrets/cluster
+                zookeeper:
+                  cells:
+                    cell-1: 10.0.0.1
+                    cell-2: 10.0.0.2
+                    cell-3: 10.0.0.3
+                security:
+                  root-password-file: /run/secrets/root
+                  vcloud-password-file: /run/secrets/vcloud
+                timing:
+                  silence: 1500ms
+                ```
+
+                Durations are a number with its unit: `ms`, `s`, `m` or `h`. Secrets are never written here, only the files that
+                hold them. Maps are set in the environment as `name=value` entries, separated by a comma (cells) or a semicolon
+                (settings).
+                """);
+        for (Keys.Section section : Keys.SECTIONS) {
+            text.append("\n## ").append(section.title()).append("\n\n");
+            text.append("| key | environment | default | what for |\n|---|---|---|---|\n");
+            for (Key<?> key : section.keys()) {
+                text.append("| `")
+                        .append(key.path())
+                        .append("` | `")
+                        .append(key.variable())
+                        .append("` | ")
+                        .append(standard(key.fallback()))
+                        .append(" | ")
+                        .append(key.sentence())
+                        .append(" Allowed: ")
+                        .append(key.kind().allowed())
+                        .append(". |\n");
+            }
+        }
+        return text.toString();
+    }
+
+    private static String standard(Key.Fallback fallback) {
+        return switch (fallback) {
+            case Key.Fallback.Required() -> "**must be set**";
+            case Key.Fallback.Value(String text) -> "`" + text + "`";
+            case Key.Fallback.Computed(String how) -> how;
+        };
+    }
+}

@@ -1,0 +1,197 @@
+package org.cellkeeper.cell.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
+import org.cellkeeper.cell.model.FailoverMode;
+
+/** Everything that can be configured. */
+final class Keys {
+    private static final CellSettings.Timing TIMING = CellSettings.Timing.defaults();
+
+    static final Key<CellName> NAME = Key.required(
+            "name", Kind.CELL, "Name of this cell, unique in its cluster. It survives a wipe of the cell's data.");
+    static final Key<String> HOST = Key.computed(
+            "host",
+            Kind.HOST_NAME,
+            "the cell's name",
+            "Where the other cells and the clients reach this cell; it listens there for the other agents.");
+    static final Key<Path> DATA_DIR = Key.with(
+            "data-dir",
+            Kind.PATH,
+            "/var/lib/cell",
+            "Folder of everything that this cell keeps: database, ZooKeeper peer, its own state.");
+    static final Key<Integer> PRIORITY = Key.with(
+            "priority",
+            Kind.number("number", 0, 1000),
+            "100",
+            "Among standbys that hold the same WAL the one with the highest priority becomes primary. 0: never.");
+    static final Key<String> FAULT_DOMAIN =
+            Key.with("fault-domain", Kind.NAME, "default", "What this cell may go down together with: a rack, a site.");
+
+    static final Key<String> CLUSTER_NAME =
+            Key.with("cluster.name", Kind.NAME, "cellkeeper", "Name of the cluster, the same on every cell.");
+    static final Key<SecretFile> CLUSTER_SECRET = Key.required(
+            "cluster.secret-file",
+            Kind.SECRET,
+            "File with the cluster's secret, 16 bytes at least, the same on every cell. Agents prove to each other that they know it.");
+
+    static final Key<Integer> POSTGRES_PORT = Key.with("ports.postgres", Kind.PORT, "5432", "PostgreSQL.");
+    static final Key<Integer> API_PORT = Key.with("ports.api", Kind.PORT, "5480", "The appliance API.");
+    static final Key<Integer> LINK_PORT = Key.with("ports.link", Kind.PORT, "5481", "The links between the agents.");
+    static final Key<Integer> CLIENT_PORT =
+            Key.with("ports.zookeeper-client", Kind.PORT, "2181", "ZooKeeper, for the agents.");
+    static final Key<Integer> QUORUM_PORT =
+            Key.with("ports.zookeeper-quorum", Kind.PORT, "2888", "ZooKeeper, from its followers to its leader.");
+    static final Key<Integer> ELECTION_PORT =
+            Key.with("ports.zookeeper-election", Kind.PORT, "3888", "ZooKeeper, for the election of its leader.");
+
+    static final Key<FailoverMode> INITIAL_MODE = Key.with(
+            "failover.initial-mode",
+            Kind.oneOf(FailoverMode.class),
+            Kind.word(FailoverMode.MANUAL),
+            "The failover mode that a new cluster is born with. Later the API changes it, for all cells at once.");
+    static final Key<CellName> BOOTSTRAP_PRIMARY =
+            Key.computed("failover.bootstrap-primary", Kind.CELL, "any cell", "The cell that founds a new cluster.");
+    static final Key<IsolationResponse> ISOLATION_RESPONSE = Key.with(
+            "failover.isolation-response",
+            Kind.oneOf(IsolationResponse.class),
+            Kind.word(IsolationResponse.READ_ONLY),
+            "What a primary does that is cut off from ZooKeeper and from its acknowledging standbys: go on with reads that may be stale, or stop.");
+    static final Key<Integer> MIN_STANDBYS = Key.with(
+            "failover.min-standbys-after-failover",
+            Kind.number("number", 0, 254),
+            "1",
+            "So many standbys must be left to acknowledge after an automatic failover; with fewer it waits for the old primary, or for an operator.");
+
+    static final Key<Map<CellName, String>> ZOOKEEPER_CELLS = Key.computed(
+            "zookeeper.cells",
+            Kind.CELLS,
+            "none",
+            "The cells that run the ZooKeeper ensemble, with their hosts, the same list on every cell. A cell's position in it is the id of its server: only ever append.");
+    static final Key<String> ZOOKEEPER_CONNECT = Key.computed(
+            "zookeeper.connect",
+            Kind.CONNECT,
+            "none",
+            "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper peer.");
+    static final Key<Duration> SESSION_TIMEOUT = Key.with(
+            "zookeeper.session-timeout",
+            Kind.duration("1s", "60s"),
+            "4s",
+            "How long ZooKeeper keeps the entries of an agent that it does not hear of.");
+
+    static final Key<Path> BIN_DIR = Key.computed(
+            "postgres.bin-dir",
+            Kind.PATH,
+            "the newest under /usr/lib/postgresql",
+            "Folder of PostgreSQL's server programs, version 15 or newer.");
+    static final Key<String> OS_USER =
+            Key.with("postgres.os-user", Kind.NAME, "postgres", "The operating system's user that PostgreSQL runs as.");
+    static final Key<Map<String, String>> SETTINGS = Key.computed(
+            "postgres.settings",
+            Kind.SETTINGS,
+            "none",
+            "Further PostgreSQL parameters, without those that replication and failover depend on.");
+
+    static final Key<SecretFile> ROOT_PASSWORD =
+            Key.required("security.root-password-file", Kind.SECRET, "File with the password of the API's user root.");
+    static final Key<SecretFile> VCLOUD_PASSWORD = Key.required(
+            "security.vcloud-password-file",
+            Kind.SECRET,
+            "File with the password of the database's user vcloud, the owner of the application's data.");
+    static final Key<Path> TLS_CERTIFICATE = Key.computed(
+            "security.tls-certificate-file",
+            Kind.PATH,
+            "a self-signed one is made",
+            "Certificate chain of the API, as PEM.");
+    static final Key<Path> TLS_KEY = Key.computed(
+            "security.tls-key-file",
+            Kind.PATH,
+            "made with the certificate",
+            "Private key of that certificate, as PEM (PKCS #8).");
+
+    static final Key<Duration> HEARTBEAT = Key.with(
+            "timing.heartbeat",
+            Kind.duration("50ms", "10s"),
+            "200ms",
+            "How often an agent tells the others how it is, when nothing changes.");
+    static final Key<Duration> SILENCE = timing(
+            "silence",
+            TIMING.silence(),
+            "An agent or a WAL stream that is not heard for so long counts as silent; three heartbeats at least.");
+    static final Key<Duration> COLD_START_GRACE = timing(
+            "cold-start-grace",
+            TIMING.coldStartGrace(),
+            "How long a cell that has not streamed since its own start waits for the primary to come up.");
+    static final Key<Duration> BALLOT =
+            timing("ballot", TIMING.ballot(), "A ballot that has not been decided by then is given up.");
+    static final Key<Duration> HANDOVER =
+            timing("handover", TIMING.handover(), "A handover that is not taken by then may be taken back.");
+    static final Key<Duration> ISOLATION =
+            timing("isolation", TIMING.isolation(), "How long a primary may be cut off before the isolation response.");
+    static final Key<Duration> READ_ONLY_AFTER = timing(
+            "read-only-after",
+            TIMING.readOnlyAfter(),
+            "How long a primary may be without enough acknowledging standbys before it turns read-only.");
+    static final Key<Duration> RESTART_PATIENCE = timing(
+            "restart-patience",
+            TIMING.restartPatience(),
+            "How long a primary in automatic mode leaves its crashed PostgreSQL down for others to take over.");
+    static final Key<Duration> DROP_VOTER_AFTER = timing(
+            "drop-voter-after",
+            TIMING.dropVoterAfter(),
+            "How long a voter may be away before the primary goes on without it.");
+    static final Key<Duration> STOP =
+            timing("stop", TIMING.stop(), "How long PostgreSQL may take to stop fast before it is stopped at once.");
+    static final Key<Duration> TICK = timing("tick", TIMING.tick(), "How often an idle cell looks at itself.");
+    static final Key<Duration> HASTE = timing("haste", TIMING.haste(), "The same while something is under way.");
+    static final Key<Duration> GUARD = Key.with(
+            "timing.guard",
+            Kind.duration("1s", "10m"),
+            "10s",
+            "An agent that has not moved for so long is killed by its guard, which stops a primary's PostgreSQL first.");
+
+    /** A group of keys, for the documentation. */
+    record Section(String title, List<Key<?>> keys) {}
+
+    static final List<Section> SECTIONS = List.of(
+            new Section("The cell", List.of(NAME, HOST, DATA_DIR, PRIORITY, FAULT_DOMAIN)),
+            new Section("The cluster", List.of(CLUSTER_NAME, CLUSTER_SECRET)),
+            new Section(
+                    "TCP ports", List.of(POSTGRES_PORT, API_PORT, LINK_PORT, CLIENT_PORT, QUORUM_PORT, ELECTION_PORT)),
+            new Section("Failover", List.of(INITIAL_MODE, BOOTSTRAP_PRIMARY, ISOLATION_RESPONSE, MIN_STANDBYS)),
+            new Section("ZooKeeper", List.of(ZOOKEEPER_CELLS, ZOOKEEPER_CONNECT, SESSION_TIMEOUT)),
+            new Section("PostgreSQL", List.of(BIN_DIR, OS_USER, SETTINGS)),
+            new Section("Security", List.of(ROOT_PASSWORD, VCLOUD_PASSWORD, TLS_CERTIFICATE, TLS_KEY)),
+            new Section(
+                    "Timing",
+                    List.of(
+                            HEARTBEAT,
+                            SILENCE,
+                            COLD_START_GRACE,
+                            BALLOT,
+                            HANDOVER,
+                            ISOLATION,
+                            READ_ONLY_AFTER,
+                            RESTART_PATIENCE,
+                            DROP_VOTER_AFTER,
+                            STOP,
+                            TICK,
+                            HASTE,
+                            GUARD)));
+
+    private Keys() {}
+
+    static Stream<Key<?>> all() {
+        return SECTIONS.stream().flatMap(section -> section.keys().stream());
+    }
+
+    private static Key<Duration> timing(String name, Duration standard, String sentence) {
+        return Key.with("timing." + name, Kind.duration("1ms", "1h"), Kind.text(standard), sentence);
+    }
+}

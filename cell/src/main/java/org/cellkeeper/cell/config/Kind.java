@@ -1,0 +1,213 @@
+package org.cellkeeper.cell.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.cellkeeper.cell.model.CellName;
+
+/**
+ * What a value may be.
+ *
+ * @param name for the documentation
+ * @param allowed for whoever wrote something else
+ * @param reader makes the value; throws IllegalArgumentException, of which only the kind of error counts
+ * @param separator for kinds that are maps: what separates their entries in an environment variable; empty for the others
+ */
+record Kind<T>(String name, String allowed, Function<Map<String, String>, T> reader, String separator) {
+    /** The one entry of a value that is no map. */
+    private static final String ONLY = "";
+
+    private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h)");
+    private static final Pattern HOST =
+            Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*");
+    private static final Pattern WORD = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
+    private static final Pattern SETTING = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
+
+    static final Kind<CellName> CELL =
+            of("cell name", "lower-case letters, digits and '-', first a letter, 30 characters at most", CellName::new);
+    static final Kind<String> HOST_NAME = of("host", "a host name or an IP address", text -> matching(HOST, text));
+    static final Kind<String> NAME =
+            of("word", "letters, digits, '.', '_' and '-', 63 at most", text -> matching(WORD, text));
+    static final Kind<String> CONNECT =
+            of("connect string", "host:port,host:port, perhaps with /path at the end", Kind::connectString);
+    static final Kind<Path> PATH = of("path", "an absolute path", Kind::absolute);
+    static final Kind<SecretFile> SECRET = of(
+            "file",
+            "the absolute path of a readable file that holds the secret",
+            text -> new SecretFile(absolute(text)));
+    static final Kind<Integer> PORT = number("port", 1, 65_535);
+    static final Kind<Map<CellName, String>> CELLS = new Kind<>(
+            "cells and hosts",
+            "name: host for each, 1 to 255 of them; in the environment name=host,name=host",
+            Kind::cells,
+            "[,;\\s]+");
+    static final Kind<Map<String, String>> SETTINGS = new Kind<>(
+            "settings",
+            "parameter: value for each; in the environment parameter=value;parameter=value",
+            Kind::settings,
+            "[;\\n]+");
+
+    static <T> Kind<T> of(String name, String allowed, Function<String, T> reader) {
+        return new Kind<>(
+                name,
+                allowed,
+                entries -> {
+                    String text = entries.get(ONLY);
+                    if (text == null || entries.size() != 1) {
+                        throw new IllegalArgumentException("not one value");
+                    }
+                    return reader.apply(text);
+                },
+                "");
+    }
+
+    static Kind<Integer> number(String name, int least, int most) {
+        return of(name, "a whole number, " + least + " to " + most, text -> {
+            int number = Integer.parseInt(text);
+            if (number < least || number > most) {
+                throw new IllegalArgumentException("out of range");
+            }
+            return number;
+        });
+    }
+
+    static Kind<Duration> duration(String least, String most) {
+        return of("duration", "a duration such as 200ms, 5s or 2m, " + least + " to " + most, text -> {
+            Duration duration = duration(text);
+            if (duration.compareTo(duration(least)) < 0 || duration.compareTo(duration(most)) > 0) {
+                throw new IllegalArgumentException("out of range");
+            }
+            return duration;
+        });
+    }
+
+    static <E extends Enum<E>> Kind<E> oneOf(Class<E> type) {
+        List<String> words = Stream.of(type.getEnumConstants()).map(Kind::word).toList();
+        return of(String.join(" or ", words), "one of " + String.join(", ", words), text -> {
+            for (E constant : type.getEnumConstants()) {
+                if (word(constant).equals(text)) {
+                    return constant;
+                }
+            }
+            throw new IllegalArgumentException("unknown");
+        });
+    }
+
+    boolean isMap() {
+        return !separator.isEmpty();
+    }
+
+    T read(Map<String, String> entries) {
+        return reader.apply(entries);
+    }
+
+    /** From one line, as in the environment. */
+    Map<String, String> entries(String text) {
+        if (!isMap()) {
+            return Map.of(ONLY, text);
+        }
+        Map<String, String> entries = new LinkedHashMap<>();
+        for (String entry : text.strip().split(separator, -1)) {
+            if (entry.isBlank()) {
+                continue;
+            }
+            int equals = entry.indexOf('=');
+            if (equals < 0
+                    || entries.put(
+                                    entry.substring(0, equals).strip(),
+                                    entry.substring(equals + 1).strip())
+                            != null) {
+                throw new IllegalArgumentException("not name=value, or twice the same");
+            }
+        }
+        return entries;
+    }
+
+    static String text(Duration duration) {
+        long millis = duration.toMillis();
+        if (millis % 60_000 == 0 && millis > 60_000) {
+            return millis / 60_000 + "m";
+        }
+        return millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
+    }
+
+    static String word(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    private static Duration duration(String text) {
+        Matcher parts = DURATION.matcher(text);
+        if (!parts.matches()) {
+            throw new IllegalArgumentException("no duration");
+        }
+        long number = Long.parseLong(parts.group(1));
+        return switch (parts.group(2)) {
+            case "ms" -> Duration.ofMillis(number);
+            case "s" -> Duration.ofSeconds(number);
+            case "m" -> Duration.ofMinutes(number);
+            case "h" -> Duration.ofHours(number);
+            default -> throw new IllegalStateException("the pattern allows no other unit");
+        };
+    }
+
+    private static String matching(Pattern pattern, String text) {
+        if (!pattern.matcher(text).matches()) {
+            throw new IllegalArgumentException("another form");
+        }
+        return text;
+    }
+
+    private static Path absolute(String text) {
+        Path path = Path.of(text);
+        if (!path.isAbsolute()) {
+            throw new IllegalArgumentException("relative");
+        }
+        return path.normalize();
+    }
+
+    private static String connectString(String text) {
+        int slash = text.indexOf('/');
+        String servers = slash < 0 ? text : text.substring(0, slash);
+        List<String> wrong = new ArrayList<>();
+        for (String server : servers.split(",", -1)) {
+            int colon = server.lastIndexOf(':');
+            if (colon < 1
+                    || !HOST.matcher(server.substring(0, colon).replaceAll("^\\[(.*)]$", "$1"))
+                            .matches()
+                    || PORT.read(Map.of(ONLY, server.substring(colon + 1))) < 1) {
+                wrong.add(server);
+            }
+        }
+        if (!wrong.isEmpty()) {
+            throw new IllegalArgumentException("not host:port: " + wrong);
+        }
+        return text;
+    }
+
+    private static Map<CellName, String> cells(Map<String, String> entries) {
+        if (entries.isEmpty() || entries.size() > 255) {
+            throw new IllegalArgumentException("none, or too many");
+        }
+        Map<CellName, String> cells = new LinkedHashMap<>();
+        entries.forEach((name, host) -> cells.put(new CellName(name), matching(HOST, host)));
+        return cells;
+    }
+
+    private static Map<String, String> settings(Map<String, String> entries) {
+        return entries.entrySet().stream()
+                .collect(Collectors.toMap(
+                        entry -> matching(SETTING, entry.getKey()),
+                        Map.Entry::getValue,
+                        (one, other) -> one,
+                        LinkedHashMap::new));
+    }
+}

@@ -1,0 +1,228 @@
+package org.cellkeeper.cell.config;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was set, by file or environment, and what was wrong with it. It complains of a value when it is asked for
+ * it, and never stops at the first complaint. No value of a secret ever comes here.
+ */
+final class Settings {
+    /** What container platforms set for a service whose name begins with "cell": not meant for us. */
+    private static final Pattern FOREIGN =
+            Pattern.compile("CELL(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_\\d+_(TCP|UDP|SCTP)(_.*)?)");
+
+    private static final YAMLMapper YAML = new YAMLMapper(YAMLFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build());
+
+    private final Map<String, Given> given = new TreeMap<>();
+    private final List<Problem> problems = new ArrayList<>();
+
+    /** A value, and where it was set. */
+    private record Given(String where, Map<String, String> entries, String shown) {}
+
+    Settings(@Nullable Path file, Map<String, String> environment) {
+        Map<String, Key<?>> byPath = Keys.all().collect(Collectors.toMap(Key::path, Function.identity()));
+        Map<String, Key<?>> byVariable = Keys.all().collect(Collectors.toMap(Key::variable, Function.identity()));
+        if (file != null) {
+            readFile(file, byPath);
+        }
+        new TreeMap<>(environment).forEach((variable, text) -> {
+            Key<?> key = byVariable.get(variable);
+            if (key != null) {
+                try {
+                    given.put(key.path(), new Given(variable, key.kind().entries(text), shown(key, text)));
+                } catch (IllegalArgumentException wrong) {
+                    complain(
+                            variable,
+                            shown(key, text) + " is not allowed; allowed: "
+                                    + key.kind().allowed());
+                }
+            } else if (variable.startsWith("CELL_")
+                    && !FOREIGN.matcher(variable).matches()) {
+                unknown(variable, byVariable);
+            }
+        });
+    }
+
+    void complain(String where, String what) {
+        problems.add(new Problem(where, what));
+    }
+
+    List<Problem> problems() {
+        return problems;
+    }
+
+    /** Where a key was set, for complaints about it. */
+    String where(Key<?> key) {
+        Given value = given.get(key.path());
+        return value == null ? key.path() : value.where();
+    }
+
+    boolean isGiven(Key<?> key) {
+        return given.containsKey(key.path());
+    }
+
+    /** Null when it was not set, or wrongly; the latter has been complained of. */
+    <T> @Nullable T optional(Key<T> key) {
+        Given value = given.get(key.path());
+        try {
+            if (value != null) {
+                return key.kind().read(value.entries());
+            }
+        } catch (IllegalArgumentException wrong) {
+            complain(
+                    value.where(),
+                    value.shown() + " is not allowed; allowed: " + key.kind().allowed());
+        }
+        return null;
+    }
+
+    /** The value or its default; null only when there is neither, which has been complained of. */
+    <T> @Nullable T value(Key<T> key) {
+        Given value = given.get(key.path());
+        if (value != null) {
+            return optional(key);
+        }
+        return switch (key.fallback()) {
+            case Key.Fallback.Value(String text) -> key.kind().read(key.kind().entries(text));
+            case Key.Fallback.Required() -> {
+                complain(
+                        key.path(),
+                        "must be set (here or as " + key.variable() + "); allowed: "
+                                + key.kind().allowed());
+                yield null;
+            }
+            case Key.Fallback.Computed(String how) ->
+                throw new IllegalStateException(key.path() + " has no fixed default, but " + how);
+        };
+    }
+
+    private void readFile(Path file, Map<String, Key<?>> byPath) {
+        try {
+            JsonNode root = YAML.readTree(Files.readAllBytes(file));
+            if (root == null || root.isMissingNode() || root.isNull()) {
+                return;
+            }
+            if (!root.isObject()) {
+                complain(file.toString(), "must hold keys and values");
+                return;
+            }
+            flatten("", root, byPath);
+        } catch (JsonProcessingException syntax) {
+            String at = syntax.getLocation() == null
+                    ? ""
+                    : " in line " + syntax.getLocation().getLineNr();
+            complain(file.toString(), "cannot be read as YAML" + at + ": " + firstLine(syntax.getOriginalMessage()));
+        } catch (IOException unreadable) {
+            complain(file.toString(), "cannot be read: " + unreadable);
+        }
+    }
+
+    private void flatten(String prefix, JsonNode node, Map<String, Key<?>> byPath) {
+        for (Map.Entry<String, JsonNode> child : node.properties()) {
+            String path = prefix + child.getKey();
+            JsonNode value = child.getValue();
+            Key<?> key = byPath.get(path);
+            if (key == null && value.isObject() && !value.isEmpty()) {
+                flatten(path + ".", value, byPath);
+            } else if (key == null) {
+                if (!isSection(path, byPath)) {
+                    unknown(path, byPath);
+                } else if (!value.isNull() && !value.isObject()) {
+                    complain(path, "must hold keys and values");
+                }
+            } else if (value.isNull() || (value.isValueNode() && value.asText().isBlank())) {
+                complain(
+                        path,
+                        "has no value; leave it out, or give one; allowed: "
+                                + key.kind().allowed());
+            } else if (key.kind().isMap() ? !isFlat(value) : !value.isValueNode()) {
+                complain(path, "has another form; allowed: " + key.kind().allowed());
+            } else if (key.kind().isMap()) {
+                Map<String, String> entries = new LinkedHashMap<>();
+                value.properties()
+                        .forEach(entry ->
+                                entries.put(entry.getKey(), entry.getValue().asText()));
+                given.put(path, new Given(path, entries, shown(key, entries.toString())));
+            } else {
+                given.put(path, new Given(path, key.kind().entries(value.asText()), shown(key, value.asText())));
+            }
+        }
+    }
+
+    private static boolean isSection(String path, Map<String, Key<?>> byPath) {
+        return byPath.keySet().stream().anyMatch(known -> known.startsWith(path + "."));
+    }
+
+    private static boolean isFlat(JsonNode value) {
+        return value.isObject()
+                && value.properties().stream()
+                        .allMatch(entry -> entry.getValue().isValueNode());
+    }
+
+    private void unknown(String name, Map<String, Key<?>> known) {
+        String nearest = "";
+        int least = Math.max(2, name.length() / 3) + 1;
+        for (String candidate : known.keySet()) {
+            int distance = Math.min(
+                    distance(name, candidate), lastPart(name).equals(lastPart(candidate)) ? 1 : Integer.MAX_VALUE);
+            if (distance < least) {
+                least = distance;
+                nearest = candidate;
+            }
+        }
+        complain(name, nearest.isEmpty() ? "is unknown" : "is unknown; did you mean " + nearest + "?");
+    }
+
+    private static String lastPart(String path) {
+        return path.substring(path.lastIndexOf('.') + 1);
+    }
+
+    /** How many letters must be added, left out or replaced. */
+    private static int distance(String one, String other) {
+        int[] row = new int[other.length() + 1];
+        for (int j = 0; j < row.length; j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= one.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j < row.length; j++) {
+                int replaced = diagonal + (one.charAt(i - 1) == other.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[other.length()];
+    }
+
+    /** A value for a complaint; somebody may have written a secret where its file is wanted. */
+    private static String shown(Key<?> key, String text) {
+        if (key.kind().equals(Kind.SECRET)) {
+            return "the value";
+        }
+        String line = firstLine(text);
+        return "'" + (line.length() <= 60 ? line : line.substring(0, 60) + "...") + "'";
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().findFirst().orElse("");
+    }
+}

@@ -1,0 +1,635 @@
+package org.cellkeeper.cell.decide;
+
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
+import org.cellkeeper.cell.model.CellSettings.Timing;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Receiver;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.Member;
+import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A view boiled down to what the rules ask: few values each, so that the whole table can be enumerated. Derived anew from
+ * each view; what is not known is a value of its own.
+ */
+public record Facts(
+        Referee referee,
+        Standing standing,
+        Data data,
+        Postgres postgres,
+        Turn turn,
+        Note note,
+        Stream stream,
+        Wal wal,
+        Call call,
+        Opening opening,
+        Access access,
+        Move move,
+        Handing handing,
+        Trouble trouble,
+        Wish wish,
+        boolean slotsDue,
+        boolean doorDue,
+        boolean stopping) {
+    /** Slots are looked at again so often: one that was never used, or was lost, is made anew. */
+    private static final long SLOTS_MILLIS = 20_000;
+
+    /** What ZooKeeper says of the cluster. */
+    public enum Referee {
+        KNOWN,
+        AWAY,
+        /** There is no cluster yet, and this cell may not found it, or not yet. */
+        UNBORN,
+        UNBORN_AND_MINE_TO_ASK,
+        UNBORN_AND_LOCKED
+    }
+
+    /** What this cell is to the cluster. */
+    public enum Standing {
+        UNKNOWN,
+        PRIMARY,
+        ACTIVE,
+        HALTED,
+        REMOVED,
+        /** Not a member; its name is free. */
+        STRANGER,
+        /** Not a member; its name belongs to another. */
+        TAKEN
+    }
+
+    /** What lies in the data directory. */
+    public enum Data {
+        EMPTY,
+        /** A clone or an initdb was cut off, or the data are to be thrown away. */
+        BROKEN,
+        /** Made by this cell's own initdb, and not yet seen in a cluster. */
+        FOUNDED,
+        FOREIGN,
+        OWN
+    }
+
+    /** How PostgreSQL is. */
+    public enum Postgres {
+        STOPPED,
+        STARTING,
+        STANDBY,
+        PRIMARY,
+        HUNG
+    }
+
+    /** This cell's part in the present phase. */
+    public enum Turn {
+        STEADY,
+        /** A ballot is open, and this cell has neither sealed for it nor objected. */
+        UNSEALED,
+        OBJECTING,
+        SEALED,
+        VOTED,
+        DECIDED,
+        LOST,
+        /** A handover to this cell, which does not hold all of the WAL yet, or there is no token. */
+        OFFERED_EARLY,
+        OFFERED,
+        /** A handover to another cell, or away from this one. */
+        HANDOVER,
+        /** The reign that this cell would follow is not recorded yet. */
+        UNRECORDED
+    }
+
+    /** What the state file must be told next. */
+    public enum Note {
+        UP_TO_DATE,
+        HALT,
+        HALT_UNREPORTED,
+        REMOVAL,
+        MEMBERSHIP,
+        OUTCOME,
+        REIGN,
+        /** The handover was taken back: the mark has served. */
+        MARK,
+        /** The handover was taken: this cell is no primary any more. */
+        ABDICATION
+    }
+
+    /** How a standby is attached to the present primary. */
+    public enum Stream {
+        DETACHED,
+        /** No upstream is set, but the walreceiver is not yet known to be gone for good. */
+        LOOSE,
+        LIVE,
+        BROKEN,
+        WRONG
+    }
+
+    /** How the local WAL relates to the present reign. */
+    public enum Wal {
+        UNKNOWN,
+        PREFIX,
+        DIVERGED,
+        /** A prefix, but the primary no longer has what comes next, and nobody counts on this cell. */
+        GONE
+    }
+
+    /** Whether a ballot is called for. */
+    public enum Call {
+        NONE,
+        SUSPICION,
+        BALLOT
+    }
+
+    /** How far a winner is with opening its reign. */
+    public enum Opening {
+        NOT_MINE,
+        ATTACHED,
+        DETACHING,
+        UNNAMED,
+        NAMED,
+        PROMOTED,
+        CLASH,
+        /** A primary runs that this cell has never opened for this epoch. */
+        UNLAWFUL,
+        DONE
+    }
+
+    /** Whether a primary has its acknowledgers, and lets clients write. */
+    public enum Access {
+        FINE,
+        SHORT,
+        LACKING,
+        LACKING_CLOSED,
+        LACKING_STOP,
+        RECOVERED
+    }
+
+    /** The next step of a change of voters. */
+    public enum Move {
+        NONE,
+        CONFIRM,
+        WRITE,
+        TERMINATE,
+        AWAIT,
+        CHANGE
+    }
+
+    /** How far a primary is with handing over. */
+    public enum Handing {
+        NONE,
+        WANTED,
+        STOPPING,
+        UNCLEAN,
+        UNMARKED,
+        MARKED,
+        OFFERED,
+        /** The target's agent does not run any more. */
+        DESERTED,
+        OVERDUE
+    }
+
+    /** What keeps a primary from being started, or from going on. */
+    public enum Trouble {
+        NONE,
+        CRASHED,
+        UNWRITABLE
+    }
+
+    /** What a task asks of this cell next. */
+    public enum Wish {
+        NONE,
+        SETTLE,
+        BALLOT,
+        LEAVE,
+        DEPLOY
+    }
+
+    public static Facts of(View view) {
+        ClusterState state = view.state();
+        Standing standing = standing(view);
+        Data data = data(view);
+        Postgres postgres = postgres(view.database());
+        boolean primary = standing == Standing.PRIMARY;
+        return new Facts(
+                referee(view),
+                standing,
+                data,
+                postgres,
+                turn(view, standing),
+                note(view, standing, data),
+                stream(view),
+                wal(view),
+                call(view, standing),
+                primary && state != null ? opening(view, state) : Opening.NOT_MINE,
+                primary ? access(view) : Access.FINE,
+                primary ? move(VoterMoves.next(view)) : Move.NONE,
+                primary && state != null ? handing(view, state) : Handing.NONE,
+                primary && state != null ? trouble(view, state) : Trouble.NONE,
+                Tasks.wish(view, standing),
+                slotsDue(view, standing),
+                doorTarget(view) != null,
+                view.stopRequested());
+    }
+
+    private static Referee referee(View view) {
+        if (view.refereeKnown()) {
+            return Referee.KNOWN;
+        }
+        boolean unborn = view.referee().connected()
+                && view.referee().stateAbsent()
+                && view.referee().state() == null
+                && view.local().seen() == null;
+        if (!unborn) {
+            return Referee.AWAY;
+        }
+        if (view.referee().birthLock()) {
+            return Referee.UNBORN_AND_LOCKED;
+        }
+        var preferred = view.settings().bootstrapPrimary();
+        boolean mayFound = preferred == null || preferred.equals(view.settings().name());
+        return mayFound ? Referee.UNBORN_AND_MINE_TO_ASK : Referee.UNBORN;
+    }
+
+    static Standing standing(View view) {
+        ClusterState newest = view.newestState();
+        ClusterState state = view.state();
+        LocalState local = view.local();
+        CellId self = view.self();
+        if (local.removed()) {
+            return Standing.REMOVED;
+        }
+        if (newest != null && newest.halted().containsKey(self.name())) {
+            return Standing.HALTED;
+        }
+        if (local.haltReason() != null) {
+            boolean cleared =
+                    state != null && view.refereeKnown() && !state.members().containsKey(self.name());
+            return cleared ? Standing.REMOVED : Standing.HALTED;
+        }
+        if (newest == null || state == null) {
+            return Standing.UNKNOWN;
+        }
+        if (isDeposed(view, newest)) {
+            return Standing.HALTED;
+        }
+        if (newest.primary().equals(self)) {
+            return state.primary().equals(self) ? Standing.PRIMARY : Standing.ACTIVE;
+        }
+        if (state.isMember(self)) {
+            return Standing.ACTIVE;
+        }
+        if (local.joined()) {
+            return Standing.REMOVED;
+        }
+        Member holder = state.members().get(self.name());
+        if (holder == null) {
+            return Standing.STRANGER;
+        }
+        CellId former = new CellId(self.name(), holder.incarnation());
+        var presence = view.referee().present().get(self.name());
+        boolean nameIsMine = presence != null && presence.cell().equals(self);
+        boolean free = nameIsMine
+                && !state.primary().name().equals(self.name())
+                && !state.voters().contains(former);
+        return free ? Standing.STRANGER : Standing.TAKEN;
+    }
+
+    /** This data reigned in an older epoch, and did not hand over cleanly. */
+    private static boolean isDeposed(View view, ClusterState newest) {
+        LocalState local = view.local();
+        boolean reigned = local.primaryEpoch() > 0 && newest.epoch() > local.primaryEpoch();
+        return reigned && !newest.primary().equals(view.self()) && !handedOverCleanly(view, newest);
+    }
+
+    /** The mark fits a later reign, and the data are as they were when it was made. */
+    private static boolean handedOverCleanly(View view, ClusterState newest) {
+        LocalState.HandoverMark mark = view.local().handoverMark();
+        if (mark == null || !(newest.epoch() == mark.ballot() || newest.reigns().containsKey(mark.ballot()))) {
+            return false;
+        }
+        DatabaseView database = view.database();
+        DatabaseView.Control control = database.control();
+        // Without an observation nothing speaks against it yet; nothing is started without one either.
+        boolean unseen = control == null && database.data() != DatabaseView.Data.PRESENT;
+        return unseen
+                || (database.isStopped()
+                        && control != null
+                        && control.cleanlyShutDown()
+                        && control.end().equals(mark.end()));
+    }
+
+    private static Data data(View view) {
+        DatabaseView database = view.database();
+        if (view.isOfAnotherCluster()) {
+            return Data.FOREIGN;
+        }
+        if (view.local().cloning()) {
+            return Data.BROKEN;
+        }
+        return switch (database.data()) {
+            case EMPTY -> Data.EMPTY;
+            case INCOMPLETE -> Data.BROKEN;
+            case PRESENT -> {
+                ClusterState state = view.state();
+                String systemId = database.systemId();
+                boolean foreign = state != null && systemId != null && !systemId.equals(state.systemId());
+                boolean founded = view.local().founder();
+                yield founded && (state == null || foreign || !state.primary().equals(view.self()))
+                        ? Data.FOUNDED
+                        : foreign ? Data.FOREIGN : Data.OWN;
+            }
+        };
+    }
+
+    private static Postgres postgres(DatabaseView database) {
+        return switch (database.process()) {
+            case STOPPED -> Postgres.STOPPED;
+            case STARTING -> Postgres.STARTING;
+            case UNRESPONSIVE -> Postgres.HUNG;
+            case RUNNING ->
+                switch (database.role()) {
+                    case PRIMARY -> database.primary() == null ? Postgres.HUNG : Postgres.PRIMARY;
+                    case STANDBY -> database.standby() == null ? Postgres.HUNG : Postgres.STANDBY;
+                    case UNKNOWN -> Postgres.HUNG;
+                };
+        };
+    }
+
+    private static Turn turn(View view, Standing standing) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return Turn.STEADY;
+        }
+        return switch (state.phase()) {
+            case Phase.Steady() -> state.reign() == null ? Turn.UNRECORDED : Turn.STEADY;
+            case Phase.Sealing sealing -> ballotTurn(view, state, standing, sealing);
+            case Phase.Handover handover -> {
+                if (!handover.target().equals(view.self())) {
+                    yield Turn.HANDOVER;
+                }
+                Lsn token = handover.token();
+                DatabaseView.Standby standby = view.database().standby();
+                boolean holdsAll =
+                        token != null && standby != null && standby.received().atLeast(token);
+                yield holdsAll ? Turn.OFFERED : Turn.OFFERED_EARLY;
+            }
+        };
+    }
+
+    private static Turn ballotTurn(View view, ClusterState state, Standing standing, Phase.Sealing sealing) {
+        long ballot = sealing.ballot();
+        boolean voted = Election.hasVoted(view, ballot);
+        Election.Tally tally = Election.tally(view);
+        if (standing == Standing.PRIMARY) {
+            if (tally == Election.Tally.LOST) {
+                return Turn.LOST;
+            }
+            boolean serves = Primaries.reigns(view) && !Primaries.isShortOfAckers(view);
+            return voted ? Turn.VOTED : serves ? Turn.OBJECTING : Turn.UNSEALED;
+        }
+        if (tally == Election.Tally.LOST) {
+            return Turn.LOST;
+        }
+        if (voted) {
+            return tally == Election.Tally.DECIDED ? Turn.DECIDED : Turn.VOTED;
+        }
+        if (view.local().sealedBallot() == ballot) {
+            return Turn.SEALED;
+        }
+        boolean objects = state.voters().contains(view.self()) && Standbys.speaksUpFor(view) != null;
+        return objects ? Turn.OBJECTING : Turn.UNSEALED;
+    }
+
+    private static Note note(View view, Standing standing, Data data) {
+        ClusterState state = view.state();
+        LocalState local = view.local();
+        return switch (standing) {
+            case UNKNOWN, STRANGER, TAKEN -> Note.UP_TO_DATE;
+            case HALTED -> {
+                boolean hasData = data != Data.EMPTY || local.joined() || local.primaryEpoch() > 0;
+                if (local.haltReason() == null && hasData) {
+                    yield Note.HALT;
+                }
+                yield Halts.isUnreported(view) ? Note.HALT_UNREPORTED : Note.UP_TO_DATE;
+            }
+            case REMOVED -> local.removed() ? Note.UP_TO_DATE : Note.REMOVAL;
+            case ACTIVE, PRIMARY -> {
+                if (state == null) {
+                    yield Note.UP_TO_DATE;
+                }
+                if (!local.joined()) {
+                    yield Note.MEMBERSHIP;
+                }
+                if (local.sealedBallot() != 0 && outcomeRead(state, local.sealedBallot())) {
+                    yield Note.OUTCOME;
+                }
+                if (standing == Standing.ACTIVE) {
+                    yield local.primaryEpoch() > 0 ? Note.ABDICATION : Note.UP_TO_DATE;
+                }
+                LocalState.HandoverMark mark = local.handoverMark();
+                boolean takenBack = mark != null
+                        && view.refereeKnown()
+                        && state.lastBallot() >= mark.ballot()
+                        && !(state.phase() instanceof Phase.Handover)
+                        && state.epoch() == local.primaryEpoch();
+                if (takenBack) {
+                    yield Note.MARK;
+                }
+                boolean unrecorded = state.reign() != null
+                        && (local.walEpoch() != state.epoch() || local.primaryEpoch() != state.epoch());
+                yield unrecorded ? Note.REIGN : Note.UP_TO_DATE;
+            }
+        };
+    }
+
+    /** I5: lastBallot has reached it, and it is not the one that is open. */
+    static boolean outcomeRead(ClusterState state, long ballot) {
+        boolean open = state.phase() instanceof Phase.Sealing sealing && sealing.ballot() == ballot;
+        return state.lastBallot() >= ballot && !open;
+    }
+
+    private static Stream stream(View view) {
+        DatabaseView database = view.database();
+        DatabaseView.Standby standby = database.standby();
+        Upstream upstream = database.upstreamOnDisk();
+        // T12: a predecessor may have written what is on disk, and died before the reload.
+        boolean loaded = view.memory().upstreamSetIn() == database.postmaster();
+        if (upstream == null) {
+            if (standby == null || standby.receiver() == Receiver.DETACHED) {
+                return Stream.DETACHED;
+            }
+            return loaded ? Stream.LOOSE : Stream.WRONG;
+        }
+        if (!upstream.equals(Standbys.rightUpstream(view))) {
+            return Stream.WRONG;
+        }
+        if (Standbys.streamsLive(view)) {
+            return Stream.LIVE;
+        }
+        return loaded || standby == null ? Stream.BROKEN : Stream.WRONG;
+    }
+
+    private static Wal wal(View view) {
+        WalHistory.Relation relation = Standbys.relationToPrimary(view);
+        if (relation == null) {
+            return Wal.UNKNOWN;
+        }
+        return switch (relation) {
+            case PREFIX -> Standbys.mustCloneAnew(view) ? Wal.GONE : Wal.PREFIX;
+            case DIVERGED -> Wal.DIVERGED;
+        };
+    }
+
+    private static Call call(View view, Standing standing) {
+        if (standing != Standing.ACTIVE) {
+            return Call.NONE;
+        }
+        if (Suspicion.callsForBallot(view)) {
+            return Call.BALLOT;
+        }
+        return Suspicion.suspects(view) ? Call.SUSPICION : Call.NONE;
+    }
+
+    private static Opening opening(View view, ClusterState state) {
+        DatabaseView database = view.database();
+        boolean opened = view.local().primaryEpoch() == state.epoch();
+        Reign reign = state.reign();
+        DatabaseView.Primary primary = database.primary();
+        if (primary != null && database.isPrimary()) {
+            if (!opened) {
+                return Opening.UNLAWFUL;
+            }
+            if (reign != null) {
+                return Opening.DONE;
+            }
+            return primary.timeline() > state.highestTimeline() ? Opening.PROMOTED : Opening.CLASH; // T4
+        }
+        if (reign != null) {
+            return Opening.DONE;
+        }
+        Stream stream = stream(view);
+        if (stream != Stream.DETACHED) {
+            return stream == Stream.LOOSE ? Opening.DETACHING : Opening.ATTACHED;
+        }
+        SyncSetting names = Election.namesAtPromotion(view);
+        boolean named = names.equals(database.syncOnDisk())
+                && names.equals(database.syncInForce())
+                && VoterMoves.isWritten(view, names);
+        return named ? Opening.NAMED : Opening.UNNAMED;
+    }
+
+    private static Access access(View view) {
+        if (!Primaries.reigns(view)) {
+            return Access.FINE;
+        }
+        Timing timing = view.settings().timing();
+        long since = view.memory().shortSince();
+        boolean closed = view.database().readOnly();
+        if (!Primaries.isShortOfAckers(view)) {
+            return closed ? Access.RECOVERED : Access.FINE;
+        }
+        long lasting = since == 0 ? 0 : view.now() - since;
+        boolean isolated = !view.refereeKnown() && lasting >= timing.isolation().toMillis();
+        if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
+            return Access.LACKING_STOP;
+        }
+        DatabaseView.Primary primary = view.database().primary();
+        boolean waiting = primary != null && primary.waiting() > 0;
+        if (closed && !waiting) {
+            return Access.LACKING_CLOSED;
+        }
+        return lasting >= timing.readOnlyAfter().toMillis() ? Access.LACKING : Access.SHORT;
+    }
+
+    private static Move move(VoterMoves.Step step) {
+        return switch (step) {
+            case VoterMoves.Step.Nothing() -> Move.NONE;
+            case VoterMoves.Step.Confirm() -> Move.CONFIRM;
+            case VoterMoves.Step.Write ignored -> Move.WRITE;
+            case VoterMoves.Step.TerminateOldSenders() -> Move.TERMINATE;
+            case VoterMoves.Step.Await ignored -> Move.AWAIT;
+            case VoterMoves.Step.Change ignored -> Move.CHANGE;
+        };
+    }
+
+    private static Handing handing(View view, ClusterState state) {
+        if (!(state.phase() instanceof Phase.Handover handover)) {
+            return Tasks.wantsHandover(view) ? Handing.WANTED : Handing.NONE;
+        }
+        long lasting = view.now() - view.memory().phaseSince();
+        if (lasting >= view.settings().timing().handover().toMillis()) {
+            return Handing.OVERDUE;
+        }
+        if (Standbys.linkGone(view, handover.target())) {
+            return Handing.DESERTED;
+        }
+        DatabaseView database = view.database();
+        if (!database.isStopped()) {
+            return Handing.STOPPING;
+        }
+        if (handover.token() != null) {
+            return Handing.OFFERED;
+        }
+        LocalState.HandoverMark mark = view.local().handoverMark();
+        DatabaseView.Control control = database.control();
+        if (mark != null && mark.ballot() == handover.ballot()) {
+            return Handing.MARKED;
+        }
+        boolean clean = control != null && control.cleanlyShutDown() && !database.startsAsStandby();
+        return clean ? Handing.UNMARKED : Handing.UNCLEAN;
+    }
+
+    private static Trouble trouble(View view, ClusterState state) {
+        Memory memory = view.memory();
+        Timing timing = view.settings().timing();
+        boolean automatic = state.failoverMode() == FailoverMode.AUTOMATIC;
+        if (!automatic || !view.refereeKnown() || !Primaries.canBeReplaced(view)) {
+            return Trouble.NONE;
+        }
+        long now = view.now();
+        boolean stopped = view.database().isStopped();
+        long away = memory.databaseAwaySince();
+        if (stopped) {
+            boolean crashed = memory.reignedIn() != 0
+                    && away != 0
+                    && now - away < timing.restartPatience().toMillis();
+            return crashed ? Trouble.CRASHED : Trouble.NONE;
+        }
+        boolean unwritable = memory.writesFailedSince() != 0
+                && now - memory.writesFailedSince() >= timing.silence().toMillis();
+        boolean hung = view.database().process() == DatabaseView.Process.UNRESPONSIVE
+                && away != 0
+                && now - away >= timing.isolation().toMillis();
+        return unwritable || hung ? Trouble.UNWRITABLE : Trouble.NONE;
+    }
+
+    private static boolean slotsDue(View view, Standing standing) {
+        boolean runs = view.database().isPrimary() || view.database().isStandby();
+        if (!runs || (standing != Standing.ACTIVE && standing != Standing.PRIMARY)) {
+            return false;
+        }
+        Memory.SlotsKept kept = view.memory().slotsKept();
+        return kept == null
+                || kept.postmaster() != view.database().postmaster()
+                || !kept.siblings().equals(Standbys.siblings(view))
+                || view.now() - kept.at() >= SLOTS_MILLIS;
+    }
+
+    /** I8: whom this cell's door is to be opened to now; null when it is as it should be. */
+    static @Nullable Upstream doorTarget(View view) {
+        ClusterState state = view.state();
+        Upstream right = Standbys.rightUpstream(view);
+        if (state == null || right == null || right.equals(view.memory().doorOpenTo())) {
+            return null;
+        }
+        long lasting = view.now() - view.memory().phaseSince();
+        boolean held = state.phase() instanceof Phase.Handover
+                && lasting < view.settings().timing().handover().toMillis();
+        return held ? null : right;
+    }
+}

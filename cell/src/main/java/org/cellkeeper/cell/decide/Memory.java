@@ -1,0 +1,227 @@
+package org.cellkeeper.cell.decide;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a cell remembers from one view to the next, and forgets when its agent dies. Times are the cell's own monotonic
+ * milliseconds; 0 means that the thing is not so. Nothing here is needed for safety but {@code confirmed}, {@code written}
+ * and {@code drain}, and those are safe to forget.
+ *
+ * @param started when the agent started
+ * @param streamedEpoch the epoch in which this cell has had a live stream since the agent's start
+ * @param epochSince when the present epoch was first seen
+ * @param phaseBallot the ballot of the present SEALING or HANDOVER, 0 when steady; {@code phaseSince} when it was first seen
+ * @param burnt how many ballots in a row came to nothing; {@code backoffUntil} when the next may be opened
+ * @param suspectedSince since when the primary is suspected
+ * @param confirmed what this agent's last successful compare-and-set wrote, if none of unknown outcome came after it
+ * @param written the commit rule that this agent last wrote and reloaded, and into which run of the postmaster
+ * @param drain what the acknowledgers of a narrower rule must have flushed before the state may follow
+ * @param databaseAwaySince since when PostgreSQL does not answer (stopped, starting or hung)
+ * @param writesFailedSince since when the write probe fails
+ * @param shortSince since when the primary has too few acknowledging standbys
+ * @param primaryStartingSince since when the primary says that its PostgreSQL is starting
+ * @param refereeAwaySince since when ZooKeeper cannot be asked
+ * @param votersAway since when each voter does not stream from this primary
+ * @param reignedIn the run of the postmaster that this agent has seen reign, 0 for none: when it is gone, it has crashed or been stopped
+ * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
+ *     it started with it; 0 for none
+ * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
+ * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
+ */
+public record Memory(
+        long started,
+        long streamedEpoch,
+        long epoch,
+        long epochSince,
+        long phaseBallot,
+        long phaseSince,
+        int burnt,
+        long backoffUntil,
+        long suspectedSince,
+        @Nullable ClusterState confirmed,
+        @Nullable Written written,
+        @Nullable Drain drain,
+        long databaseAwaySince,
+        long writesFailedSince,
+        long shortSince,
+        long refereeAwaySince,
+        long primaryStartingSince,
+        Map<CellId, Long> votersAway,
+        long reignedIn,
+        @Nullable SlotsKept slotsKept,
+        @Nullable Upstream doorOpenTo,
+        long upstreamSetIn,
+        long stopRequestedSince) {
+
+    /** A commit rule in the settings file of one run of the postmaster. */
+    public record Written(SyncSetting setting, long postmaster, long at) {}
+
+    /** P's flush LSN, read once {@code setting} was in force: all that was acknowledged before lies below it. */
+    public record Drain(SyncSetting setting, Lsn until) {}
+
+    /** Slots made. */
+    public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}
+
+    private static final long FIRST_BACKOFF = 250;
+    private static final long LONGEST_BACKOFF = 4000;
+
+    public static Memory atStart(long now) {
+        return new Memory(
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0);
+    }
+
+    /** A compare-and-set of this cell was applied. */
+    public Memory confirmedBy(ClusterState applied) {
+        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn);
+    }
+
+    /** A compare-and-set of this cell may or may not land: nothing is confirmed any more. */
+    public Memory unconfirmed() {
+        return with(null, written, drain, slotsKept, doorOpenTo, upstreamSetIn);
+    }
+
+    public Memory wrote(SyncSetting setting, long postmaster, long now) {
+        return with(confirmed, new Written(setting, postmaster, now), null, slotsKept, doorOpenTo, upstreamSetIn);
+    }
+
+    public Memory keptSlots(Set<CellId> siblings, long postmaster, long now) {
+        return with(confirmed, written, drain, new SlotsKept(siblings, postmaster, now), doorOpenTo, upstreamSetIn);
+    }
+
+    /** The door was opened, or with null: is held. */
+    public Memory door(@Nullable Upstream openTo) {
+        return with(confirmed, written, drain, slotsKept, openTo, upstreamSetIn);
+    }
+
+    /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
+    public Memory setUpstream(long postmaster) {
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster);
+    }
+
+    private Memory with(
+            @Nullable ClusterState newConfirmed,
+            @Nullable Written newWritten,
+            @Nullable Drain newDrain,
+            @Nullable SlotsKept newSlots,
+            @Nullable Upstream newDoor,
+            long newUpstreamSetIn) {
+        return new Memory(
+                started,
+                streamedEpoch,
+                epoch,
+                epochSince,
+                phaseBallot,
+                phaseSince,
+                burnt,
+                backoffUntil,
+                suspectedSince,
+                newConfirmed,
+                newWritten,
+                newDrain,
+                databaseAwaySince,
+                writesFailedSince,
+                shortSince,
+                refereeAwaySince,
+                primaryStartingSince,
+                votersAway,
+                reignedIn,
+                newSlots,
+                newDoor,
+                newUpstreamSetIn,
+                stopRequestedSince);
+    }
+
+    /** What to remember having seen this view (whose memory this is). */
+    public Memory after(View view) {
+        ClusterState state = view.state();
+        long now = view.now();
+        DatabaseView database = view.database();
+        long newEpoch = state == null ? 0 : state.epoch();
+        boolean sameEpoch = newEpoch == epoch;
+
+        long ballot = 0;
+        if (state != null) {
+            ballot = switch (state.phase()) {
+                case Phase.Steady() -> 0;
+                case Phase.Sealing sealing -> sealing.ballot();
+                case Phase.Handover handover -> handover.ballot();
+            };
+        }
+        boolean samePhase = ballot == phaseBallot;
+        int newBurnt = sameEpoch ? burnt : 0;
+        long newBackoff = sameEpoch ? backoffUntil : 0;
+        if (sameEpoch && phaseBallot != 0 && ballot == 0) {
+            newBurnt = burnt + 1;
+            newBackoff = now + Math.min(LONGEST_BACKOFF, FIRST_BACKOFF << Math.min(burnt, 8));
+        }
+        boolean suspected = Suspicion.suspects(view);
+        if (!suspected && suspectedSince == 0 && ballot == 0 && now > newBackoff) {
+            newBurnt = 0;
+        }
+        boolean streams = state != null && Standbys.streamsLive(view);
+        return new Memory(
+                started,
+                streams ? newEpoch : streamedEpoch,
+                newEpoch,
+                sameEpoch ? epochSince : now,
+                ballot,
+                samePhase ? phaseSince : now,
+                newBurnt,
+                newBackoff,
+                since(suspected, suspectedSince, now),
+                confirmed,
+                written,
+                VoterMoves.drainAfter(view),
+                since(database.process() != DatabaseView.Process.RUNNING, databaseAwaySince, now),
+                since(database.writes() == DatabaseView.Writes.FAILED, writesFailedSince, now),
+                since(Primaries.isShortOfAckers(view), shortSince, now),
+                since(!view.refereeKnown(), refereeAwaySince, now),
+                since(Suspicion.primaryIsStarting(view), primaryStartingSince, now),
+                votersAwayAfter(view),
+                Primaries.reigns(view) ? database.postmaster() : handsOver(view) ? 0 : reignedIn,
+                slotsKept,
+                doorOpenTo,
+                upstreamSetIn,
+                since(view.stopRequested(), stopRequestedSince, now));
+    }
+
+    /** What stops for a handover has not crashed. */
+    private static boolean handsOver(View view) {
+        ClusterState state = view.state();
+        return state != null && state.phase() instanceof Phase.Handover;
+    }
+
+    private static long since(boolean so, long before, long now) {
+        if (!so) {
+            return 0;
+        }
+        return before == 0 ? now : before;
+    }
+
+    private Map<CellId, Long> votersAwayAfter(View view) {
+        ClusterState state = view.state();
+        if (state == null
+                || !state.primary().equals(view.self())
+                || !view.database().isPrimary()) {
+            return Map.of();
+        }
+        TreeMap<CellId, Long> away = new TreeMap<>();
+        Set<CellId> streaming = Primaries.streaming(view);
+        for (CellId voter : state.standbyVoters()) {
+            if (!streaming.contains(voter)) {
+                away.put(voter, votersAway.getOrDefault(voter, view.now()));
+            }
+        }
+        return away;
+    }
+}

@@ -1,0 +1,75 @@
+package org.cellkeeper.cell.decide;
+
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * One row of the decision table.
+ *
+ * @param number its place in the table, stable in logs and documents
+ * @param sentence what the log, the history and the API say when it applies
+ * @param when the facts it applies to, if no rule before it does
+ * @param may all that its plan may contain
+ * @param plan the plan's actions and particulars
+ * @param pace how soon to look again
+ * @param notable whether its doing belongs into the history
+ */
+public record Rule(
+        int number,
+        Section section,
+        String sentence,
+        Predicate<Facts> when,
+        Set<Action.Kind> may,
+        Function<View, Steps> plan,
+        Pace pace,
+        boolean notable) {
+    public Rule {
+        may = may.isEmpty() ? Set.of() : Set.copyOf(EnumSet.copyOf(may));
+    }
+
+    /** The chapters of the table. */
+    public enum Section {
+        FENCING("Fencing: a deposed, halted or removed cell runs no PostgreSQL"),
+        BIRTH("Birth, joining and cloning"),
+        HANDOVER("Planned switchover"),
+        BALLOT("Ballots: sealing, vetoing, electing"),
+        PROMOTION("The winner opens its reign"),
+        PRIMARY("The primary reigns"),
+        STANDBY("Standbys follow, and watch their primary"),
+        REST("Nothing to do");
+
+        private final String title;
+
+        Section(String title) {
+            this.title = title;
+        }
+
+        public String title() {
+            return title;
+        }
+    }
+
+    /** How soon to look again. */
+    public enum Pace {
+        CALM,
+        HASTE
+    }
+
+    /** The actions of a plan with the particulars of the case. */
+    public record Steps(List<Action> actions, boolean lookClosely, String detail) {
+        static Steps none(String detail) {
+            return new Steps(List.of(), false, detail);
+        }
+
+        static Steps of(String detail, Action... actions) {
+            return new Steps(List.of(actions), false, detail);
+        }
+
+        static Steps closely(String detail, Action... actions) {
+            return new Steps(List.of(actions), true, detail);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package org.cellkeeper.cell.decide;
+
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.PeerView.Health;
+import org.jspecify.annotations.Nullable;
+
+/** What a cell tells the others about itself. */
+public final class SelfReport {
+    private SelfReport() {}
+
+    public static PeerView of(View view, Plan plan, int progress) {
+        ClusterState state = view.state();
+        Facts facts = Facts.of(view);
+        DatabaseView database = view.database();
+        DatabaseView.Standby standby = database.standby();
+        DatabaseView.Primary primary = database.primary();
+        CellId streamsFrom = Standbys.speaksUpFor(view);
+        @Nullable Lsn received = standby != null ? standby.received() : primary != null ? primary.flushed() : null;
+        @Nullable Lsn replayed = standby != null ? standby.replayed() : received;
+        String detail = plan.detail().isEmpty() ? "" : " (" + plan.detail() + ")";
+        return new PeerView(
+                view.self(),
+                state == null ? 0 : state.epoch(),
+                view.version(),
+                state(view, facts),
+                health(view, facts),
+                plan.rule().number(),
+                plan.rule().sentence() + detail,
+                streamsFrom,
+                streamsFrom == null || state == null ? 0 : state.epoch(),
+                received,
+                replayed,
+                standby != null ? standby.timeline() : primary != null ? primary.timeline() : 0,
+                standby == null ? -1 : standby.replayLagMillis(),
+                progress,
+                view.refereeKnown(),
+                database.problem(),
+                Primaries.reigns(view) && database.readOnly(),
+                trouble(view, facts),
+                primary == null ? null : primary.oldestWal());
+    }
+
+    private static PeerView.Trouble trouble(View view, Facts facts) {
+        if (facts.data() == Facts.Data.FOREIGN) {
+            return PeerView.Trouble.FOREIGN_DATA;
+        }
+        return Standbys.walIsGone(view) ? PeerView.Trouble.WAL_GONE : PeerView.Trouble.NONE;
+    }
+
+    static CellState state(View view, Facts facts) {
+        return switch (facts.standing()) {
+            case HALTED -> CellState.HALTED;
+            case REMOVED -> CellState.REMOVED;
+            case PRIMARY -> Primaries.reigns(view) ? CellState.PRIMARY : stateOfProcess(facts);
+            case ACTIVE -> {
+                if (facts.data() == Facts.Data.EMPTY || facts.data() == Facts.Data.BROKEN) {
+                    yield CellState.CLONING;
+                }
+                if (facts.postgres() != Facts.Postgres.STANDBY || facts.stopping()) {
+                    yield stateOfProcess(facts);
+                }
+                if (view.local().sealedBallot() != 0) {
+                    yield CellState.SEALED;
+                }
+                yield facts.stream() == Facts.Stream.LIVE ? CellState.STREAMING : CellState.CATCHING_UP;
+            }
+            case UNKNOWN, STRANGER, TAKEN ->
+                facts.postgres() == Facts.Postgres.STOPPED ? CellState.DOWN : CellState.STARTING;
+        };
+    }
+
+    private static CellState stateOfProcess(Facts facts) {
+        boolean comes = !facts.stopping() && facts.trouble() == Facts.Trouble.NONE;
+        return comes && facts.postgres() != Facts.Postgres.HUNG ? CellState.STARTING : CellState.DOWN;
+    }
+
+    /** What this cell says of its own PostgreSQL; a primary that says it is lost is replaced. */
+    static Health health(View view, Facts facts) {
+        DatabaseView database = view.database();
+        long now = view.now();
+        long silence = view.settings().timing().silence().toMillis();
+        long unwritable = view.memory().writesFailedSince();
+        if (unwritable != 0 && now - unwritable >= silence) {
+            return Health.CANNOT_WRITE;
+        }
+        return switch (database.process()) {
+            case STOPPED -> {
+                boolean aboutToStart = facts.standing() == Facts.Standing.PRIMARY
+                        && facts.handing() == Facts.Handing.NONE
+                        && facts.trouble() == Facts.Trouble.NONE
+                        && facts.referee() == Facts.Referee.KNOWN
+                        && facts.data() == Facts.Data.OWN
+                        && !facts.stopping();
+                yield aboutToStart ? Health.STARTING : Health.DOWN;
+            }
+            case STARTING -> Health.STARTING;
+            case UNRESPONSIVE -> {
+                long away = view.memory().databaseAwaySince();
+                yield away != 0 && now - away >= silence ? Health.DOWN : Health.STARTING;
+            }
+            case RUNNING -> {
+                long shortSince = view.memory().shortSince();
+                yield shortSince != 0 && now - shortSince >= silence ? Health.CANNOT_REPLICATE : Health.OK;
+            }
+        };
+    }
+}

@@ -1,0 +1,137 @@
+package org.cellkeeper.cell.decide;
+
+import java.util.SortedSet;
+import java.util.TreeSet;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Receiver;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.Member;
+import org.cellkeeper.cell.model.PeerLink;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.model.Upstream;
+import org.jspecify.annotations.Nullable;
+
+/** What a standby can tell of itself and of its primary. */
+public final class Standbys {
+    private Standbys() {}
+
+    /** Where the present primary is followed; null while its entry or its reign is not on record. */
+    static @Nullable Upstream rightUpstream(View view) {
+        ClusterState state = view.state();
+        if (state == null || state.reign() == null) {
+            return null;
+        }
+        Member primary = state.members().get(state.primary().name());
+        if (primary == null || !primary.incarnation().equals(state.primary().incarnation())) {
+            return null;
+        }
+        return new Upstream(
+                state.primary(),
+                state.epoch(),
+                primary.address().host(),
+                primary.address().postgresPort());
+    }
+
+    /** Whether WAL comes from the present primary in the present epoch, or at least keepalives do. */
+    static boolean streamsLive(View view) {
+        ClusterState state = view.state();
+        DatabaseView.Standby standby = view.database().standby();
+        Upstream upstream = view.database().upstreamOnDisk();
+        return state != null
+                && standby != null
+                && upstream != null
+                && upstream.primary().equals(state.primary())
+                && upstream.epoch() == state.epoch()
+                && standby.receiver() == Receiver.STREAMING
+                && standby.silentMillis() < view.settings().timing().silence().toMillis();
+    }
+
+    /** The primary that this cell would speak up for: it has a live stream from it, and it does not itself say that it is lost. */
+    public static @Nullable CellId speaksUpFor(View view) {
+        ClusterState state = view.state();
+        if (state == null || !streamsLive(view)) {
+            return null;
+        }
+        PeerView said = view.fresh(state.primary());
+        return said != null && said.health().isLost() ? null : state.primary();
+    }
+
+    static WalHistory.@Nullable Relation relationToPrimary(View view) {
+        ClusterState state = view.state();
+        DatabaseView.Standby standby = view.database().standby();
+        if (state == null || standby == null || state.reign() == null || !standby.endKnown()) {
+            return null;
+        }
+        return WalHistory.compare(
+                state.reigns(), state.epoch(), heldEpoch(view), standby.received(), standby.replayed());
+    }
+
+    /** The primary says that it no longer has the WAL that comes after what this cell holds: no waiting brings it back. */
+    static boolean walIsGone(View view) {
+        ClusterState state = view.state();
+        DatabaseView.Standby standby = view.database().standby();
+        if (state == null || standby == null || !standby.endKnown() || standby.receiver() == Receiver.STREAMING) {
+            return false;
+        }
+        PeerView said = view.fresh(state.primary());
+        Lsn oldest = said == null || said.epoch() != state.epoch() ? null : said.oldestWal();
+        return oldest != null && !standby.received().atLeast(oldest);
+    }
+
+    /** Its WAL is gone, and no other voter would have to do without it: it votes no more, or is the last one, which nobody drops. */
+    static boolean mustCloneAnew(View view) {
+        ClusterState state = view.state();
+        boolean votes = state != null && state.standbyVoters().contains(view.self());
+        boolean alone = state != null && state.standbyVoters().size() == 1;
+        return walIsGone(view) && view.refereeKnown() && (!votes || alone);
+    }
+
+    /** The epoch whose WAL this cell holds at its end; 0 for none. */
+    static long heldEpoch(View view) {
+        ClusterState state = view.state();
+        DatabaseView.Standby standby = view.database().standby();
+        long followed = view.local().walEpoch();
+        return state == null || standby == null
+                ? followed
+                : WalHistory.heldEpoch(state.reigns(), followed, standby.received(), standby.timeline());
+    }
+
+    /** The other active members: whom this cell keeps slots for, and is linked with. */
+    public static SortedSet<CellId> siblings(View view) {
+        ClusterState state = view.state();
+        TreeSet<CellId> others = new TreeSet<>();
+        if (state != null) {
+            state.members().forEach((name, member) -> {
+                CellId id = new CellId(name, member.incarnation());
+                if (!name.equals(view.settings().name()) && state.isActive(id)) {
+                    others.add(id);
+                }
+            });
+        }
+        return others;
+    }
+
+    /** How many other cells could acknowledge a new primary's writes. */
+    static int othersAlive(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return 0;
+        }
+        return (int) siblings(view).stream()
+                .filter(cell -> !cell.equals(state.primary()))
+                .filter(view::seemsAlive)
+                .count();
+    }
+
+    static @Nullable Reign reignOf(View view) {
+        ClusterState state = view.state();
+        return state == null ? null : state.reign();
+    }
+
+    static boolean linkGone(View view, CellId cell) {
+        return view.link(cell.name()).status() == PeerLink.Status.GONE;
+    }
+}

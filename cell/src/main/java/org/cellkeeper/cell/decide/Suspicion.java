@@ -1,0 +1,122 @@
+package org.cellkeeper.cell.decide;
+
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.PeerLink;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Phase;
+
+/**
+ * Whether this standby holds its primary for lost. Two signals must agree: the WAL stream and the primary's agent. Time
+ * decides only how soon a ballot is tried, never whether it is safe.
+ */
+public final class Suspicion {
+    private Suspicion() {}
+
+    /** Both signals are gone, and this cell has grounds to believe it. */
+    static boolean suspects(View view) {
+        ClusterState state = view.state();
+        if (state == null || state.primary().equals(view.self()) || !state.isActive(view.self())) {
+            return false;
+        }
+        if (!view.database().isStandby() || Standbys.streamsLive(view) || !agentIsBad(view, state.primary())) {
+            return false;
+        }
+        long grace = view.settings().timing().coldStartGrace().toMillis();
+        long since = Math.max(view.memory().started(), view.memory().epochSince());
+        return hasStreamed(view) || view.now() - since >= grace;
+    }
+
+    private static boolean agentIsBad(View view, CellId primary) {
+        PeerLink link = view.link(primary.name());
+        if (link.status() == PeerLink.Status.GONE) {
+            return true;
+        }
+        long silence = view.settings().timing().silence().toMillis();
+        PeerView said = link.view();
+        boolean ofThisPrimary = said != null && said.cell().equals(primary);
+        long heard = Math.max(view.memory().started(), ofThisPrimary ? link.heardMillis() : 0);
+        if (view.now() - heard >= silence) {
+            return true;
+        }
+        if (ofThisPrimary && said != null && said.health().isLost()) {
+            return true;
+        }
+        CellSettings.Timing timing = view.settings().timing();
+        long patience = (hasStreamed(view) ? timing.restartPatience() : timing.coldStartGrace()).toMillis();
+        long starting = view.memory().primaryStartingSince();
+        return starting != 0 && view.now() - starting >= patience;
+    }
+
+    /** The primary says that its PostgreSQL starts; that is believed for a while only. */
+    static boolean primaryIsStarting(View view) {
+        ClusterState state = view.state();
+        PeerView said = state == null ? null : view.fresh(state.primary());
+        return said != null && said.health() == PeerView.Health.STARTING;
+    }
+
+    private static boolean hasStreamed(View view) {
+        ClusterState state = view.state();
+        return state != null && view.memory().streamedEpoch() == state.epoch();
+    }
+
+    /** Another voter still has a live stream from the primary: then it is this cell that has a problem. */
+    static boolean anotherSpeaksUp(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return false;
+        }
+        return state.standbyVoters().stream()
+                .filter(voter -> !voter.equals(view.self()))
+                .map(view::fresh)
+                .anyMatch(said -> said != null
+                        && state.primary().equals(said.streamsFrom())
+                        && said.streamEpoch() == state.epoch());
+    }
+
+    /** Whether so many voters seem to live that a ballot can reach its seal quorum. */
+    static boolean quorumSeemsAlive(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return false;
+        }
+        long alive = state.standbyVoters().stream().filter(view::seemsAlive).count();
+        return alive >= state.sealQuorum();
+    }
+
+    /** Section 5.6: somebody must remain to acknowledge the new primary's writes. */
+    static boolean admits(View view) {
+        return Standbys.othersAlive(view) >= view.settings().minStandbysAfterFailover();
+    }
+
+    static boolean phaseAllowsBallot(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return false;
+        }
+        return switch (state.phase()) {
+            case Phase.Steady() -> true;
+            case Phase.Sealing ignored -> false;
+            case Phase.Handover ignored ->
+                // A little longer than the old primary waits itself: it can take the handover back without a halt.
+                view.now() - view.memory().phaseSince()
+                        >= view.settings().timing().handover().toMillis() * 5 / 4;
+        };
+    }
+
+    /** Whether this cell should open a ballot by itself, now. */
+    static boolean callsForBallot(View view) {
+        ClusterState state = view.state();
+        return state != null
+                && state.failoverMode() == FailoverMode.AUTOMATIC
+                && view.memory().suspectedSince() != 0
+                && suspects(view)
+                && phaseAllowsBallot(view)
+                && view.now() >= view.memory().backoffUntil()
+                && !anotherSpeaksUp(view)
+                && quorumSeemsAlive(view)
+                && admits(view);
+    }
+}

@@ -1,0 +1,283 @@
+package org.cellkeeper.cell.decide;
+
+import java.time.Duration;
+import java.util.List;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.model.Task.Operation;
+import org.cellkeeper.cell.model.Task.Status;
+import org.jspecify.annotations.Nullable;
+
+/** What operators' tasks ask of this cell, and when they are done. */
+public final class Tasks {
+    private static final Duration PROMOTE_PATIENCE = Duration.ofSeconds(30);
+    private static final Duration SWITCHOVER_PATIENCE = Duration.ofSeconds(15);
+    private static final Duration REMOVE_PATIENCE = Duration.ofSeconds(90);
+    private static final Duration DEPLOY_PATIENCE = Duration.ofSeconds(60);
+
+    private Tasks() {}
+
+    static List<Task> mine(View view) {
+        return view.referee().tasks().stream()
+                .filter(task -> task.isOpen() && isMine(view, task))
+                .toList();
+    }
+
+    /**
+     * Whose errand a task is. The primary strikes off halted cells, whoever was asked: that one may be halted, or gone, by now.
+     * Another primary's removal of a cell that serves is not gone on with: that cell may be the last one that acknowledges.
+     */
+    private static boolean isMine(View view, Task task) {
+        ClusterState state = view.state();
+        boolean serves = state != null
+                && state.members().containsKey(task.target())
+                && !state.halted().containsKey(task.target());
+        return task.executor().equals(view.settings().name())
+                || (task.operation() == Operation.REMOVE && !serves && Primaries.reigns(view));
+    }
+
+    /** Whether an operator asked this primary to let a cell go. */
+    static boolean removalAsked(View view, CellName name) {
+        return mine(view).stream()
+                .anyMatch(task ->
+                        task.operation() == Operation.REMOVE && task.target().equals(name));
+    }
+
+    static @Nullable Task mine(View view, Operation operation) {
+        return mine(view).stream()
+                .filter(task -> task.operation() == operation)
+                .findFirst()
+                .orElse(null);
+    }
+
+    static Facts.Wish wish(View view, Facts.Standing standing) {
+        if (!view.refereeKnown()) {
+            return Facts.Wish.NONE;
+        }
+        if (settled(view) != null) {
+            return Facts.Wish.SETTLE;
+        }
+        if (standing == Facts.Standing.REMOVED && mine(view, Operation.DEPLOY) != null) {
+            return Facts.Wish.DEPLOY;
+        }
+        if (leaver(view) != null) {
+            return Facts.Wish.LEAVE;
+        }
+        boolean promote = standing == Facts.Standing.ACTIVE
+                && mine(view, Operation.PROMOTE) != null
+                && Suspicion.phaseAllowsBallot(view)
+                && view.now() >= view.memory().backoffUntil()
+                && !primaryServes(view);
+        return promote ? Facts.Wish.BALLOT : Facts.Wish.NONE;
+    }
+
+    /** Whether a primary is heard of that says it is well, or is streamed from. */
+    static boolean primaryServes(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return false;
+        }
+        PeerView said = view.fresh(state.primary());
+        boolean well = said != null && !said.health().isLost() && said.health() != PeerView.Health.STARTING;
+        return well || Standbys.streamsLive(view) || Suspicion.anotherSpeaksUp(view);
+    }
+
+    static Phase.Kind kind(Task promote) {
+        return promote.acceptDataLoss() ? Phase.Kind.FORCED : Phase.Kind.OPERATOR;
+    }
+
+    /** The member that an operator's removal may now strike off: it is no voter (any more) and not the primary. */
+    static @Nullable CellName leaver(View view) {
+        ClusterState state = view.state();
+        if (state == null || !state.isSteady()) {
+            return null;
+        }
+        for (Task task : mine(view)) {
+            CellName name = task.target();
+            boolean known = state.members().containsKey(name) || state.halted().containsKey(name);
+            boolean votes =
+                    state.voters().stream().anyMatch(voter -> voter.name().equals(name));
+            if (task.operation() == Operation.REMOVE
+                    && known
+                    && !votes
+                    && !state.primary().name().equals(name)) {
+                return name;
+            }
+        }
+        return null;
+    }
+
+    /** Whether this primary is to hand over: an operator asked for it, or it is asked to stop in AUTOMATIC mode. */
+    static boolean wantsHandover(View view) {
+        ClusterState state = view.state();
+        return state != null && state.isSteady() && view.refereeKnown() && Primaries.reigns(view) && heir(view) != null;
+    }
+
+    static @Nullable CellId heir(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return null;
+        }
+        if (view.stopRequested()) {
+            boolean tried = state.lastBallot() > state.epoch()
+                    && view.memory().burnt() > 0
+                    && view.memory().stopRequestedSince() != 0;
+            return state.failoverMode() == FailoverMode.AUTOMATIC && !tried ? Primaries.successor(view) : null;
+        }
+        Task task = mine(view, Operation.SWITCHOVER);
+        if (task == null || task.ballot() != 0) {
+            return null;
+        }
+        CellId heir = Preflight.member(state, task.target());
+        return heir != null && Primaries.canTakeOver(view, heir) ? heir : null;
+    }
+
+    private static String whyNot(View view, ClusterState state, Task task) {
+        CellId heir = Preflight.member(state, task.target());
+        String obstacle = heir == null ? "it is no member" : Primaries.obstacle(view, heir);
+        return obstacle == null ? state.primary().name() + " did not come to it" : obstacle;
+    }
+
+    /** The first task whose end has come, ended; null when there is none. */
+    static @Nullable Task settled(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return null;
+        }
+        for (Task task : view.referee().tasks()) {
+            if (!task.isOpen()) {
+                continue;
+            }
+            Task ended = isMine(view, task) ? ended(view, state, task) : null;
+            boolean iAmTheHeir = task.operation() == Operation.SWITCHOVER
+                    && task.target().equals(view.settings().name())
+                    && Primaries.reigns(view);
+            if (iAmTheHeir) {
+                ended = task.ended(
+                        Status.SUCCESS, view.wall(), task.target() + " is primary in epoch " + state.epoch());
+            }
+            if (ended == null) {
+                ended = orphaned(view, state, task);
+            }
+            if (ended != null) {
+                return ended;
+            }
+        }
+        return null;
+    }
+
+    /** Whether the change of primary that was asked for has taken place: it does not stand in the way of the next one. */
+    public static boolean isOver(ClusterState state, Task task) {
+        return state.isSteady() && state.reign() != null && task.ballot() != 0 && state.epoch() >= task.ballot();
+    }
+
+    /** What its executor cannot end any more is ended by the primary: it would run for ever, or bar the next change. */
+    private static @Nullable Task orphaned(View view, ClusterState state, Task task) {
+        Duration age = Duration.between(task.start(), view.wall());
+        boolean gone = !view.referee().present().containsKey(task.executor());
+        boolean overdue = switch (task.operation()) {
+            case SWITCHOVER -> age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0;
+            case PROMOTE -> age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
+            // A clone may take hours, but not without its agent.
+            case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
+            case REMOVE -> age.compareTo(REMOVE_PATIENCE.multipliedBy(2)) > 0;
+            case MODE -> false;
+        };
+        boolean due = overdue && state.isSteady() && Primaries.reigns(view);
+        return due
+                ? task.ended(
+                        Status.ERROR,
+                        view.wall(),
+                        task.executor() + " did not carry it out; "
+                                + state.primary().name() + " is primary")
+                : null;
+    }
+
+    private static @Nullable Task ended(View view, ClusterState state, Task task) {
+        Duration age = Duration.between(task.start(), view.wall());
+        boolean steady = state.isSteady();
+        return switch (task.operation()) {
+            case MODE -> null;
+            case PROMOTE -> {
+                if (Primaries.reigns(view)) {
+                    yield task.ended(
+                            Status.SUCCESS, view.wall(), task.target() + " is primary in epoch " + state.epoch());
+                }
+                if (state.primary().equals(view.self())) {
+                    yield null;
+                }
+                if (steady && task.ballot() != 0 && state.epoch() >= task.ballot()) {
+                    yield task.ended(
+                            Status.ERROR,
+                            view.wall(),
+                            state.primary().name() + " holds more of the WAL and was promoted in its place");
+                }
+                if (steady && primaryServes(view)) {
+                    yield task.ended(
+                            Status.ERROR,
+                            view.wall(),
+                            state.primary().name() + " serves as primary: use switchover to change a healthy primary");
+                }
+                yield steady && age.compareTo(PROMOTE_PATIENCE) > 0
+                        ? task.ended(
+                                Status.ERROR,
+                                view.wall(),
+                                "the seal quorum of " + state.sealQuorum()
+                                        + " voters was not reached; bring a voter of "
+                                        + state.standbyVoters()
+                                        + " back, or promote with acceptDataLoss")
+                        : null;
+            }
+            case SWITCHOVER -> {
+                if (steady && task.ballot() != 0 && state.epoch() >= task.ballot()) {
+                    boolean reached = state.primary().name().equals(task.target()) && state.reign() != null;
+                    if (reached) {
+                        yield task.ended(
+                                Status.SUCCESS, view.wall(), task.target() + " is primary in epoch " + state.epoch());
+                    }
+                    yield state.primary().name().equals(task.target())
+                            ? null
+                            : task.ended(
+                                    Status.ERROR, view.wall(), state.primary().name() + " became primary in its place");
+                }
+                boolean calledOff = steady && task.ballot() != 0 && state.lastBallot() >= task.ballot();
+                if (calledOff) {
+                    yield task.ended(
+                            Status.ERROR,
+                            view.wall(),
+                            "called off: " + task.target() + " did not take over, "
+                                    + state.primary().name() + " stays primary");
+                }
+                yield steady && task.ballot() == 0 && age.compareTo(SWITCHOVER_PATIENCE) > 0
+                        ? task.ended(
+                                Status.ERROR,
+                                view.wall(),
+                                task.target() + " was not ready to take over in time: " + whyNot(view, state, task))
+                        : null;
+            }
+            case REMOVE -> {
+                boolean gone = !state.members().containsKey(task.target())
+                        && !state.halted().containsKey(task.target());
+                if (gone) {
+                    yield task.ended(Status.SUCCESS, view.wall(), task.target() + " is removed");
+                }
+                yield age.compareTo(REMOVE_PATIENCE) > 0
+                        ? task.ended(
+                                Status.ERROR,
+                                view.wall(),
+                                task.target()
+                                        + " is still a voter: the primary needs an acknowledging standby to go on without it")
+                        : null;
+            }
+            case DEPLOY ->
+                state.isActive(view.self()) && Standbys.streamsLive(view)
+                        ? task.ended(Status.SUCCESS, view.wall(), task.target() + " streams as a standby")
+                        : null;
+        };
+    }
+}

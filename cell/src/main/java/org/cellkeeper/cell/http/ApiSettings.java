@@ -1,0 +1,74 @@
+package org.cellkeeper.cell.http;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellName;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the appliance API is served.
+ *
+ * @param address where others reach this cell; task locations name it
+ * @param bindHost the address to listen on
+ * @param directory where a generated certificate is kept
+ * @param rootPassword of the user {@code root}
+ * @param certificate PEM file with the own certificate and its chain; null to generate one
+ * @param key PEM file with its private key (PKCS #8, not encrypted); null with {@code certificate}
+ * @param databaseUser what connection strings name, as {@code databaseName}
+ * @param tokenSecret the same at every cell; what the API's tokens are signed with is derived from it
+ * @param volumes the folders whose volumes are told of, by what they hold
+ * @param answerWithin how long a request may take before it is answered with 503
+ */
+public record ApiSettings(
+        CellName self,
+        Address address,
+        String bindHost,
+        Path directory,
+        String rootPassword,
+        @Nullable Path certificate,
+        @Nullable Path key,
+        String databaseUser,
+        String databaseName,
+        String tokenSecret,
+        Map<String, Path> volumes,
+        Duration answerWithin) {
+
+    /** With a generated certificate, on the address that others use. */
+    public static ApiSettings of(
+            CellName self, Address address, Path directory, String rootPassword, String tokenSecret) {
+        return new ApiSettings(
+                self,
+                address,
+                address.host(),
+                directory,
+                rootPassword,
+                null,
+                null,
+                "vcloud",
+                "vcloud",
+                tokenSecret,
+                Map.of("data", directory),
+                Duration.ofSeconds(10));
+    }
+
+    public ApiSettings {
+        if (rootPassword.isEmpty()) {
+            throw new IllegalArgumentException("the root password is empty");
+        }
+        if (tokenSecret.isEmpty()) {
+            throw new IllegalArgumentException("the secret of the tokens is empty");
+        }
+        volumes = Map.copyOf(volumes);
+        if ((certificate == null) != (key == null)) {
+            throw new IllegalArgumentException("a certificate needs its key, and a key its certificate");
+        }
+    }
+
+    /** Without the secrets. */
+    @Override
+    public String toString() {
+        return "ApiSettings[" + self + " on " + bindHost + ":" + address.apiPort() + "]";
+    }
+}

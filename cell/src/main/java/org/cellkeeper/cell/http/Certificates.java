@@ -1,0 +1,181 @@
+package org.cellkeeper.cell.http;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyStore;
+import java.security.PrivateKey;
+import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The key and certificate that a cell serves with: its own from PEM files, or a self-signed one that is made once, by the
+ * JDK's keytool, and kept. It is the file's mode that guards the generated key, not the store's password.
+ */
+final class Certificates {
+    static final String STORE_PASSWORD = "cellkeeper";
+    private static final String ALIAS = "cell";
+    private static final long KEYTOOL_SECONDS = 60;
+    private static final Pattern NUMERIC_HOST = Pattern.compile("[0-9.]+|.*:.*");
+    private static final Pattern KEY_BLOCK =
+            Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END PRIVATE KEY-----");
+    private static final Map<String, String> SIGNATURES =
+            Map.of("EC", "SHA256withECDSA", "RSA", "SHA256withRSA", "EdDSA", "EdDSA");
+
+    private Certificates() {}
+
+    static KeyStore of(ApiSettings settings) {
+        try {
+            Path certificate = settings.certificate();
+            Path key = settings.key();
+            return certificate != null && key != null ? fromPem(certificate, key) : selfSigned(settings);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(
+                    "the certificate of " + settings.self() + " cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    private static KeyStore selfSigned(ApiSettings settings) throws IOException, GeneralSecurityException {
+        Path kept = settings.directory().resolve("certificate.p12");
+        if (!Files.exists(kept)) {
+            generate(settings, kept);
+        }
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        try (InputStream in = Files.newInputStream(kept)) {
+            store.load(in, STORE_PASSWORD.toCharArray());
+        }
+        return store;
+    }
+
+    /** Made beside its place, in a folder of its own that nobody else can enter, and moved there when it is whole. */
+    private static void generate(ApiSettings settings, Path kept) throws IOException {
+        Files.createDirectories(settings.directory());
+        Path folder = Files.createTempDirectory(
+                settings.directory(),
+                "certificate",
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path made = folder.resolve("made.p12");
+        try {
+            keytool(settings, made);
+            Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rw-------"));
+            Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(made);
+            Files.deleteIfExists(folder);
+        }
+    }
+
+    private static void keytool(ApiSettings settings, Path made) throws IOException {
+        String name = settings.self().value();
+        TreeSet<String> subjects = new TreeSet<>(List.of("dns:" + name, "dns:localhost", "ip:127.0.0.1"));
+        String host = settings.address().host();
+        subjects.add((NUMERIC_HOST.matcher(host).matches() ? "ip:" : "dns:") + host);
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
+                        "-J-XX:TieredStopAtLevel=1",
+                        "-J-Xmx64m",
+                        "-genkeypair",
+                        "-alias",
+                        ALIAS,
+                        "-keyalg",
+                        "EC",
+                        "-groupname",
+                        "secp256r1",
+                        "-sigalg",
+                        "SHA256withECDSA",
+                        "-validity",
+                        "3650",
+                        "-dname",
+                        "CN=" + name + ", O=Cellkeeper",
+                        "-ext",
+                        "san=" + String.join(",", subjects),
+                        "-storetype",
+                        "PKCS12",
+                        "-storepass",
+                        STORE_PASSWORD,
+                        "-keystore",
+                        made.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try {
+            if (!process.waitFor(KEYTOOL_SECONDS, TimeUnit.SECONDS)) {
+                throw new IOException("keytool has not made a certificate within " + KEYTOOL_SECONDS + " s");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while keytool makes a certificate", e);
+        } finally {
+            process.destroyForcibly();
+        }
+        if (process.exitValue() != 0) {
+            throw new IOException(
+                    "keytool could not make a certificate for " + subjects + ": exit code " + process.exitValue());
+        }
+    }
+
+    private static KeyStore fromPem(Path certificateFile, Path keyFile) throws IOException, GeneralSecurityException {
+        List<Certificate> chain = new ArrayList<>();
+        try (InputStream in = Files.newInputStream(certificateFile)) {
+            chain.addAll(CertificateFactory.getInstance("X.509").generateCertificates(in));
+        }
+        if (chain.isEmpty()) {
+            throw new IOException("no certificate in " + certificateFile);
+        }
+        String algorithm = chain.getFirst().getPublicKey().getAlgorithm();
+        PrivateKey key = privateKey(keyFile, algorithm);
+        if (!belongTogether(key, chain.getFirst(), algorithm)) {
+            throw new IOException(
+                    "the key in " + keyFile + " is not that of the first certificate in " + certificateFile);
+        }
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        store.setKeyEntry(ALIAS, key, STORE_PASSWORD.toCharArray(), chain.toArray(Certificate[]::new));
+        return store;
+    }
+
+    private static PrivateKey privateKey(Path file, String algorithm) throws IOException, GeneralSecurityException {
+        Matcher block = KEY_BLOCK.matcher(Files.readString(file));
+        if (!block.find()) {
+            throw new IOException("no unencrypted PKCS #8 key (BEGIN PRIVATE KEY) in " + file
+                    + "; convert it with: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW");
+        }
+        byte[] encoded = Base64.getMimeDecoder().decode(block.group(1));
+        return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(encoded));
+    }
+
+    private static boolean belongTogether(PrivateKey key, Certificate certificate, String algorithm)
+            throws GeneralSecurityException {
+        String name = SIGNATURES.get(algorithm);
+        if (name == null) {
+            throw new GeneralSecurityException("keys of kind " + algorithm + " are not supported");
+        }
+        byte[] probe = {1, 2, 3};
+        Signature signature = Signature.getInstance(name);
+        signature.initSign(key);
+        signature.update(probe);
+        byte[] signed = signature.sign();
+        signature.initVerify(certificate.getPublicKey());
+        signature.update(probe);
+        return signature.verify(signed);
+    }
+}

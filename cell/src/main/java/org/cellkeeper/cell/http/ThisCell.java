@@ -1,0 +1,156 @@
+package org.cellkeeper.cell.http;
+
+import java.io.IOException;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import org.cellkeeper.api.Checks;
+import org.cellkeeper.api.FipsInfo;
+import org.cellkeeper.api.MountInfo;
+import org.cellkeeper.api.ServiceInfo;
+import org.cellkeeper.api.StorageInfo;
+import org.cellkeeper.api.VersionInfo;
+import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.port.Operator;
+import org.jspecify.annotations.Nullable;
+
+/** What the API tells of the one cell that is asked, and not of the cluster. Any thread may use it. */
+final class ThisCell {
+    private static final String RUNNING = "running";
+    private static final String DEAD = "dead";
+    private static final String START = "start";
+    private static final String DEAD_IN_MANUAL_MODE = "dead (normal when appliance is in manual failover mode)";
+    private static final long STUCK_MILLIS = 10_000;
+    private static final Duration START_TAKES = Duration.ofMinutes(1);
+
+    private final ApiSettings settings;
+    private final Operator operator;
+    private final @Nullable Supplier<String> zookeeper;
+    private final long started = System.nanoTime();
+    private final AtomicReference<@Nullable CompletableFuture<StorageInfo>> looking = new AtomicReference<>();
+
+    /** @param zookeeper the status of this cell's ZooKeeper server; null where it runs none */
+    ThisCell(ApiSettings settings, Operator operator, @Nullable Supplier<String> zookeeper) {
+        this.settings = settings;
+        this.operator = operator;
+        this.zookeeper = zookeeper;
+    }
+
+    List<ServiceInfo> services() {
+        Operator.Local local = operator.local();
+        boolean manual = operator.report().mode() == FailoverMode.MANUAL;
+        List<ServiceInfo> services = new ArrayList<>();
+        // No application is part of the appliance yet.
+        services.add(new ServiceInfo("vcd", DEAD));
+        services.add(new ServiceInfo("vpostgres", local == null ? START : postgres(local)));
+        services.add(new ServiceInfo("repmgrd", manual ? DEAD_IN_MANUAL_MODE : RUNNING));
+        services.add(
+                new ServiceInfo("appliance-sync.timer", local == null ? START : local.zookeeper() ? RUNNING : DEAD));
+        if (zookeeper != null) {
+            services.add(new ServiceInfo("zookeeper", zookeeper.get()));
+        }
+        return services;
+    }
+
+    private static String postgres(Operator.Local local) {
+        return switch (local.postgres()) {
+            case STOPPED -> DEAD;
+            case STARTING -> START;
+            case RUNNING, UNRESPONSIVE -> RUNNING;
+        };
+    }
+
+    ServiceInfo service(String name) {
+        String known = name.equals("vmware-vcd") ? "vcd" : name;
+        return services().stream()
+                .filter(service -> service.serviceName().equals(known))
+                .findFirst()
+                .map(service -> new ServiceInfo(name, service.status()))
+                .orElseThrow(() -> RequestProblem.notFound(
+                        "no-such-service", "no such service here; GET /services names those that there are"));
+    }
+
+    VersionInfo version() {
+        String packaged = ThisCell.class.getPackage().getImplementationVersion();
+        return new VersionInfo("Cellkeeper", Objects.requireNonNullElse(packaged, "not packaged"), "1.0.0");
+    }
+
+    MountInfo mount() {
+        return new MountInfo(false, "this appliance needs no transfer share");
+    }
+
+    FipsInfo fips() {
+        return new FipsInfo("off");
+    }
+
+    /** A disk that hangs holds up one thread at most, however often it is asked for. */
+    CompletableFuture<StorageInfo> storage() {
+        CompletableFuture<StorageInfo> mine = new CompletableFuture<>();
+        CompletableFuture<StorageInfo> running = looking.compareAndExchange(null, mine);
+        if (running != null) {
+            return running;
+        }
+        Thread.ofPlatform().daemon().name("api-storage").start(() -> {
+            try {
+                StorageInfo seen = new StorageInfo(volumes());
+                looking.set(null);
+                mine.complete(seen);
+            } catch (IOException | RuntimeException e) {
+                looking.set(null);
+                mine.completeExceptionally(e);
+            }
+        });
+        return mine;
+    }
+
+    private List<StorageInfo.Volume> volumes() throws IOException {
+        List<StorageInfo.Volume> volumes = new ArrayList<>();
+        for (var entry : new TreeMap<>(settings.volumes()).entrySet()) {
+            Path path = entry.getValue();
+            FileStore store = Files.getFileStore(path);
+            volumes.add(new StorageInfo.Volume(
+                    entry.getKey(),
+                    path.toString(),
+                    store.getTotalSpace(),
+                    store.getTotalSpace() - store.getUnallocatedSpace(),
+                    store.getUsableSpace()));
+        }
+        return volumes;
+    }
+
+    /** Whether the agent still looks and decides. */
+    Checks alive() {
+        return Checks.of(List.of(loop(operator.local())));
+    }
+
+    /** Whether its PostgreSQL serves, as primary or as a standby that streams. */
+    Checks ready() {
+        Operator.Local local = operator.local();
+        boolean serves = local != null && (local.state() == CellState.PRIMARY || local.state() == CellState.STREAMING);
+        String state = local == null ? "not known yet" : "this cell is " + local.state();
+        return Checks.of(List.of(loop(local), new Checks.Check("postgres-serves", serves, state)));
+    }
+
+    private Checks.Check loop(Operator.@Nullable Local local) {
+        if (local == null) {
+            boolean fresh = System.nanoTime() - started < START_TAKES.toNanos();
+            return new Checks.Check("agent-decides", fresh, "the agent has not seen anything yet");
+        }
+        long ago = local.decidedMillisAgo();
+        return new Checks.Check("agent-decides", ago < STUCK_MILLIS, "it last looked " + ago + " ms ago");
+    }
+
+    boolean reachesPrimary() {
+        Operator.Local local = operator.local();
+        return local != null && local.reachesPrimary();
+    }
+}

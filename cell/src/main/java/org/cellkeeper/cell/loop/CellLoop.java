@@ -1,0 +1,801 @@
+package org.cellkeeper.cell.loop;
+
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.cellkeeper.cell.decide.Action;
+import org.cellkeeper.cell.decide.CellRules;
+import org.cellkeeper.cell.decide.Memory;
+import org.cellkeeper.cell.decide.Plan;
+import org.cellkeeper.cell.decide.Rule;
+import org.cellkeeper.cell.decide.SelfReport;
+import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.CoordinationView;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.PeerLink;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Presence;
+import org.cellkeeper.cell.model.VersionedState;
+import org.cellkeeper.cell.port.Coordination.Outcome;
+import org.cellkeeper.cell.port.Peers;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The heart of a cell: gathers what the ports tell into one {@link View}, has it decided, and carries out the plan. Owned by one
+ * thread, the mailbox: every other thread only puts facts into it. It never waits, and it decides nothing.
+ *
+ * <p>At most one plan is carried out at a time. While a long action of it runs (a clone, a stop) deciding goes on, and a plan that
+ * fences interrupts it.
+ */
+public final class CellLoop {
+    private static final Logger LOG = LoggerFactory.getLogger(CellLoop.class);
+
+    private static final long THOROUGH_EVERY = 5_000;
+    private static final long HASTE_LASTS = 2_000;
+    private static final long FIRST_RETRY = 50;
+    private static final long LAST_RETRY = 5_000;
+    /** How long the same plan is not repeated while what it wrote to ZooKeeper has not come back. */
+    private static final long ECHO = 250;
+
+    private static final long STOP_DEADLINE = 9_000;
+
+    private final CellSettings settings;
+    private final Executor mailbox;
+    private final Ports ports;
+    private final Function<View, Plan> decider;
+    private final Supplier<Incarnation> newIncarnation;
+    private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+
+    // All below belongs to the mailbox.
+    private @Nullable LocalState local;
+    /** What {@link #local} will be once all saves under way are durable. */
+    private @Nullable LocalState queuedLocal;
+
+    private int savingVersion = -1;
+    private CoordinationView referee = CoordinationView.nothing();
+    private long refereeChanges;
+    private @Nullable VersionedState newestRead;
+    private @Nullable DatabaseView database;
+    private final Map<CellName, PeerLink> peers = new HashMap<>();
+    private Memory memory;
+    private boolean stopRequested;
+
+    private @Nullable Run run;
+    private long compareAndSets;
+    private long verbsDone;
+    private boolean observing;
+    private boolean observeAgain;
+    private long thoroughAt;
+    private boolean lookClosely;
+    private int progress;
+
+    private int ruleNumber;
+    private long ruleSince;
+    private int failures;
+    private long notBefore;
+    private int doneRule;
+    private int doneVersion;
+    private long doneAt;
+    private long doneRefereeChanges;
+
+    private long timer;
+    private long timerAt = Long.MAX_VALUE;
+
+    private @Nullable PeerView published;
+    private long publishedAt;
+    private @Nullable Presence presence;
+    private Map<CellName, Address> connected = Map.of();
+    private long announcedEpoch;
+
+    private volatile @Nullable Snapshot snapshot;
+
+    /** What the loop last saw and decided; for reading by other threads. */
+    public record Snapshot(View view, Plan plan, PeerView self) {}
+
+    /** A plan that is being carried out, and the version of the state that it was made of. */
+    private static final class Run {
+        private final Plan plan;
+        private final int version;
+        private final ArrayDeque<Action> rest;
+        private @Nullable Action current;
+
+        Run(Plan plan, int version) {
+            this.plan = plan;
+            this.version = version;
+            this.rest = new ArrayDeque<>(plan.actions());
+        }
+    }
+
+    /**
+     * @param mailbox runs tasks one after the other, on the thread that owns the loop
+     * @param decider usually {@link CellRules#decide}
+     */
+    public CellLoop(
+            CellSettings settings,
+            Executor mailbox,
+            Ports ports,
+            Function<View, Plan> decider,
+            Supplier<Incarnation> newIncarnation) {
+        this.settings = settings;
+        this.mailbox = mailbox;
+        this.ports = ports;
+        this.decider = decider;
+        this.newIncarnation = newIncarnation;
+        this.memory = Memory.atStart(ports.clock().millis());
+    }
+
+    /** Reads the state file and begins; to be called once. */
+    public void start() {
+        mailbox.execute(() -> {
+            LocalState loaded = ports.journal().load();
+            if (loaded == null) {
+                LocalState fresh = LocalState.fresh(newIncarnation.get());
+                queuedLocal = fresh;
+                whenDone(ports.journal().save(fresh), (done, problem) -> {
+                    if (problem != null) {
+                        throw new IllegalStateException("the state file cannot be written", problem);
+                    }
+                    begin(fresh);
+                });
+            } else {
+                queuedLocal = loaded;
+                begin(loaded);
+            }
+        });
+    }
+
+    private void begin(LocalState state) {
+        local = state;
+        ports.coordination().listen(view -> mailbox.execute(() -> heardOfReferee(view)));
+        ports.peers().listen(event -> mailbox.execute(() -> heardOfPeer(event)));
+        ports.database().listen(() -> mailbox.execute(this::observe));
+        observe();
+        step();
+    }
+
+    /** As by SIGTERM: hands over when it should, stops PostgreSQL; completes when the agent may exit. */
+    public CompletableFuture<Void> stop() {
+        mailbox.execute(() -> {
+            stopRequested = true;
+            ports.clock().after(STOP_DEADLINE, () -> stopped.complete(null));
+            step();
+        });
+        return stopped;
+    }
+
+    public CellName name() {
+        return settings.name();
+    }
+
+    /** What was last seen and decided; null before the first decision. */
+    public @Nullable Snapshot snapshot() {
+        return snapshot;
+    }
+
+    /** Runs a question on the loop's thread, with the view of this moment; null before the first. */
+    public <T> CompletableFuture<T> ask(Function<@Nullable View, T> question) {
+        CompletableFuture<T> answer = new CompletableFuture<>();
+        mailbox.execute(() -> {
+            try {
+                answer.complete(question.apply(view()));
+            } catch (RuntimeException e) {
+                answer.completeExceptionally(e);
+            }
+        });
+        return answer;
+    }
+
+    // ---- facts
+
+    private void heardOfReferee(CoordinationView heard) {
+        VersionedState read = heard.state();
+        if (read != null && (newestRead == null || isNewer(read, newestRead))) {
+            newestRead = read;
+        }
+        referee = withNewest(heard);
+        refereeChanges++;
+        step();
+    }
+
+    /** Versions of two clusters' states tell nothing of each other. */
+    private static boolean isNewer(VersionedState one, VersionedState other) {
+        return one.version() > other.version() && isOfOneCluster(one, other);
+    }
+
+    private static boolean isOfOneCluster(VersionedState one, VersionedState other) {
+        return one.state().systemId().equals(other.state().systemId());
+    }
+
+    /** I3: a lagging server's older answer is not taken for the state. */
+    private CoordinationView withNewest(CoordinationView heard) {
+        VersionedState newest = newestRead;
+        VersionedState read = heard.state();
+        if (newest == null || (read != null && (read.version() >= newest.version() || !isOfOneCluster(read, newest)))) {
+            return heard;
+        }
+        return new CoordinationView(
+                heard.connected(),
+                heard.synced(),
+                false,
+                newest,
+                heard.votesOf(),
+                heard.votes(),
+                heard.present(),
+                heard.birthLock(),
+                heard.tasks());
+    }
+
+    private void heardOfPeer(Peers.Event event) {
+        long now = ports.clock().millis();
+        switch (event) {
+            case Peers.Event.Heard(PeerView view) -> {
+                PeerLink before = peers.get(view.cell().name());
+                peers.put(view.cell().name(), new PeerLink(PeerLink.Status.CONNECTED, view, now));
+                PeerView known = before == null ? null : before.view();
+                boolean news = known == null
+                        || before == null
+                        || before.status() != PeerLink.Status.CONNECTED
+                        || known.state() != view.state()
+                        || known.health() != view.health()
+                        || !Objects.equals(known.streamsFrom(), view.streamsFrom());
+                if (news) {
+                    step();
+                }
+            }
+            case Peers.Event.Gone(CellName cell) -> {
+                PeerLink before = peers.getOrDefault(cell, PeerLink.unknown());
+                peers.put(cell, new PeerLink(PeerLink.Status.GONE, before.view(), before.heardMillis()));
+                // The cause may have taken the WAL stream too: look at once.
+                observe();
+                step();
+            }
+            case Peers.Event.Doubtful(CellName cell) -> {
+                PeerLink before = peers.getOrDefault(cell, PeerLink.unknown());
+                peers.put(cell, new PeerLink(PeerLink.Status.UNKNOWN, before.view(), before.heardMillis()));
+                observe();
+                step();
+            }
+        }
+    }
+
+    private void observe() {
+        if (observing) {
+            observeAgain = true;
+            return;
+        }
+        observing = true;
+        observeAgain = false;
+        long begunAfter = verbsDone;
+        long now = ports.clock().millis();
+        // A verb under way ends with a look of its own, and thorough ones beside it would slow it down.
+        boolean verbRuns = run != null && !(run.current instanceof Action.Persist);
+        boolean thorough = (lookClosely && !verbRuns) || database == null || now - thoroughAt >= THOROUGH_EVERY;
+        if (thorough) {
+            thoroughAt = now;
+        }
+        CompletableFuture<DatabaseView> seen = thorough
+                ? ports.database().observeThoroughly()
+                : ports.database().observe();
+        whenDone(seen, (view, problem) -> {
+            observing = false;
+            if (problem != null) {
+                LOG.warn("PostgreSQL could not be observed: {}", message(problem));
+            } else if (begunAfter == verbsDone) {
+                database = view;
+            }
+            if (observeAgain || (problem == null && begunAfter != verbsDone)) {
+                observe();
+            }
+            step();
+        });
+    }
+
+    // ---- deciding
+
+    private @Nullable View view() {
+        LocalState known = local;
+        DatabaseView seen = database;
+        if (known == null || seen == null) {
+            return null;
+        }
+        return new View(
+                ports.clock().millis(),
+                ports.clock().now(),
+                settings,
+                known,
+                referee,
+                seen,
+                peers,
+                memory,
+                stopRequested);
+    }
+
+    private void step() {
+        ingestState();
+        View before = view();
+        if (before == null) {
+            setTimer(settings.timing().tick().toMillis());
+            return;
+        }
+        memory = memory.after(before);
+        View view = view();
+        if (view == null) {
+            return;
+        }
+        Plan plan = decider.apply(view);
+        noteRule(plan, view.now());
+        boolean closer = plan.lookClosely() && !lookClosely;
+        lookClosely = plan.lookClosely();
+        carryOut(plan, view);
+        if (closer && run == null) {
+            observe();
+        }
+        tell(plan, view);
+        if (stopRequested && run == null && CellRules.mayExit(view)) {
+            stopped.complete(null);
+        }
+        setTimer(pace(plan, view.now()));
+    }
+
+    private void noteRule(Plan plan, long now) {
+        Rule rule = plan.rule();
+        if (rule.number() != ruleNumber) {
+            ruleNumber = rule.number();
+            ruleSince = now;
+            failures = 0;
+            notBefore = 0;
+            if (rule.notable() || plan.actions().isEmpty()) {
+                LOG.info("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
+            } else {
+                LOG.debug("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
+            }
+        }
+    }
+
+    private static String inBrackets(String detail) {
+        return detail.isEmpty() ? "" : " [" + detail + "]";
+    }
+
+    private long pace(Plan plan, long now) {
+        boolean hasty = plan.rule().pace() == Rule.Pace.HASTE && now - ruleSince < HASTE_LASTS;
+        return (hasty ? settings.timing().haste() : settings.timing().tick()).toMillis();
+    }
+
+    private void setTimer(long delay) {
+        long at = ports.clock().millis() + delay;
+        if (at >= timerAt) {
+            return;
+        }
+        timerAt = at;
+        long mine = ++timer;
+        ports.clock().after(delay, () -> {
+            if (mine == timer) {
+                timerAt = Long.MAX_VALUE;
+                observe();
+                step();
+            }
+        });
+    }
+
+    // ---- the state file
+
+    /** I3: a newly read state is made durable before it is acted upon. */
+    private void ingestState() {
+        VersionedState read = newestRead;
+        LocalState queued = queuedLocal;
+        if (read == null || queued == null || read.version() <= savingVersion) {
+            return;
+        }
+        VersionedState seen = queued.seen();
+        if (seen != null && !isNewer(read, seen)) {
+            return;
+        }
+        savingVersion = read.version();
+        whenDone(persist(state -> state.withSeen(read)), (done, problem) -> {
+            if (problem != null) {
+                LOG.error("the state file cannot be written: {}", message(problem));
+                savingVersion = -1;
+            }
+            step();
+        });
+    }
+
+    private CompletableFuture<Void> persist(UnaryOperator<LocalState> change) {
+        LocalState queued = queuedLocal;
+        if (queued == null) {
+            return CompletableFuture.failedFuture(new IllegalStateException("no state file yet"));
+        }
+        LocalState next = change.apply(queued);
+        queuedLocal = next;
+        CompletableFuture<Void> saved = new CompletableFuture<>();
+        whenDone(ports.journal().save(next), (done, problem) -> {
+            if (problem == null) {
+                local = next;
+                saved.complete(null);
+            } else {
+                queuedLocal = local;
+                saved.completeExceptionally(problem);
+            }
+        });
+        return saved;
+    }
+
+    // ---- acting
+
+    private void carryOut(Plan plan, View view) {
+        if (plan.actions().isEmpty()) {
+            return;
+        }
+        Run running = run;
+        if (running != null) {
+            if (!interrupts(plan, running)) {
+                return;
+            }
+            LOG.info("rule {} interrupts {}", plan.rule().number(), name(running.current));
+            running.rest.clear();
+        }
+        long now = view.now();
+        if (running == null && now < notBefore) {
+            return;
+        }
+        boolean echo = plan.rule().number() == doneRule
+                && view.version() == doneVersion
+                && refereeChanges == doneRefereeChanges
+                && now - doneAt < ECHO
+                && waitsForReferee(plan);
+        if (running == null && echo) {
+            return;
+        }
+        Run next = new Run(plan, view.version());
+        run = next;
+        proceed(next);
+    }
+
+    /** A stop for fencing interrupts anything but another such stop; any other rule interrupts a clone that has lost its sense. */
+    private static boolean interrupts(Plan plan, Run running) {
+        Action first = plan.actions().getFirst();
+        Action current = running.current;
+        if (plan.rule().number() == running.plan.rule().number() || current instanceof Action.StopImmediate) {
+            return false;
+        }
+        return first instanceof Action.StopImmediate;
+    }
+
+    private static boolean waitsForReferee(Plan plan) {
+        return switch (plan.actions().getLast()) {
+            case Action.Cas ignored -> true;
+            case Action.CreateState ignored -> true;
+            case Action.TakeBirthLock ignored -> true;
+            case Action.PublishVote ignored -> true;
+            case Action.DeleteVotes ignored -> true;
+            case Action.PutTask ignored -> true;
+            default -> false;
+        };
+    }
+
+    private void proceed(Run mine) {
+        Action action = mine.rest.poll();
+        mine.current = action;
+        if (action != null && isStale(mine, action)) {
+            run = null;
+            step();
+            return;
+        }
+        if (action == null) {
+            finished(mine);
+            return;
+        }
+        long begun = ports.clock().millis();
+        whenDone(perform(action), (done, problem) -> {
+            if (run != mine) {
+                step();
+                return;
+            }
+            if (problem == null) {
+                LOG.debug("{} took {} ms", name(action), ports.clock().millis() - begun);
+                if (mine.rest.isEmpty()) {
+                    finished(mine);
+                } else {
+                    proceed(mine);
+                }
+            } else {
+                failed(mine, action, problem);
+            }
+        });
+    }
+
+    /** I3: what follows a save is done only if it is still what the newest state asks for. */
+    private boolean isStale(Run mine, Action action) {
+        boolean first = mine.rest.size() + 1 == mine.plan.actions().size();
+        boolean bindsToAReign = action instanceof Action.Follow || action instanceof Action.Promote;
+        View now = view();
+        return !first
+                && bindsToAReign
+                && (now == null
+                        || decider.apply(now).rule().number()
+                                != mine.plan.rule().number());
+    }
+
+    private void finished(Run mine) {
+        run = null;
+        failures = 0;
+        doneRule = mine.plan.rule().number();
+        doneVersion = mine.version;
+        doneAt = ports.clock().millis();
+        doneRefereeChanges = refereeChanges;
+        if (mine.plan.rule().notable()) {
+            Rule rule = mine.plan.rule();
+            LocalState known = local;
+            VersionedState seen = known == null ? null : known.seen();
+            var entry = new HistoryEntry(
+                    ports.clock().now(),
+                    settings.name(),
+                    seen == null ? 0 : seen.state().epoch(),
+                    rule.number(),
+                    rule.sentence(),
+                    mine.plan.detail());
+            if (referee.connected() && seen != null) {
+                var ignored = ports.coordination().appendHistory(entry);
+            }
+        }
+        step();
+    }
+
+    private void failed(Run mine, Action action, Throwable problem) {
+        run = null;
+        failures++;
+        long delay = action instanceof Action.StopImmediate
+                ? FIRST_RETRY
+                : Math.min(LAST_RETRY, FIRST_RETRY << Math.min(failures - 1, 10));
+        notBefore = ports.clock().millis() + delay;
+        if (problem instanceof Refused || problem.getCause() instanceof Refused) {
+            LOG.info("rule {}: {}: {}", mine.plan.rule().number(), name(action), message(problem));
+        } else {
+            LOG.warn("rule {}: {} failed: {}", mine.plan.rule().number(), name(action), message(problem));
+        }
+        observe();
+        step();
+    }
+
+    /** ZooKeeper did not take a write: nothing wrong, the world has moved on. */
+    private static final class Refused extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Refused(Outcome outcome) {
+            super("ZooKeeper answered " + outcome);
+        }
+    }
+
+    private CompletableFuture<?> perform(Action action) {
+        var base = ports.database();
+        return switch (action) {
+            case Action.Persist persist -> persist(persist.change());
+            case Action.Cas cas -> compareAndSet(cas);
+            case Action.CreateState create -> createState(create);
+            case Action.TakeBirthLock() -> applied(ports.coordination().takeBirthLock());
+            case Action.PublishVote vote -> applied(ports.coordination().publishVote(vote.vote()));
+            case Action.DeleteVotes delete -> applied(ports.coordination().deleteVotes(delete.upToBallot()));
+            case Action.PutTask put -> applied(ports.coordination().putTask(put.task()));
+            case Action.InitDb() -> verb(base.initialise());
+            case Action.CloneFrom clone -> {
+                progress = 0;
+                yield verb(
+                        base.cloneFrom(clone.source(), self(), percent -> mailbox.execute(() -> progress = percent)));
+            }
+            case Action.StartPrimary() -> verb(base.startPrimary());
+            case Action.StartStandby start -> settingUpstream(base.startStandby(start.upstream(), self()));
+            case Action.StopFast() ->
+                verb(base.stopFast(settings.timing().stop().toMillis()));
+            case Action.StopImmediate() -> verb(base.stopImmediate());
+            case Action.Follow follow -> settingUpstream(base.follow(follow.upstream(), self()));
+            case Action.Unfollow() -> settingUpstream(base.unfollow());
+            case Action.Promote promote -> verb(base.promote(promote.higherThan()));
+            case Action.ApplySync apply ->
+                verb(base.applySync(apply.setting()))
+                        .thenAccept(seen -> memory = memory.wrote(
+                                apply.setting(),
+                                seen.postmaster(),
+                                ports.clock().millis()));
+            case Action.TerminateOldSenders() -> verb(base.terminateOldSenders());
+            case Action.SetReadOnly set -> verb(base.setReadOnly(set.readOnly()));
+            case Action.Checkpoint() -> verb(base.checkpoint());
+            case Action.KeepSlots keep ->
+                verb(base.keepSlots(keep.siblings()))
+                        .thenAccept(seen -> memory = memory.keptSlots(
+                                keep.siblings(),
+                                seen.postmaster(),
+                                ports.clock().millis()));
+            case Action.Wipe() -> verb(base.wipe());
+            case Action.HoldDoor hold -> {
+                memory = memory.door(null);
+                yield ports.door().hold(hold.drainMillis(), hold.holdMillis());
+            }
+            case Action.OpenDoor open -> {
+                CompletableFuture<Void> opened = new CompletableFuture<>();
+                whenDone(ports.door().openTo(open.primary()), (done, problem) -> {
+                    if (problem == null) {
+                        memory = memory.door(open.primary());
+                        opened.complete(null);
+                    } else {
+                        opened.completeExceptionally(problem);
+                    }
+                });
+                yield opened;
+            }
+        };
+    }
+
+    private CompletableFuture<?> settingUpstream(CompletableFuture<DatabaseView> verb) {
+        memory = memory.setUpstream(0);
+        return verb(verb).thenAccept(seen -> memory = memory.setUpstream(seen.postmaster()));
+    }
+
+    /** Takes over the observation that a verb ends with, on the loop's thread. */
+    private CompletableFuture<DatabaseView> verb(CompletableFuture<DatabaseView> verb) {
+        CompletableFuture<DatabaseView> taken = new CompletableFuture<>();
+        whenDone(verb, (view, problem) -> {
+            verbsDone++;
+            if (problem != null) {
+                taken.completeExceptionally(problem);
+            } else {
+                database = view;
+                taken.complete(view);
+            }
+        });
+        return taken;
+    }
+
+    private CompletableFuture<Void> compareAndSet(Action.Cas cas) {
+        // Until its outcome is known it may land at any time (T3).
+        memory = memory.unconfirmed();
+        long number = ++compareAndSets;
+        CompletableFuture<Void> taken = new CompletableFuture<>();
+        whenDone(ports.coordination().compareAndSet(cas.version(), cas.next()), (outcome, problem) -> {
+            if (problem == null && outcome == Outcome.APPLIED) {
+                applied(new VersionedState(cas.version() + 1, cas.next()), number);
+                taken.complete(null);
+            } else {
+                ports.coordination().refresh();
+                taken.completeExceptionally(problem != null ? problem : new Refused(outcome));
+            }
+        });
+        return taken;
+    }
+
+    private CompletableFuture<Void> createState(Action.CreateState create) {
+        memory = memory.unconfirmed();
+        long number = ++compareAndSets;
+        CompletableFuture<Void> taken = new CompletableFuture<>();
+        whenDone(ports.coordination().create(create.first()), (outcome, problem) -> {
+            if (problem == null && outcome == Outcome.APPLIED) {
+                applied(new VersionedState(0, create.first()), number);
+                taken.complete(null);
+            } else {
+                ports.coordination().refresh();
+                taken.completeExceptionally(problem != null ? problem : new Refused(outcome));
+            }
+        });
+        return taken;
+    }
+
+    /** What this cell itself has just written is the newest state that it can have read. */
+    private void applied(VersionedState written, long number) {
+        if (number == compareAndSets) {
+            memory = memory.confirmedBy(written.state());
+        }
+        if (newestRead == null || written.version() > newestRead.version()) {
+            newestRead = written;
+            referee = withNewest(referee);
+        }
+    }
+
+    private static CompletableFuture<Void> applied(CompletableFuture<Outcome> write) {
+        return write.thenAccept(outcome -> {
+            if (outcome != Outcome.APPLIED) {
+                throw new Refused(outcome);
+            }
+        });
+    }
+
+    /** Takes a result over on the loop's thread; whatever goes wrong there is the loop's own failure. */
+    @SuppressWarnings("FutureReturnValueIgnored")
+    private <T> void whenDone(CompletableFuture<T> future, BiConsumer<T, @Nullable Throwable> then) {
+        future.whenComplete((value, problem) -> mailbox.execute(() -> then.accept(value, problem)));
+    }
+
+    private CellId self() {
+        LocalState known = local;
+        if (known == null) {
+            throw new IllegalStateException("no state file yet");
+        }
+        return new CellId(settings.name(), known.incarnation());
+    }
+
+    // ---- telling the others
+
+    private void tell(Plan plan, View view) {
+        PeerView mine = SelfReport.of(view, plan, progress);
+        snapshot = new Snapshot(view, plan, mine);
+        PeerView before = published;
+        boolean changed = before == null
+                || before.state() != mine.state()
+                || before.health() != mine.health()
+                || before.version() != mine.version()
+                || before.rule() != mine.rule()
+                || !before.cell().equals(mine.cell())
+                || !Objects.equals(before.streamsFrom(), mine.streamsFrom());
+        if (changed || view.now() - publishedAt >= settings.timing().tick().toMillis()) {
+            published = mine;
+            publishedAt = view.now();
+            ports.peers().publish(mine);
+        }
+        Presence now =
+                new Presence(mine.cell(), settings.address(), mine.state().name());
+        if (!now.equals(presence)) {
+            presence = now;
+            var ignored = ports.coordination().publishPresence(now);
+        }
+        connect(view.state());
+        announce(view);
+    }
+
+    private void connect(@Nullable ClusterState state) {
+        if (state == null) {
+            return;
+        }
+        TreeMap<CellName, Address> others = new TreeMap<>();
+        state.members().forEach((name, member) -> {
+            if (!name.equals(settings.name())) {
+                others.put(name, member.address());
+            }
+        });
+        if (!others.equals(connected)) {
+            connected = Map.copyOf(others);
+            peers.keySet().retainAll(others.keySet());
+            ports.peers().connectTo(others);
+        }
+    }
+
+    private void announce(View view) {
+        ClusterState state = view.state();
+        boolean reigns = state != null
+                && state.primary().equals(view.self())
+                && state.reign() != null
+                && view.database().isPrimary();
+        long epoch = reigns && state != null ? state.epoch() : 0;
+        if (epoch != announcedEpoch) {
+            announcedEpoch = epoch;
+            var ignored = epoch == 0
+                    ? ports.coordination().resignLeader()
+                    : ports.coordination().announceLeader(view.self(), epoch);
+        }
+    }
+
+    private static String name(@Nullable Action action) {
+        return action == null ? "nothing" : action.kind().name();
+    }
+
+    private static String message(Throwable problem) {
+        Throwable cause = problem.getCause() != null ? problem.getCause() : problem;
+        String text = cause.getMessage();
+        return text == null ? cause.getClass().getSimpleName() : text;
+    }
+}

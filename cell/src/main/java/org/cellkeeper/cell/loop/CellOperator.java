@@ -1,0 +1,321 @@
+package org.cellkeeper.cell.loop;
+
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import org.cellkeeper.cell.decide.Health;
+import org.cellkeeper.cell.decide.Preflight;
+import org.cellkeeper.cell.decide.Tasks;
+import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.Coordination;
+import org.cellkeeper.cell.port.Operator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers operators. Reads come from the loop's last snapshot; requests are checked on the loop's thread and then become tasks in
+ * ZooKeeper, which the loops pick up. Carries nothing out but a change of the failover mode, which is one compare-and-set.
+ */
+public final class CellOperator implements Operator {
+    private static final int MODE_ATTEMPTS = 5;
+    private static final int LOOKS = 11;
+
+    private final CellLoop loop;
+    private final Ports ports;
+    private final boolean refereeOnCells;
+    private final Supplier<ClusterReport> beforeTheFirst;
+
+    /**
+     * Made once per agent.
+     *
+     * @param refereeOnCells whether each cell runs a ZooKeeper server
+     * @param beforeTheFirst what is reported while the loop has not seen anything yet
+     */
+    public CellOperator(CellLoop loop, Ports ports, boolean refereeOnCells, Supplier<ClusterReport> beforeTheFirst) {
+        this.loop = loop;
+        this.ports = ports;
+        this.refereeOnCells = refereeOnCells;
+        this.beforeTheFirst = beforeTheFirst;
+    }
+
+    @Override
+    public ClusterReport report() {
+        CellLoop.Snapshot snapshot = loop.snapshot();
+        if (snapshot == null) {
+            return beforeTheFirst.get();
+        }
+        View view = snapshot.view();
+        return Health.report(new Health.Inputs(
+                view.settings(),
+                ports.clock().millis(),
+                ports.clock().now(),
+                view.state(),
+                view.version(),
+                view.referee(),
+                view.memory().refereeAwaySince(),
+                snapshot.self(),
+                view.peers(),
+                refereeOnCells));
+    }
+
+    @Override
+    public boolean isPrimary() {
+        CellLoop.Snapshot snapshot = loop.snapshot();
+        if (snapshot == null) {
+            return false;
+        }
+        PeerView self = snapshot.self();
+        return self.state() == CellState.PRIMARY && !self.readOnly();
+    }
+
+    @Override
+    public @Nullable Local local() {
+        CellLoop.Snapshot snapshot = loop.snapshot();
+        if (snapshot == null) {
+            return null;
+        }
+        View view = snapshot.view();
+        PeerView self = snapshot.self();
+        ClusterState state = view.state();
+        PeerView primary = state == null ? null : view.fresh(state.primary());
+        boolean primaryServes = primary != null && primary.state() == CellState.PRIMARY;
+        DatabaseView.Primary own = view.database().primary();
+        long now = ports.clock().millis();
+        long awaySince = view.memory().refereeAwaySince();
+        return new Local(
+                self.state(),
+                self.readOnly(),
+                self.rule(),
+                view.database().process(),
+                view.refereeKnown(),
+                awaySince == 0 ? 0 : Math.max(0, now - awaySince),
+                self.state() == CellState.PRIMARY || primaryServes,
+                state == null ? 0 : state.lastBallot(),
+                view.memory().burnt(),
+                own == null ? 0 : own.waiting(),
+                Math.max(0, now - view.now()));
+    }
+
+    @Override
+    public List<Task> tasks() {
+        CellLoop.Snapshot snapshot = loop.snapshot();
+        return snapshot == null ? List.of() : snapshot.view().referee().tasks();
+    }
+
+    @Override
+    public CompletableFuture<List<HistoryEntry>> history(int limit) {
+        return ports.coordination().history(limit);
+    }
+
+    @Override
+    public CompletableFuture<Verdict> ask(Request request) {
+        return ask(request, LOOKS);
+    }
+
+    private CompletableFuture<Verdict> ask(Request request, int looks) {
+        return loop.ask(view -> looks > 1 && isBehind(view)
+                        ? (Next) () -> later().thenCompose(ignored -> ask(request, looks - 1))
+                        : examine(view, request))
+                .thenCompose(next -> next.begin());
+    }
+
+    /** A newer state is about to be read, or made durable: what is examined would be over in a moment. */
+    private static boolean isBehind(@Nullable View view) {
+        if (view == null || view.state() == null || !view.referee().connected()) {
+            return false;
+        }
+        long silence = view.settings().timing().silence().toMillis();
+        return !view.refereeKnown()
+                || view.peers().values().stream().anyMatch(link -> {
+                    PeerView said = link.view();
+                    return said != null && said.version() > view.version() && view.now() - link.heardMillis() < silence;
+                });
+    }
+
+    /** What is to be done about a request, once it has been examined. */
+    private interface Next {
+        CompletableFuture<Verdict> begin();
+    }
+
+    private Next examine(@Nullable View view, Request request) {
+        ClusterState state = view == null ? null : view.state();
+        if (view == null || state == null) {
+            return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
+        }
+        if (!view.refereeKnown()) {
+            return () -> now(
+                    new Verdict.Unavailable(
+                            "ZooKeeper cannot be asked, so nothing can be changed; bring a majority of the ZooKeeper servers back"));
+        }
+        return switch (request) {
+            case Request.SetMode mode -> mode.dryRun() ? checked(List.of()) : () -> setMode(mode.mode(), MODE_ATTEMPTS);
+            case Request.Promote promote ->
+                inspect(
+                        view,
+                        promote,
+                        promote.target(),
+                        Preflight.promote(view, promote.target(), promote.acceptDataLoss()),
+                        new Errand(
+                                Task.Operation.PROMOTE, promote.target(), promote.target(), promote.acceptDataLoss()));
+            case Request.Switchover switchover ->
+                inspect(
+                        view,
+                        switchover,
+                        switchover.target(),
+                        Preflight.switchover(view, switchover.target()),
+                        new Errand(
+                                Task.Operation.SWITCHOVER,
+                                switchover.target(),
+                                state.primary().name(),
+                                false));
+            case Request.Remove remove ->
+                inspect(
+                        view,
+                        remove,
+                        remove.target(),
+                        Preflight.remove(view, remove.target(), remove.force()),
+                        new Errand(Task.Operation.REMOVE, remove.target(), remover(view, state), remove.force()));
+            case Request.Deploy deploy ->
+                inspect(
+                        view,
+                        deploy,
+                        deploy.target(),
+                        Preflight.deploy(view, deploy.target()),
+                        new Errand(Task.Operation.DEPLOY, deploy.target(), deploy.target(), false));
+        };
+    }
+
+    /** A task to be. */
+    private record Errand(Task.Operation operation, CellName target, CellName executor, boolean accepted) {}
+
+    private Next inspect(View view, Request request, CellName target, List<Preflight.Check> checks, Errand errand) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
+        }
+        boolean known = state.members().containsKey(target)
+                || state.halted().containsKey(target)
+                || view.referee().present().containsKey(target);
+        if (!known) {
+            return () -> now(new Verdict.NoSuchNode("there is no cell named " + target));
+        }
+        if (request.dryRun()) {
+            return checked(checks);
+        }
+        for (Preflight.Check check : checks) {
+            if (!check.ok()) {
+                return () -> now(new Verdict.Refused(check.code(), check.detail()));
+            }
+        }
+        for (Task open : view.referee().tasks()) {
+            if (open.isOpen()
+                    && open.operation() == errand.operation()
+                    && open.target().equals(target)) {
+                return () -> now(new Verdict.Accepted(open.id()));
+            }
+            boolean changesPrimary =
+                    open.operation() == Task.Operation.PROMOTE || open.operation() == Task.Operation.SWITCHOVER;
+            boolean wouldChange =
+                    errand.operation() == Task.Operation.PROMOTE || errand.operation() == Task.Operation.SWITCHOVER;
+            if (open.isOpen() && changesPrimary && wouldChange && !Tasks.isOver(state, open)) {
+                return () -> now(new Verdict.Refused(
+                        "change-under-way", open.operation() + " of " + open.target() + " is under way; wait for it"));
+            }
+        }
+        return () -> put(newTask(errand, Task.Status.QUEUED, ""));
+    }
+
+    private Task newTask(Errand errand, Task.Status status, String message) {
+        var now = ports.clock().now();
+        boolean ended = status == Task.Status.SUCCESS;
+        return new Task(
+                UUID.randomUUID().toString(),
+                errand.operation(),
+                errand.target(),
+                errand.executor(),
+                errand.accepted(),
+                status,
+                now,
+                ended ? now : null,
+                ended ? 100 : 0,
+                0,
+                message);
+    }
+
+    /** The primary, for only it can drop a voter; without one, whoever was asked. */
+    private static CellName remover(View view, ClusterState state) {
+        boolean heard = state.primary().equals(view.self()) || view.fresh(state.primary()) != null;
+        return heard ? state.primary().name() : view.settings().name();
+    }
+
+    private static CompletableFuture<Verdict> now(Verdict verdict) {
+        return CompletableFuture.completedFuture(verdict);
+    }
+
+    private static Next checked(List<Preflight.Check> checks) {
+        List<Check> answers = checks.stream()
+                .map(check -> new Check(check.code(), check.ok(), check.detail()))
+                .toList();
+        return () -> now(new Verdict.Checked(answers));
+    }
+
+    private CompletableFuture<Verdict> put(Task task) {
+        return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
+            case APPLIED -> new Verdict.Accepted(task.id());
+            case CONFLICT, NOT_SENT ->
+                new Verdict.Unavailable(
+                        "ZooKeeper did not take the task (" + outcome + "); nothing was changed, try again");
+            case UNKNOWN ->
+                new Verdict.Unavailable(
+                        "ZooKeeper's answer was lost; see GET /tasks whether task " + task.id() + " is there");
+        });
+    }
+
+    private CompletableFuture<Verdict> setMode(FailoverMode mode, int attempts) {
+        return loop.ask(view -> view)
+                .thenCompose(view -> {
+                    ClusterState state = view == null ? null : view.state();
+                    if (view == null || state == null || !view.refereeKnown()) {
+                        return CompletableFuture.completedFuture(Coordination.Outcome.NOT_SENT);
+                    }
+                    if (state.failoverMode() == mode) {
+                        return CompletableFuture.completedFuture(Coordination.Outcome.APPLIED);
+                    }
+                    return ports.coordination().compareAndSet(view.version(), state.withMode(mode));
+                })
+                .thenCompose(outcome -> switch (outcome) {
+                    case APPLIED -> {
+                        CellName name = loop.name();
+                        yield put(newTask(
+                                new Errand(Task.Operation.MODE, name, name, false),
+                                Task.Status.SUCCESS,
+                                "the failover mode is " + mode));
+                    }
+                    case CONFLICT, UNKNOWN -> {
+                        ports.coordination().refresh();
+                        yield attempts > 1
+                                ? later().thenCompose(ignored -> setMode(mode, attempts - 1))
+                                : now(
+                                        new Verdict.Unavailable(
+                                                "the cluster's state changes too fast, or ZooKeeper's answers are lost; try again"));
+                    }
+                    case NOT_SENT ->
+                        now(new Verdict.Unavailable("ZooKeeper cannot be asked, so the mode cannot be changed"));
+                });
+    }
+
+    private CompletableFuture<@Nullable Void> later() {
+        CompletableFuture<@Nullable Void> elapsed = new CompletableFuture<>();
+        ports.clock().after(100, () -> elapsed.complete(null));
+        return elapsed;
+    }
+}

@@ -1,0 +1,231 @@
+package org.cellkeeper.cell.metrics;
+
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
+import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.Operator;
+import org.jspecify.annotations.Nullable;
+
+/** A few numbers, worked out anew at every scrape from one report. What is not known is NaN, never 0. Any thread may scrape. */
+public final class CellMetrics {
+    private final Operator operator;
+    private final Supplier<Loop> loop;
+    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final MultiGauge lagBytes =
+            nodes("cellkeeper.node.lag.bytes", "WAL that the primary has and the cell has not");
+    private final MultiGauge lagSeconds = nodes("cellkeeper.node.lag.seconds", "How far the cell's replay is behind");
+    private final MultiGauge healthy = nodes("cellkeeper.node.healthy", "Whether the cell is healthy");
+    private final MultiGauge voters = nodes("cellkeeper.node.voter", "Whether the cell's acknowledgement counts");
+    private Seen seen;
+
+    /** What the loop's thread has had to do since its start. */
+    public record Loop(long tasks, long nanos, long longestNanos) {}
+
+    /** All that one scrape tells. */
+    private record Seen(ClusterReport report, Operator.@Nullable Local local, List<Task> tasks, Loop loop) {}
+
+    public CellMetrics(Operator operator, Supplier<Loop> loop) {
+        this.operator = operator;
+        this.loop = loop;
+        this.seen = look();
+        cluster();
+        cell();
+        agent();
+    }
+
+    /** In Prometheus' text format. */
+    public synchronized String scrape() {
+        seen = look();
+        rows(lagBytes, node -> known(node.lagBytes()));
+        rows(lagSeconds, node -> known(node.lagMillis()) / 1000);
+        rows(healthy, node -> flag(node.health() == ClusterReport.NodeHealth.HEALTHY));
+        rows(voters, node -> flag(node.voter()));
+        return registry.scrape();
+    }
+
+    private Seen look() {
+        return new Seen(operator.report(), operator.local(), operator.tasks(), loop.get());
+    }
+
+    private void cluster() {
+        gauge(
+                "cellkeeper.cluster.health",
+                "0 HEALTHY, 1 DEGRADED, 2 READ_ONLY_PRIMARY, 3 NO_ACTIVE_PRIMARY, 4 CRITICAL_PROBLEM, 5 SSH_PROBLEM",
+                at -> number(at.report().health()));
+        gauge("cellkeeper.cluster.automatic", "Whether a lost primary is replaced without an operator", at -> {
+            FailoverMode mode = at.report().mode();
+            return mode == null ? Double.NaN : flag(mode == FailoverMode.AUTOMATIC);
+        });
+        gauge(
+                "cellkeeper.cluster.epoch",
+                "The number of the present reign",
+                at -> at.report().epoch());
+        gauge(
+                "cellkeeper.cluster.can.survive",
+                "How many further cells may be lost with the cluster staying writable without loss",
+                at -> at.report().canSurvive());
+        gauge(
+                "cellkeeper.cluster.acks",
+                "How many standbys must acknowledge a commit",
+                at -> at.report().acks());
+        gauge(
+                "cellkeeper.cluster.seal.quorum",
+                "How many voters a change of primary needs",
+                at -> at.report().sealQuorum());
+        gauge(
+                "cellkeeper.cluster.cells",
+                "How many cells are known",
+                at -> at.report().nodes().size());
+        gauge(
+                "cellkeeper.cluster.tasks.open",
+                "Operators' requests that have not ended",
+                at -> at.tasks().stream().filter(Task::isOpen).count());
+        local("cellkeeper.cluster.last.ballot", "The highest ballot ever opened", Operator.Local::lastBallot);
+    }
+
+    private void cell() {
+        local(
+                "cellkeeper.cell.state",
+                "0 PRIMARY, 1 STREAMING, 2 CATCHING_UP, 3 CLONING, 4 SEALED, 5 HALTED, 6 REMOVED, 7 STARTING, 8 DOWN",
+                cell -> number(cell.state()));
+        local(
+                "cellkeeper.cell.primary",
+                "Whether this cell is the primary",
+                cell -> flag(cell.state() == CellState.PRIMARY));
+        gauge("cellkeeper.cell.writable", "Whether this cell takes writes", at -> flag(operator.isPrimary()));
+        local("cellkeeper.cell.rule", "The number of the rule that the cell follows", Operator.Local::rule);
+        local(
+                "cellkeeper.cell.postgres",
+                "PostgreSQL: 0 stopped, 1 starting, 2 running, 3 does not answer",
+                cell -> number(cell.postgres()));
+        local("cellkeeper.cell.zookeeper", "Whether ZooKeeper can be asked", cell -> flag(cell.zookeeper()));
+        local(
+                "cellkeeper.cell.zookeeper.away.seconds",
+                "For how long ZooKeeper cannot be asked",
+                cell -> cell.zookeeperAwayMillis() / 1000.0);
+        local(
+                "cellkeeper.cell.primary.reachable",
+                "Whether this cell reaches a primary",
+                cell -> flag(cell.reachesPrimary()));
+        local(
+                "cellkeeper.cell.burnt.ballots",
+                "How many ballots in a row came to nothing, as this cell saw it",
+                Operator.Local::burntBallots);
+        local(
+                "cellkeeper.cell.commits.waiting",
+                "Sessions that wait for a standby's acknowledgement",
+                Operator.Local::waiting);
+    }
+
+    private void agent() {
+        local(
+                "cellkeeper.loop.age.seconds",
+                "How long ago the agent last looked and decided",
+                cell -> cell.decidedMillisAgo() / 1000.0);
+        FunctionCounter.builder(
+                        "cellkeeper.loop.tasks",
+                        this,
+                        metrics -> metrics.seen.loop().tasks())
+                .description("Events and timers that the agent's loop has handled")
+                .register(registry);
+        FunctionCounter.builder(
+                        "cellkeeper.loop.busy.seconds",
+                        this,
+                        metrics -> seconds(metrics.seen.loop().nanos()))
+                .description("Time that the agent's loop has been busy")
+                .register(registry);
+        gauge(
+                "cellkeeper.loop.longest.seconds",
+                "The longest that one event took",
+                at -> seconds(at.loop().longestNanos()));
+        gauge(
+                "cellkeeper.agent.heap.bytes",
+                "Java heap in use",
+                at -> Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory());
+    }
+
+    private void gauge(String name, String help, ToDoubleFunction<Seen> value) {
+        Gauge.builder(name, this, metrics -> value.applyAsDouble(metrics.seen))
+                .description(help)
+                .register(registry);
+    }
+
+    private void local(String name, String help, ToDoubleFunction<Operator.Local> value) {
+        gauge(name, help, at -> {
+            Operator.Local local = at.local();
+            return local == null ? Double.NaN : value.applyAsDouble(local);
+        });
+    }
+
+    private MultiGauge nodes(String name, String help) {
+        return MultiGauge.builder(name).description(help).register(registry);
+    }
+
+    private void rows(MultiGauge gauge, Function<ClusterReport.Node, Double> value) {
+        gauge.register(
+                seen.report().nodes().stream()
+                        .<MultiGauge.Row<?>>map(node ->
+                                MultiGauge.Row.of(Tags.of("cell", node.name().value()), value.apply(node)))
+                        .toList(),
+                true);
+    }
+
+    private static double known(long value) {
+        return value < 0 ? Double.NaN : value;
+    }
+
+    private static double flag(boolean value) {
+        return value ? 1 : 0;
+    }
+
+    private static double seconds(long nanos) {
+        return nanos / 1e9;
+    }
+
+    private static double number(ClusterReport.Health health) {
+        return switch (health) {
+            case HEALTHY -> 0;
+            case DEGRADED -> 1;
+            case READ_ONLY_PRIMARY -> 2;
+            case NO_ACTIVE_PRIMARY -> 3;
+            case CRITICAL_PROBLEM -> 4;
+            case SSH_PROBLEM -> 5;
+        };
+    }
+
+    private static double number(CellState state) {
+        return switch (state) {
+            case PRIMARY -> 0;
+            case STREAMING -> 1;
+            case CATCHING_UP -> 2;
+            case CLONING -> 3;
+            case SEALED -> 4;
+            case HALTED -> 5;
+            case REMOVED -> 6;
+            case STARTING -> 7;
+            case DOWN -> 8;
+            case UNREACHABLE -> 9;
+        };
+    }
+
+    private static double number(DatabaseView.Process process) {
+        return switch (process) {
+            case STOPPED -> 0;
+            case STARTING -> 1;
+            case RUNNING -> 2;
+            case UNRESPONSIVE -> 3;
+        };
+    }
+}

@@ -1,0 +1,33 @@
+package org.cellkeeper.cell.model;
+
+import java.util.Comparator;
+
+/** Who a voter, a vote or a primary is: the name alone would let a wiped cell inherit what its old data promised. */
+public record CellId(CellName name, Incarnation incarnation) implements Comparable<CellId> {
+    private static final Comparator<CellId> ORDER =
+            Comparator.comparing(CellId::name).thenComparing(CellId::incarnation);
+
+    /** Parses {@code name.incarnation}. */
+    public static CellId parse(String text) {
+        int dot = text.lastIndexOf('.');
+        if (dot < 0) {
+            throw new IllegalArgumentException("not a cell identity: '" + text + "' (name.incarnation)");
+        }
+        return new CellId(new CellName(text.substring(0, dot)), new Incarnation(text.substring(dot + 1)));
+    }
+
+    /** The physical replication slot that this cell streams through, the same on every sibling. */
+    public String slotName() {
+        return name.value().replace('-', '_') + "_" + incarnation.value();
+    }
+
+    @Override
+    public int compareTo(CellId other) {
+        return ORDER.compare(this, other);
+    }
+
+    @Override
+    public String toString() {
+        return name + "." + incarnation;
+    }
+}

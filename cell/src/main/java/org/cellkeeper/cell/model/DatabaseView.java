@@ -1,0 +1,182 @@
+package org.cellkeeper.cell.model;
+
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One observation of the local PostgreSQL, taken as a whole. What could not be asked is null or UNKNOWN, never a guess.
+ *
+ * @param data what lies in the data directory
+ * @param process how the postmaster is
+ * @param role what a running instance is; UNKNOWN unless {@code process} is RUNNING
+ * @param postmaster tells one run of the postmaster from the next; 0 while none runs
+ * @param systemId of the data directory, or null when there is none
+ * @param control read from pg_control, or null when there is none or it is torn
+ * @param startsAsStandby whether the directory, started now, would come up in recovery (standby.signal)
+ * @param standby only for a running standby
+ * @param primary only for a running primary
+ * @param upstreamOnDisk the upstream in the settings file; null when it is empty
+ * @param syncOnDisk the commit rule in the settings file, null when the file is not ours
+ * @param syncInForce the commit rule that a new session shows, null when not asked or unreadable
+ * @param readOnly whether new transactions are read-only by default (in the settings file)
+ * @param slots the sibling slots that exist
+ * @param writes what the last write probe with fsync on the data volume said
+ * @param problem in words, what is wrong with the instance or its data; empty when nothing is
+ */
+public record DatabaseView(
+        Data data,
+        Process process,
+        Role role,
+        long postmaster,
+        @Nullable String systemId,
+        @Nullable Control control,
+        boolean startsAsStandby,
+        @Nullable Standby standby,
+        @Nullable Primary primary,
+        @Nullable Upstream upstreamOnDisk,
+        @Nullable SyncSetting syncOnDisk,
+        @Nullable SyncSetting syncInForce,
+        boolean readOnly,
+        Set<String> slots,
+        Writes writes,
+        String problem) {
+
+    /** What lies in the data directory. */
+    public enum Data {
+        EMPTY,
+        /** A clone or an initdb was cut off: not to be started. */
+        INCOMPLETE,
+        PRESENT
+    }
+
+    /** How the postmaster is. */
+    @SuppressWarnings("JavaLangClash")
+    public enum Process {
+        STOPPED,
+        /** It runs, and does not take connections yet, or again after a crash of one of its children. */
+        STARTING,
+        RUNNING,
+        /** It runs, but does not answer within the probe's deadline. */
+        UNRESPONSIVE
+    }
+
+    /** What a running instance is. */
+    public enum Role {
+        PRIMARY,
+        STANDBY,
+        UNKNOWN
+    }
+
+    /** What the write probe said. */
+    public enum Writes {
+        OK,
+        FAILED,
+        UNKNOWN
+    }
+
+    /**
+     * pg_control of a stopped instance (or as last written by a running one).
+     *
+     * @param cleanlyShutDown whether the state is "shut down" (of a primary; a standby's is "shut down in recovery")
+     * @param end where the WAL ends: the end of the shutdown checkpoint record when cleanly shut down, else the
+     *     latest checkpoint's location
+     */
+    public record Control(boolean cleanlyShutDown, int timeline, Lsn end) {}
+
+    /** How the walreceiver is. */
+    public enum Receiver {
+        /** None runs, and none can come: the empty primary_conninfo is known to be in force in the startup process. */
+        DETACHED,
+        /** None streams at the moment, but one may at any time. */
+        WAITING,
+        STREAMING
+    }
+
+    /**
+     * A running standby.
+     *
+     * @param silentMillis how long ago the last message from the upstream came; 0 unless STREAMING
+     * @param endKnown whether {@code received} and {@code replayed} account for all local WAL: after a restart they do
+     *     only once it is replayed
+     * @param received received and flushed (never less than replayed)
+     * @param timeline the timeline of the last WAL
+     * @param replayLagMillis how old the last replayed transaction is while there is more to replay; 0 when there is not, -1 when
+     *     not known
+     */
+    public record Standby(
+            Receiver receiver,
+            long silentMillis,
+            boolean endKnown,
+            Lsn received,
+            Lsn replayed,
+            int timeline,
+            long replayLagMillis) {}
+
+    /**
+     * A running primary.
+     *
+     * @param flushed read after {@code syncInForce} and before {@code senders}
+     * @param timelineStart where its timeline forked off (0/0 on timeline 1)
+     * @param waiting sessions that wait for an acknowledgement
+     * @param oldestWal from where on there is WAL to send; null when not known
+     */
+    public record Primary(
+            int timeline,
+            Lsn timelineStart,
+            Lsn flushed,
+            List<WalSender> senders,
+            int waiting,
+            @Nullable Lsn oldestWal) {
+        public Primary {
+            senders = List.copyOf(senders);
+        }
+    }
+
+    /**
+     * One physical stream to a standby of ours.
+     *
+     * @param streaming false while it catches up
+     * @param priority PostgreSQL's sync_priority of it: 0 when it does not count
+     * @param olderThanReload whether it started before the last reload of the settings
+     */
+    public record WalSender(
+            StreamName name, boolean streaming, Lsn flushed, int priority, boolean olderThanReload, int pid) {}
+
+    public DatabaseView {
+        slots = Set.copyOf(slots);
+    }
+
+    /** Nothing observed yet. */
+    public static DatabaseView nothing() {
+        return new DatabaseView(
+                Data.EMPTY,
+                Process.STOPPED,
+                Role.UNKNOWN,
+                0,
+                null,
+                null,
+                false,
+                null,
+                null,
+                null,
+                null,
+                null,
+                false,
+                Set.of(),
+                Writes.UNKNOWN,
+                "not observed yet");
+    }
+
+    public boolean isStopped() {
+        return process == Process.STOPPED;
+    }
+
+    public boolean isPrimary() {
+        return role == Role.PRIMARY && primary != null;
+    }
+
+    public boolean isStandby() {
+        return role == Role.STANDBY && standby != null;
+    }
+}

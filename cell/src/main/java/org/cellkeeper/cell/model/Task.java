@@ -1,0 +1,77 @@
+package org.cellkeeper.cell.model;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An operator's request, kept in ZooKeeper so that every cell can answer for it.
+ *
+ * @param executor the cell that carries it out
+ * @param acceptDataLoss an operator's word that commits may be lost (promote), or that a running standby may go (remove)
+ * @param ballot the ballot opened for it, 0 while none
+ * @param progress in percent
+ * @param message the result, or the cause of the error
+ */
+public record Task(
+        String id,
+        Operation operation,
+        CellName target,
+        CellName executor,
+        boolean acceptDataLoss,
+        Status status,
+        Instant start,
+        @Nullable Instant end,
+        int progress,
+        long ballot,
+        String message) {
+    /** What was asked for. */
+    public enum Operation {
+        PROMOTE,
+        SWITCHOVER,
+        REMOVE,
+        DEPLOY,
+        MODE
+    }
+
+    /** How far it is. */
+    public enum Status {
+        QUEUED,
+        RUNNING,
+        SUCCESS,
+        ERROR
+    }
+
+    public boolean isOpen() {
+        return status == Status.QUEUED || status == Status.RUNNING;
+    }
+
+    public Task running(long newBallot, int newProgress, String newMessage) {
+        return new Task(
+                id,
+                operation,
+                target,
+                executor,
+                acceptDataLoss,
+                Status.RUNNING,
+                start,
+                null,
+                newProgress,
+                newBallot,
+                newMessage);
+    }
+
+    public Task ended(Status verdict, Instant now, String verdictMessage) {
+        return new Task(
+                id,
+                operation,
+                target,
+                executor,
+                acceptDataLoss,
+                verdict,
+                start,
+                now,
+                verdict == Status.SUCCESS ? 100 : progress,
+                ballot,
+                verdictMessage);
+    }
+}

@@ -1,0 +1,888 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.port.Database;
+import org.cellkeeper.cell.port.DatabaseFailure;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The real PostgreSQL of this machine. Verbs run one after the other on a thread of their own, observations on another,
+ * and the immediate stop on a third, which interrupts the verb in flight. Closing it leaves PostgreSQL as it is: the next agent
+ * adopts it. It decides nothing, and never makes a client wait for anybody but a standby.
+ */
+public final class LocalPostgres implements Database, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalPostgres.class);
+
+    private static final Duration STEP = Duration.ofMillis(2);
+    private static final Duration KILL_AFTER = Duration.ofSeconds(1);
+    private static final int KEPT_LOGS = 10;
+    /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
+    private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
+
+    private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
+    private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
+
+    /** What a verb does; it throws when it does not come off. */
+    private interface Work {
+        void run(Cancellation cancellation) throws IOException, SQLException;
+    }
+
+    /** What is asked of a session. */
+    private interface Question<T> {
+        T ask(Connection session) throws SQLException;
+    }
+
+    private final PostgresSettings settings;
+    private final OwnedSettings owned;
+    private final OwnedFiles files;
+    private final Programs programs;
+    private final DataDirectory data;
+    private final SettingsFile file;
+    private final ControlData control;
+    private final Postmaster postmaster;
+    private final Sessions sessions;
+    private final Sentinel sentinel;
+    private final WriteProbe probe;
+    private final Observer observer;
+    private final Path passFile;
+    private final Path logDir;
+    private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private final ExecutorService verbs = threadNamed("postgres-verbs");
+    private final ExecutorService fence = threadNamed("postgres-fence");
+    private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("postgres-housekeeping").daemon().factory());
+
+    // Verb thread only.
+    private @Nullable Connection verbSession;
+    private long verbSessionRun;
+    private final Map<String, Long> unusedSince = new HashMap<>();
+
+    // Guarded by this.
+    private long generation;
+    private @Nullable Cancellation inFlight;
+
+    /** The process id in {@code DatabaseView.postmaster}; 0 while none runs. */
+    public static long pid(long postmaster) {
+        return Postmaster.Run.pid(postmaster);
+    }
+
+    /** Throws {@link IllegalArgumentException} with everything that is wrong with the settings. */
+    public LocalPostgres(PostgresSettings settings) {
+        this.settings = settings;
+        this.files = new OwnedFiles(settings.osUser());
+        this.programs = new Programs(settings.binDir(), settings.osUser());
+        this.passFile = settings.runDir().resolve("replication.pgpass");
+        this.logDir = settings.runDir().resolve("log");
+        try {
+            files.makeFolder(settings.runDir(), "rwxr-xr-x");
+            files.makeFolder(logDir, "rwxr-x---");
+            files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        this.owned = new OwnedSettings(settings, passFile, version());
+        this.sessions = new Sessions(settings);
+        check();
+        this.data = new DataDirectory(settings.dataDir(), files);
+        this.file = new SettingsFile(settings, owned, files, settings.dataDir());
+        this.control = new ControlData(programs, settings.dataDir());
+        this.postmaster =
+                new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
+        this.sentinel = new Sentinel(sessions, postmaster, this::gone);
+        this.probe = new WriteProbe(
+                data.volume(),
+                String.valueOf(settings.dataDir().getFileName()),
+                settings.timeouts().probe());
+        this.observer = new Observer(
+                sessions,
+                postmaster,
+                data,
+                file,
+                control,
+                probe,
+                settings.timeouts().observe());
+        probe.start();
+        sentinel.start();
+        var _ = housekeeping.scheduleWithFixedDelay(this::pruneLogs, 1, 60, TimeUnit.SECONDS);
+    }
+
+    private static ExecutorService threadNamed(String name) {
+        return Executors.newSingleThreadExecutor(
+                Thread.ofPlatform().name(name).daemon().factory());
+    }
+
+    private static String passLine(String password) {
+        return "*:*:*:" + PostgresSettings.REPLICATION_ROLE + ":"
+                + password.replace("\\", "\\\\").replace(":", "\\:") + "\n";
+    }
+
+    private int version() {
+        Programs.Result result = programs.run(
+                new Cancellation(), settings.timeouts().program(), "postgres", List.of("--version"), Map.of(), null);
+        Matcher matcher = VERSION.matcher(result.out());
+        if (!matcher.find()) {
+            throw new IllegalArgumentException("no PostgreSQL in " + settings.binDir() + ": " + result.lastWords());
+        }
+        return Integer.parseInt(matcher.group(1));
+    }
+
+    private void check() {
+        List<String> problems = new ArrayList<>(owned.problems(programs, settings.runDir()));
+        if (sessions.socket().toString().length() > 107) {
+            problems.add("the run folder's path is too long for a socket: " + settings.runDir());
+        }
+        PostgresSettings.Passwords passwords = settings.passwords();
+        for (String password : List.of(passwords.superuser(), passwords.replication(), passwords.application())) {
+            if (password.isEmpty() || password.chars().anyMatch(c -> c < ' ')) {
+                problems.add("a password is empty, or holds a control character");
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", problems));
+        }
+    }
+
+    // ---- events
+
+    @Override
+    public void listen(Runnable somethingChanged) {
+        listeners.add(somethingChanged);
+    }
+
+    private void gone() {
+        listeners.forEach(Runnable::run);
+        try {
+            fence.execute(() -> {
+                try {
+                    postmaster.reap();
+                } catch (RuntimeException e) {
+                    LOG.error("What the postmaster left behind cannot be ended", e);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            // The agent closes.
+        }
+    }
+
+    // ---- observing
+
+    @Override
+    public CompletableFuture<DatabaseView> observe() {
+        return observer.observe();
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> observeThoroughly() {
+        return observer.observeThoroughly();
+    }
+
+    // ---- verbs: how they run
+
+    private CompletableFuture<DatabaseView> verb(String name, Work work) {
+        return verb(name, work, observer::observe);
+    }
+
+    private CompletableFuture<DatabaseView> verb(
+            String name, Work work, Supplier<CompletableFuture<DatabaseView>> afterwards) {
+        CompletableFuture<DatabaseView> result = new CompletableFuture<>();
+        long asked;
+        synchronized (this) {
+            asked = generation;
+        }
+        verbs.execute(() -> {
+            Cancellation cancellation = new Cancellation();
+            synchronized (this) {
+                if (asked != generation) {
+                    cancellation.cancel();
+                }
+                inFlight = cancellation;
+            }
+            try {
+                cancellation.check();
+                work.run(cancellation);
+            } catch (IOException | SQLException | RuntimeException e) {
+                result.completeExceptionally(failure(name, e, cancellation));
+                return;
+            } finally {
+                synchronized (this) {
+                    inFlight = null;
+                    notifyAll();
+                }
+            }
+            // Begun after the verb's end: what it shows is not older.
+            pass(afterwards.get(), result);
+        });
+        return result;
+    }
+
+    private static void pass(CompletableFuture<DatabaseView> observation, CompletableFuture<DatabaseView> result) {
+        var _ = observation.whenComplete((view, problem) -> {
+            if (problem == null) {
+                result.complete(view);
+            } else {
+                result.completeExceptionally(problem);
+            }
+        });
+    }
+
+    private DatabaseFailure failure(String verb, Exception e, Cancellation cancellation) {
+        String words = cancellation.isCancelled() ? "interrupted by an immediate stop" : String.valueOf(e.getMessage());
+        DatabaseFailure failure = new DatabaseFailure(verb + ": " + words, e);
+        LOG.warn("{}", failure.getMessage());
+        return failure;
+    }
+
+    private <T> T sql(Cancellation cancellation, Question<T> question) throws SQLException {
+        Postmaster.Run run = running();
+        Connection session = verbSession;
+        if (session != null && verbSessionRun == run.id()) {
+            try (Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
+                return question.ask(session);
+            } catch (SQLException e) {
+                if (cancellation.isCancelled() || isAlive(session)) {
+                    throw e;
+                }
+                // The server process of the kept session went before this question reached it.
+            }
+        }
+        forgetVerbSession();
+        Connection opened = sessions.open("verbs", quickly(), quickly());
+        verbSession = opened;
+        verbSessionRun = run.id();
+        try (Cancellation.Registration _ = cancellation.onCancel(() -> abort(opened))) {
+            return question.ask(opened);
+        }
+    }
+
+    private static boolean isAlive(Connection session) {
+        try {
+            return session.isValid(1);
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    private void forgetVerbSession() {
+        Connection session = verbSession;
+        verbSession = null;
+        if (session != null) {
+            Sessions.close(session);
+        }
+    }
+
+    private static void abort(Connection session) {
+        try {
+            session.abort(Runnable::run);
+        } catch (SQLException e) {
+            Sessions.close(session);
+        }
+    }
+
+    private static void execute(Connection session, String sql) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private static boolean isTrue(Connection session, String sql) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            return row.next() && row.getBoolean(1);
+        }
+    }
+
+    private Duration quickly() {
+        return settings.timeouts().quickly();
+    }
+
+    // ---- what verbs ask for
+
+    private Postmaster.Run running() {
+        Postmaster.Run run = postmaster.find();
+        if (run == null) {
+            throw new DatabaseFailure("PostgreSQL is not running");
+        }
+        return run;
+    }
+
+    private void needStopped() {
+        Postmaster.Run run = postmaster.find();
+        if (run != null) {
+            throw new DatabaseFailure("PostgreSQL is running (" + run.pid() + "): stop it first");
+        }
+        postmaster.reap();
+    }
+
+    private void needData() {
+        DatabaseView.Data state = data.state();
+        if (state != DatabaseView.Data.PRESENT) {
+            throw new DatabaseFailure("the data directory is " + state);
+        }
+    }
+
+    private SettingsFile.Content content() {
+        SettingsFile.Content content = file.read();
+        return content == null ? SettingsFile.Content.FIRST : content;
+    }
+
+    /** Writes the settings and, when PostgreSQL runs, makes it read them. */
+    private void apply(Cancellation cancellation, SettingsFile.Content content) throws IOException, SQLException {
+        cancellation.check();
+        file.write(content);
+        if (postmaster.find() != null) {
+            reload(cancellation);
+        }
+    }
+
+    private void reload(Cancellation cancellation) throws SQLException {
+        Boolean signalled = sql(cancellation, session -> isTrue(session, "SELECT pg_reload_conf()"));
+        if (!signalled) {
+            throw new DatabaseFailure("PostgreSQL could not be told to reload its settings");
+        }
+    }
+
+    // ---- verbs: a new instance
+
+    @Override
+    public CompletableFuture<DatabaseView> initialise() {
+        return verb("initialise", cancellation -> {
+            needStopped();
+            if (data.state() == DatabaseView.Data.PRESENT) {
+                throw new DatabaseFailure("there are data already");
+            }
+            Path incoming = data.beginReplacing();
+            Path passwordFile = settings.runDir().resolve("initdb.password");
+            files.write(passwordFile, settings.passwords().superuser() + "\n");
+            try {
+                expect(programs.run(
+                        cancellation,
+                        settings.timeouts().program(),
+                        "initdb",
+                        List.of(
+                                "--pgdata=" + incoming,
+                                "--username=" + PostgresSettings.SUPERUSER,
+                                "--pwfile=" + passwordFile,
+                                "--auth=scram-sha-256",
+                                "--data-checksums",
+                                "--encoding=UTF8",
+                                "--locale=C.UTF-8"),
+                        Map.of(),
+                        null));
+            } finally {
+                files.delete(passwordFile);
+            }
+            makeRoles(cancellation, incoming);
+            SettingsFile first = new SettingsFile(settings, owned, files, incoming);
+            first.write(SettingsFile.Content.FIRST);
+            first.prepare();
+            cancellation.check();
+            data.finishReplacing();
+            control.forget();
+        });
+    }
+
+    /** In a single-user session: nobody else can be there, and no password crosses a socket or a command line. */
+    private void makeRoles(Cancellation cancellation, Path incoming) {
+        String statements = """
+                CREATE ROLE %1$s LOGIN REPLICATION PASSWORD %2$s;
+                CREATE ROLE %3$s LOGIN PASSWORD %4$s;
+                CREATE DATABASE %3$s OWNER %3$s;
+                """.formatted(
+                        PostgresSettings.REPLICATION_ROLE,
+                        literal(settings.passwords().replication()),
+                        PostgresSettings.APPLICATION,
+                        literal(settings.passwords().application()));
+        expect(programs.run(
+                cancellation,
+                settings.timeouts().program(),
+                "postgres",
+                List.of(
+                        "--single",
+                        "-D",
+                        incoming.toString(),
+                        "-c",
+                        "exit_on_error=on",
+                        "-c",
+                        "log_min_error_statement=panic",
+                        "-c",
+                        "standard_conforming_strings=on",
+                        "postgres"),
+                Map.of(),
+                statements));
+    }
+
+    private static String literal(String text) {
+        return "'" + text.replace("'", "''") + "'";
+    }
+
+    private static void expect(Programs.Result result) {
+        if (result.exit() != 0) {
+            throw new DatabaseFailure(result.lastWords());
+        }
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> cloneFrom(Upstream source, CellId self, IntConsumer percent) {
+        return verb("clone", cancellation -> {
+            needStopped();
+            Path incoming = data.beginReplacing();
+            List<String> arguments = new ArrayList<>(List.of(
+                    "--pgdata=" + incoming,
+                    "--dbname=" + owned.conninfo(source, "clone-" + self.name()),
+                    "--no-password",
+                    "--wal-method=stream",
+                    "--checkpoint=fast",
+                    "--progress"));
+            if (hasFreeSlot(source, self.slotName())) {
+                // Nothing that is written between the end of the clone and the first stream can be missed.
+                arguments.add("--slot=" + self.slotName());
+            }
+            percent.accept(0);
+            expect(programs.run(
+                    cancellation,
+                    Duration.ofDays(7),
+                    "pg_basebackup",
+                    arguments,
+                    Map.of(),
+                    null,
+                    line -> progress(line, percent, incoming)));
+            SettingsFile first = new SettingsFile(settings, owned, files, incoming);
+            files.write(incoming.resolve("standby.signal"), "");
+            first.write(SettingsFile.Content.FIRST);
+            first.prepare();
+            cancellation.check();
+            data.finishReplacing();
+            control.forget();
+            percent.accept(100);
+        });
+    }
+
+    private boolean hasFreeSlot(Upstream source, String slot) throws SQLException {
+        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5));
+                PreparedStatement statement = session.prepareStatement(
+                        "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND wal_status IS DISTINCT FROM"
+                                + " 'lost'")) {
+            statement.setString(1, slot);
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
+    }
+
+    private void progress(String line, IntConsumer percent, Path incoming) {
+        Matcher matcher = PROGRESS.matcher(line);
+        if (!matcher.matches()) {
+            return;
+        }
+        try {
+            long left = (Long.parseLong(matcher.group(2)) - Long.parseLong(matcher.group(1))) * 1024;
+            // The old data are void already; they go early only when there is no room for both.
+            if (Files.getFileStore(incoming).getUsableSpace() < left + 4 * WriteProbe.LEAST_SPACE) {
+                data.dropOld();
+            }
+        } catch (IOException e) {
+            LOG.warn("The old data cannot be removed to make room: {}", e.getMessage());
+        }
+        // 100 is said once the clone is in place.
+        percent.accept(Math.min(99, Integer.parseInt(matcher.group(3))));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> wipe() {
+        return verb("wipe", cancellation -> {
+            needStopped();
+            data.wipe();
+            control.forget();
+        });
+    }
+
+    // ---- verbs: start and stop
+
+    @Override
+    public CompletableFuture<DatabaseView> startPrimary() {
+        return verb("start as primary", cancellation -> {
+            needStopped();
+            needData();
+            if (data.startsAsStandby()) {
+                throw new DatabaseFailure("these data are a standby's: they become a primary's by promotion only");
+            }
+            // A file that is not ours, or an unreadable rule, becomes one that nobody can fulfil.
+            SettingsFile.Content content = content();
+            SyncSetting sync = content.sync() == null ? SyncSetting.NOBODY : content.sync();
+            file.write(content.withSync(sync).withoutUpstream());
+            start(cancellation);
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self) {
+        return verb("start as standby", cancellation -> {
+            needStopped();
+            needData();
+            if (upstream != null) {
+                observer.willFollow();
+            }
+            data.becomeStandby();
+            ControlData.Content read = control.read();
+            if (read != null) {
+                data.removeDanglingFabrications(read.control().timeline());
+            }
+            SettingsFile.Content content = content().withSync(SyncSetting.NOBODY);
+            file.write(upstream == null ? content.withoutUpstream() : following(content, upstream, self));
+            start(cancellation);
+        });
+    }
+
+    private void start(Cancellation cancellation) throws IOException {
+        file.prepare();
+        files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
+        Postmaster.Run run = postmaster.start(cancellation, owned.commandLine(settings.dataDir()));
+        boolean ready = cancellation.await(settings.timeouts().start(), STEP, () -> {
+            if (!run.equals(postmaster.find())) {
+                control.forget();
+                throw new DatabaseFailure("PostgreSQL did not come up: " + postmaster.lastWords());
+            }
+            return postmaster.saysReady(run);
+        });
+        if (!ready) {
+            throw new DatabaseFailure("PostgreSQL does not take connections after "
+                    + settings.timeouts().start().toSeconds() + " s; it is left running");
+        }
+        sentinel.poke();
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> stopFast(long deadlineMillis) {
+        return verb("stop", cancellation -> {
+            forgetVerbSession();
+            Postmaster.Run run = postmaster.find();
+            if (run != null) {
+                postmaster.signal("INT", List.of(run.pid()));
+                if (!postmaster.awaitGone(cancellation, run, Duration.ofMillis(deadlineMillis))) {
+                    LOG.warn("PostgreSQL has not stopped within {} ms: it is stopped immediately", deadlineMillis);
+                    postmaster.killAll(KILL_AFTER);
+                }
+            }
+            postmaster.reap();
+            control.forget();
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> stopImmediate() {
+        synchronized (this) {
+            generation++;
+            Cancellation verb = inFlight;
+            if (verb != null) {
+                Thread.ofVirtual().start(verb::cancel);
+            }
+        }
+        CompletableFuture<DatabaseView> result = new CompletableFuture<>();
+        fence.execute(() -> {
+            try {
+                cancelInFlight();
+                postmaster.killAll(KILL_AFTER);
+                control.forget();
+            } catch (RuntimeException e) {
+                result.completeExceptionally(new DatabaseFailure("immediate stop: " + e.getMessage(), e));
+                return;
+            }
+            pass(observer.observe(), result);
+        });
+        return result;
+    }
+
+    private void cancelInFlight() {
+        Cancellation verb;
+        synchronized (this) {
+            verb = inFlight;
+        }
+        if (verb != null) {
+            verb.cancel();
+        }
+    }
+
+    // ---- verbs: replication
+
+    @Override
+    public CompletableFuture<DatabaseView> follow(Upstream upstream, CellId self) {
+        return verb("follow", cancellation -> {
+            needStandby(cancellation);
+            observer.willFollow();
+            apply(cancellation, following(content(), upstream, self));
+        });
+    }
+
+    private SettingsFile.Content following(SettingsFile.Content content, Upstream upstream, CellId self) {
+        return content.withUpstream(upstream, owned.conninfo(upstream, self), self.slotName());
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> unfollow() {
+        return verb("unfollow", cancellation -> {
+            needData();
+            apply(cancellation, content().withoutUpstream());
+            if (postmaster.find() != null) {
+                // A paused replay would neither notice the reload soon nor come to the end of its WAL.
+                sql(cancellation, session -> {
+                    if (isTrue(session, "SELECT pg_is_in_recovery()")
+                            && isTrue(session, "SELECT pg_is_wal_replay_paused()")) {
+                        execute(session, "SELECT pg_wal_replay_resume()");
+                    }
+                    return true;
+                });
+            }
+        });
+    }
+
+    private void needStandby(Cancellation cancellation) throws SQLException {
+        needData();
+        if (!data.startsAsStandby()) {
+            throw new DatabaseFailure("this is not a standby");
+        }
+        if (postmaster.find() != null && !sql(cancellation, session -> isTrue(session, "SELECT pg_is_in_recovery()"))) {
+            throw new DatabaseFailure("this is not a standby");
+        }
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> promote(int higherThan) {
+        return verb("promote", cancellation -> {
+            running();
+            needStandby(cancellation);
+            DatabaseView before = observer.observe().join();
+            DatabaseView.Standby standby = before.standby();
+            if (standby == null) {
+                throw new DatabaseFailure("this is not a running standby: " + before.problem());
+            }
+            data.fabricateHistories(standby.timeline(), higherThan);
+            sql(cancellation, session -> isTrue(session, "SELECT pg_promote(false)"));
+            boolean promoted = cancellation.await(quickly(), STEP, () -> {
+                try {
+                    return !sql(cancellation, session -> isTrue(session, "SELECT pg_is_in_recovery()"));
+                } catch (SQLException e) {
+                    throw new DatabaseFailure(String.valueOf(e.getMessage()), e);
+                }
+            });
+            if (!promoted) {
+                throw new DatabaseFailure("still in recovery after " + quickly().toSeconds() + " s");
+            }
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> applySync(SyncSetting setting) {
+        // Whether it is in force already is what is asked next.
+        return verb(
+                "commit rule",
+                cancellation -> {
+                    needData();
+                    apply(cancellation, content().withSync(setting));
+                    if (postmaster.find() != null && !data.startsAsStandby()) {
+                        stirStandbys(cancellation);
+                    }
+                },
+                observer::observeThoroughly);
+    }
+
+    /**
+     * A commit that waits is looked at again only when a standby tells what it has flushed. One that had flushed it before the rule
+     * named it has nothing to tell, for up to wal_receiver_status_interval: some more WAL gives it something, if a commit waits. In a
+     * new session, since the postmaster forks none before it has told the walsenders of the rule.
+     */
+    private void stirStandbys(Cancellation cancellation) throws SQLException {
+        try (Connection session = sessions.open("verbs-anew", quickly(), quickly());
+                Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
+            execute(session, """
+                    SELECT pg_logical_emit_message(true, 'cellkeeper', 'commit rule')
+                     WHERE NOT pg_is_in_recovery()
+                       AND EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.wait_event = 'SyncRep')""");
+        }
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> setReadOnly(boolean readOnly) {
+        return verb(readOnly ? "read-only" : "read-write", cancellation -> {
+            needData();
+            apply(cancellation, content().withReadOnly(readOnly));
+            if (readOnly && postmaster.find() != null) {
+                // Terminated, not cancelled: a cancelled wait would tell the client that its commit is done.
+                sql(cancellation, session -> {
+                    execute(
+                            session,
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL)"
+                                    + " WHERE wait_event = 'SyncRep'");
+                    return true;
+                });
+            }
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> terminateOldSenders() {
+        return verb("terminate old walsenders", cancellation -> {
+            running();
+            // A new session: it has inherited the time of the postmaster's own last reload.
+            try (Connection session = sessions.open("verbs-anew", quickly(), quickly());
+                    Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
+                execute(
+                        session,
+                        "SELECT pg_terminate_backend(s.pid) FROM pg_stat_get_wal_senders() s"
+                                + " JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid"
+                                + " WHERE a.backend_start < pg_conf_load_time()"
+                                + " AND a.application_name ~ '^[a-z][a-z0-9-]{0,29}[.][0-9a-f]{8}[.][0-9]+$'");
+            }
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> checkpoint() {
+        return verb("checkpoint", cancellation -> {
+            running();
+            try (Connection session = sessions.open("checkpoint", quickly(), Duration.ZERO);
+                    Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
+                execute(session, "CHECKPOINT");
+            }
+        });
+    }
+
+    /** A slot as it is kept. */
+    private record Slot(String name, boolean active, boolean holdsWal, boolean lost) {}
+
+    @Override
+    public CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings) {
+        return verb("slots", cancellation -> {
+            running();
+            Set<String> wanted = siblings.stream().map(CellId::slotName).collect(Collectors.toSet());
+            unusedSince.keySet().retainAll(wanted);
+            sql(cancellation, session -> {
+                keepSlots(session, wanted);
+                return true;
+            });
+        });
+    }
+
+    private void keepSlots(Connection session, Set<String> wanted) throws SQLException {
+        boolean standby = isTrue(session, "SELECT pg_is_in_recovery()");
+        Map<String, Slot> present = new HashMap<>();
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT slot_name, active, restart_lsn IS NOT NULL, wal_status = 'lost' FROM pg_get_replication_slots()"
+                                + " WHERE slot_type = 'physical' AND NOT temporary")) {
+            while (row.next()) {
+                if (Observation.isOurs(row.getString(1))) {
+                    present.put(
+                            row.getString(1),
+                            new Slot(row.getString(1), row.getBoolean(2), row.getBoolean(3), row.getBoolean(4)));
+                }
+            }
+        }
+        for (Slot slot : present.values()) {
+            if (!slot.active && (!wanted.contains(slot.name) || isToBeMadeAnew(slot, standby))) {
+                drop(session, slot.name);
+            }
+        }
+        for (String name : wanted) {
+            // On a standby nobody would ever move it forward: it holds no WAL until it is used.
+            try (PreparedStatement statement = session.prepareStatement("""
+                    SELECT pg_create_physical_replication_slot(?, ?)
+                     WHERE NOT EXISTS (SELECT 1 FROM pg_get_replication_slots() WHERE slot_name = ?)""")) {
+                statement.setString(1, name);
+                statement.setBoolean(2, !standby);
+                statement.setString(3, name);
+                statement.execute();
+            }
+        }
+    }
+
+    /** A lost slot refuses its cell for ever; a standby's must hold no WAL; a primary's must. */
+    private boolean isToBeMadeAnew(Slot slot, boolean standby) {
+        if (slot.lost || standby) {
+            return slot.lost || slot.holdsWal;
+        }
+        if (slot.holdsWal) {
+            unusedSince.remove(slot.name);
+            return false;
+        }
+        // Not at once: its cell may be about to connect.
+        long now = System.nanoTime();
+        long since = unusedSince.computeIfAbsent(slot.name, name -> now);
+        return now - since > UNUSED_SLOT.toNanos();
+    }
+
+    private static void drop(Connection session, String slot) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT pg_drop_replication_slot(?)")) {
+            statement.setString(1, slot);
+            statement.execute();
+        } catch (SQLException e) {
+            // 55006: it has come into use meanwhile; 42704: it has gone.
+            if (!"55006".equals(e.getSQLState()) && !"42704".equals(e.getSQLState())) {
+                throw e;
+            }
+        }
+    }
+
+    // ---- housekeeping
+
+    private void pruneLogs() {
+        try (DirectoryStream<Path> logs = Files.newDirectoryStream(logDir, "postgresql-*.log")) {
+            List<Path> all = new ArrayList<>();
+            logs.forEach(all::add);
+            all.sort(null);
+            for (Path log : all.subList(0, Math.max(0, all.size() - KEPT_LOGS))) {
+                Files.deleteIfExists(log);
+            }
+        } catch (IOException e) {
+            LOG.warn("Old logs cannot be removed: {}", e.getMessage());
+        }
+    }
+
+    /** Ends the adapter's threads and sessions. PostgreSQL goes on. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            generation++;
+        }
+        cancelInFlight();
+        sentinel.close();
+        probe.close();
+        housekeeping.shutdownNow();
+        verbs.execute(this::forgetVerbSession);
+        verbs.shutdown();
+        observer.close();
+        fence.shutdown();
+    }
+}

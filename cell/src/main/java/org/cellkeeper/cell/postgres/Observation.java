@@ -1,0 +1,187 @@
+package org.cellkeeper.cell.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.StreamName;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one session sees of the instance, in one round trip. The statements run in this order, and each sees the moment that
+ * it runs at: the commit rule, the flush position, then who streams. They read no table and wait for no lock.
+ *
+ * @param sync the commit rule as this session sees it
+ * @param flushed of a primary, else null
+ * @param timeline of a primary, else 0
+ * @param conninfo as this session sees it
+ * @param startupWaits what the startup process waits for; null when nothing, or there is none
+ * @param replayAgeMillis how old the last replayed transaction is; -1 when there is none
+ */
+record Observation(
+        String systemId,
+        @Nullable String sync,
+        @Nullable Lsn flushed,
+        int timeline,
+        @Nullable Lsn received,
+        @Nullable Lsn replayed,
+        int checkpointTimeline,
+        Lsn checkpoint,
+        @Nullable String conninfo,
+        List<DatabaseView.WalSender> senders,
+        Set<String> slots,
+        int waiting,
+        boolean walReceiver,
+        @Nullable String startupWaits,
+        @Nullable Receiving receiving,
+        long replayAgeMillis) {
+
+    /** What the walreceiver says of itself. */
+    record Receiving(boolean streaming, int timeline, long silentMillis) {}
+
+    private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}_[0-9a-f]{8}");
+
+    private static final String SQL = """
+            SELECT current_setting('synchronous_standby_names') AS sync,
+                   CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END AS flushed,
+                   CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END AS segment,
+                   pg_last_wal_receive_lsn() AS received,
+                   pg_last_wal_replay_lsn() AS replayed,
+                   extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age,
+                   c.timeline_id AS checkpoint_timeline,
+                   c.checkpoint_lsn AS checkpoint,
+                   y.system_identifier,
+                   current_setting('primary_conninfo') AS conninfo
+              FROM pg_control_checkpoint() c, pg_control_system() y;
+            SELECT s.pid, a.application_name, s.state, s.flush_lsn, s.sync_priority,
+                   a.backend_start < pg_conf_load_time() AS older, r.slot_name
+              FROM pg_stat_get_wal_senders() s
+              JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid
+              JOIN pg_get_replication_slots() r ON r.active_pid = s.pid;
+            SELECT slot_name FROM pg_get_replication_slots() WHERE slot_type = 'physical' AND NOT temporary;
+            SELECT count(*) FILTER (WHERE a.wait_event = 'SyncRep') AS waiting,
+                   count(*) FILTER (WHERE a.backend_type = 'walreceiver') AS receivers,
+                   max(a.wait_event) FILTER (WHERE a.backend_type = 'startup') AS startup_waits
+              FROM pg_stat_get_activity(NULL) a;
+            SELECT w.status, w.received_tli,
+                   extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000 AS silent
+              FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL
+            """;
+
+    static PreparedStatement prepare(Connection session) throws SQLException {
+        return session.prepareStatement(SQL);
+    }
+
+    static Observation take(PreparedStatement statement) throws SQLException {
+        statement.execute();
+        Observation first;
+        try (ResultSet row = statement.getResultSet()) {
+            row.next();
+            String segment = row.getString("segment");
+            first = new Observation(
+                    row.getString("system_identifier"),
+                    row.getString("sync"),
+                    lsn(row, "flushed"),
+                    segment == null ? 0 : Integer.parseUnsignedInt(segment.substring(0, 8), 16),
+                    lsn(row, "received"),
+                    lsn(row, "replayed"),
+                    row.getInt("checkpoint_timeline"),
+                    Lsn.parse(row.getString("checkpoint")),
+                    row.getString("conninfo"),
+                    List.of(),
+                    Set.of(),
+                    0,
+                    false,
+                    null,
+                    null,
+                    row.getObject("replay_age") == null ? -1 : Math.max(0, Math.round(row.getDouble("replay_age"))));
+        }
+        List<DatabaseView.WalSender> senders = new ArrayList<>();
+        try (ResultSet row = next(statement)) {
+            while (row.next()) {
+                StreamName name = SyncNames.streamName(row.getString("application_name"));
+                // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
+                if (name != null && name.cell().slotName().equals(row.getString("slot_name"))) {
+                    Lsn flushed = lsn(row, "flush_lsn");
+                    senders.add(new DatabaseView.WalSender(
+                            name,
+                            "streaming".equals(row.getString("state")),
+                            flushed == null ? Lsn.ZERO : flushed,
+                            row.getInt("sync_priority"),
+                            row.getBoolean("older"),
+                            row.getInt("pid")));
+                }
+            }
+        }
+        Set<String> slots = new TreeSet<>();
+        try (ResultSet row = next(statement)) {
+            while (row.next()) {
+                String slot = row.getString(1);
+                if (isOurs(slot)) {
+                    slots.add(slot);
+                }
+            }
+        }
+        int waiting;
+        boolean walReceiver;
+        String startupWaits;
+        try (ResultSet row = next(statement)) {
+            row.next();
+            waiting = row.getInt("waiting");
+            walReceiver = row.getInt("receivers") > 0;
+            startupWaits = row.getString("startup_waits");
+        }
+        Receiving receiving = null;
+        try (ResultSet row = next(statement)) {
+            if (row.next()) {
+                receiving = new Receiving(
+                        "streaming".equals(row.getString("status")),
+                        row.getInt("received_tli"),
+                        Math.max(0, Math.round(row.getDouble("silent"))));
+            }
+        }
+        return new Observation(
+                first.systemId,
+                first.sync,
+                first.flushed,
+                first.timeline,
+                first.received,
+                first.replayed,
+                first.checkpointTimeline,
+                first.checkpoint,
+                first.conninfo,
+                senders,
+                slots,
+                waiting,
+                walReceiver,
+                startupWaits,
+                receiving,
+                first.replayAgeMillis);
+    }
+
+    /** Whether a slot looks like one of ours, whatever cell it is of. */
+    static boolean isOurs(String slot) {
+        return SLOT.matcher(slot).matches();
+    }
+
+    private static ResultSet next(PreparedStatement statement) throws SQLException {
+        statement.getMoreResults();
+        ResultSet rows = statement.getResultSet();
+        if (rows == null) {
+            throw new SQLException("the observation came back incomplete");
+        }
+        return rows;
+    }
+
+    private static @Nullable Lsn lsn(ResultSet row, String column) throws SQLException {
+        String text = row.getString(column);
+        return text == null ? null : Lsn.parse(text);
+    }
+}

@@ -1,0 +1,398 @@
+package org.cellkeeper.cell.postgres;
+
+import java.net.SocketTimeoutException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Process;
+import org.cellkeeper.cell.model.DatabaseView.Receiver;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.port.DatabaseFailure;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the observations, one at a time, on a thread of its own, over one kept session. A request joins an observation that
+ * has not begun yet, never one that has. It changes nothing.
+ */
+final class Observer implements AutoCloseable {
+    /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
+    private static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
+
+    private static final String WAL_STREAM = "RecoveryWalStream";
+
+    /** The server is up, and takes no connections yet, or no more. */
+    private static final String CANNOT_CONNECT_NOW = "57P03";
+
+    private final Sessions sessions;
+    private final Postmaster postmaster;
+    private final DataDirectory data;
+    private final SettingsFile file;
+    private final ControlData control;
+    private final WriteProbe probe;
+    private final Duration patience;
+    private final ExecutorService thread;
+    private final AtomicReference<@Nullable CompletableFuture<DatabaseView>> notBegun = new AtomicReference<>();
+    /** How often an upstream has been written; what was proven about there being none holds for one value only. */
+    private final AtomicLong follows = new AtomicLong();
+
+    private @Nullable Kept kept;
+    private Detachment detachment = new Detachment(0, 0);
+    private @Nullable Lsn oldestWal;
+    private long endKnownIn;
+    private long lastRun;
+
+    private record Kept(long run, Connection session, PreparedStatement statement) {}
+
+    /** What is known of one run of the postmaster while the upstream is empty on disk. */
+    private static final class Detachment {
+        final long run;
+        final long follows;
+        boolean inForce;
+        boolean proven;
+        Lsn lastReplay = Lsn.ZERO;
+        int advances = -1;
+
+        Detachment(long run, long follows) {
+            this.run = run;
+            this.follows = follows;
+        }
+    }
+
+    /** The instance did not answer; how it is instead. */
+    private static final class NoAnswer extends Exception {
+        private static final long serialVersionUID = 1L;
+        private final Process process;
+
+        NoAnswer(Process process, String message, Throwable cause) {
+            super(message, cause);
+            this.process = process;
+        }
+    }
+
+    Observer(
+            Sessions sessions,
+            Postmaster postmaster,
+            DataDirectory data,
+            SettingsFile file,
+            ControlData control,
+            WriteProbe probe,
+            Duration patience) {
+        this.sessions = sessions;
+        this.postmaster = postmaster;
+        this.data = data;
+        this.file = file;
+        this.control = control;
+        this.probe = probe;
+        this.patience = patience;
+        this.thread = Executors.newSingleThreadExecutor(
+                Thread.ofPlatform().name("postgres-observer").daemon().factory());
+    }
+
+    CompletableFuture<DatabaseView> observe() {
+        CompletableFuture<DatabaseView> mine = new CompletableFuture<>();
+        CompletableFuture<DatabaseView> waiting = notBegun.compareAndExchange(null, mine);
+        if (waiting != null) {
+            return waiting.copy();
+        }
+        thread.execute(() -> {
+            notBegun.set(null);
+            complete(mine, false);
+        });
+        return mine.copy();
+    }
+
+    CompletableFuture<DatabaseView> observeThoroughly() {
+        CompletableFuture<DatabaseView> result = new CompletableFuture<>();
+        thread.execute(() -> complete(result, true));
+        return result;
+    }
+
+    /** To be called before an upstream is written. */
+    void willFollow() {
+        follows.incrementAndGet();
+    }
+
+    private void complete(CompletableFuture<DatabaseView> result, boolean thoroughly) {
+        try {
+            result.complete(look(thoroughly));
+        } catch (RuntimeException e) {
+            result.completeExceptionally(new DatabaseFailure("the instance cannot be observed: " + e.getMessage(), e));
+        }
+    }
+
+    private DatabaseView look(boolean thoroughly) {
+        DatabaseView.Data present = data.state();
+        SettingsFile.Content content = present == DatabaseView.Data.PRESENT ? file.read() : null;
+        List<String> problems = new ArrayList<>();
+        WriteProbe.Verdict writes = probe.verdict();
+        if (!writes.problem().isEmpty()) {
+            problems.add(writes.problem());
+        }
+        if (present == DatabaseView.Data.PRESENT && (content == null || content.sync() == null)) {
+            problems.add("the settings file " + SettingsFile.NAME + " is not ours");
+        }
+        if (present == DatabaseView.Data.INCOMPLETE) {
+            problems.add("the data directory is not complete: a clone or an initdb was cut off");
+        }
+        Postmaster.Run run = postmaster.find();
+        long seenFollows = follows.get();
+        Process process = Process.STOPPED;
+        Observation seen = null;
+        boolean fresh = false;
+        if (run != null) {
+            boolean detaching = content != null
+                    && content.detached()
+                    && data.startsAsStandby()
+                    && !detachmentOf(run, seenFollows).inForce;
+            fresh = thoroughly || detaching;
+            try {
+                seen = fresh ? askAnew() : ask(run);
+                process = Process.RUNNING;
+            } catch (NoAnswer e) {
+                run = postmaster.find();
+                process = run == null ? Process.STOPPED : e.process;
+                if (run != null) {
+                    problems.add("PostgreSQL does not answer: " + e.getMessage());
+                }
+            }
+        }
+        if (run == null) {
+            forgetRun();
+            if (!postmaster.isClean()) {
+                process = Process.UNRESPONSIVE;
+                problems.add("processes of a dead postmaster are still there");
+            }
+        } else {
+            lastRun = run.id();
+        }
+        DatabaseView.Primary primary = null;
+        DatabaseView.Standby standby = null;
+        DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
+        if (seen != null && run != null) {
+            if (seen.flushed() != null) {
+                role = DatabaseView.Role.PRIMARY;
+                primary = primary(seen, seen.flushed(), thoroughly, problems);
+            } else {
+                role = DatabaseView.Role.STANDBY;
+                standby = standby(seen, fresh, run, seenFollows, content, problems);
+            }
+        }
+        String systemId = null;
+        DatabaseView.Control atRest = null;
+        if (seen != null) {
+            systemId = seen.systemId();
+            atRest = new DatabaseView.Control(false, seen.checkpointTimeline(), seen.checkpoint());
+        } else if (present == DatabaseView.Data.PRESENT) {
+            ControlData.Content read = control.read();
+            if (read != null) {
+                systemId = read.systemId();
+                atRest = read.control();
+            } else {
+                problems.add("pg_control cannot be read, or is torn");
+            }
+        }
+        return new DatabaseView(
+                present,
+                process,
+                role,
+                run == null ? 0 : run.id(),
+                systemId,
+                atRest,
+                data.startsAsStandby(),
+                standby,
+                primary,
+                content == null ? null : content.upstream(),
+                content == null ? null : content.sync(),
+                seen != null && thoroughly ? SyncNames.parse(seen.sync()) : null,
+                content != null && content.readOnly(),
+                seen == null ? Set.of() : seen.slots(),
+                writes.writes(),
+                String.join("; ", problems));
+    }
+
+    private DatabaseView.@Nullable Primary primary(
+            Observation seen, Lsn flushed, boolean thoroughly, List<String> problems) {
+        Lsn start = data.startOf(seen.timeline());
+        if (start == null) {
+            problems.add("the history of timeline " + seen.timeline() + " cannot be read");
+            return null;
+        }
+        if (thoroughly || oldestWal == null) {
+            oldestWal = data.oldestWal();
+        }
+        return new DatabaseView.Primary(seen.timeline(), start, flushed, seen.senders(), seen.waiting(), oldestWal);
+    }
+
+    private DatabaseView.@Nullable Standby standby(
+            Observation seen,
+            boolean fresh,
+            Postmaster.Run run,
+            long seenFollows,
+            SettingsFile.@Nullable Content content,
+            List<String> problems) {
+        Lsn replayed = seen.replayed();
+        if (replayed == null) {
+            problems.add("the standby has replayed nothing yet");
+            return null;
+        }
+        Lsn received = seen.received() == null ? replayed : replayed.max(seen.received());
+        if (seen.received() != null
+                || RETRY_INTERVAL.equals(seen.startupWaits())
+                || WAL_STREAM.equals(seen.startupWaits())) {
+            endKnownIn = run.id();
+        }
+        Observation.Receiving receiving = seen.receiving();
+        boolean streaming = receiving != null && receiving.streaming();
+        Receiver receiver = isDetached(seen, fresh, run, seenFollows, content)
+                ? Receiver.DETACHED
+                : streaming ? Receiver.STREAMING : Receiver.WAITING;
+        int timeline = receiving != null && receiving.timeline() > 0
+                ? receiving.timeline()
+                : Math.max(data.timelineOfWalBefore(received), 0);
+        return new DatabaseView.Standby(
+                receiver,
+                streaming && receiving != null ? receiving.silentMillis() : 0,
+                endKnownIn == run.id(),
+                received,
+                replayed,
+                timeline > 0 ? timeline : seen.checkpointTimeline(),
+                received.compareTo(replayed) > 0 ? seen.replayAgeMillis() : 0);
+    }
+
+    /**
+     * I5: whether no walreceiver runs and none can come. The upstream must be empty on disk, and in a session that was opened
+     * since: the postmaster forks no such session before it has signalled the startup process. After that, the startup process is
+     * known to have read the signal before it could ask for a receiver when it is seen waiting for its retry interval (it has ended
+     * the last receiver before, and reads signals after that wait), or when it has finished a second record (it reads signals before
+     * each).
+     */
+    private boolean isDetached(
+            Observation seen,
+            boolean fresh,
+            Postmaster.Run run,
+            long seenFollows,
+            SettingsFile.@Nullable Content content) {
+        if (content == null || !content.detached() || !"".equals(seen.conninfo()) || seen.walReceiver()) {
+            if (content == null || !content.detached() || !"".equals(seen.conninfo()) || detachment.proven) {
+                detachment = new Detachment(0, 0);
+            }
+            return false;
+        }
+        Detachment known = detachmentOf(run, seenFollows);
+        detachment = known;
+        known.inForce |= fresh;
+        if (known.inForce && !known.proven) {
+            Lsn replayed = seen.replayed();
+            if (replayed != null && replayed.compareTo(known.lastReplay) > 0) {
+                known.lastReplay = replayed;
+                known.advances++;
+            }
+            known.proven = RETRY_INTERVAL.equals(seen.startupWaits()) || known.advances >= 2;
+        }
+        return known.proven && follows.get() == seenFollows;
+    }
+
+    private Detachment detachmentOf(Postmaster.Run run, long seenFollows) {
+        return detachment.run == run.id() && detachment.follows == seenFollows
+                ? detachment
+                : new Detachment(run.id(), seenFollows);
+    }
+
+    // ---- asking
+
+    private Observation ask(Postmaster.Run run) throws NoAnswer {
+        Kept session = kept;
+        if (session != null && session.run == run.id()) {
+            try {
+                return Observation.take(session.statement);
+            } catch (SQLException e) {
+                forgetSession();
+                if (isSilence(e)) {
+                    throw noAnswer(e);
+                }
+                // Its server process went; whether PostgreSQL did, a new session tells.
+            }
+        }
+        forgetSession();
+        try {
+            Connection opened = sessions.open("observer", patience, patience);
+            Kept fresh;
+            try {
+                fresh = new Kept(run.id(), opened, Observation.prepare(opened));
+            } catch (SQLException e) {
+                Sessions.close(opened);
+                throw e;
+            }
+            kept = fresh;
+            return Observation.take(fresh.statement);
+        } catch (SQLException e) {
+            forgetSession();
+            throw noAnswer(e);
+        }
+    }
+
+    private Observation askAnew() throws NoAnswer {
+        try (Connection session = sessions.open("observer-anew", patience, patience);
+                PreparedStatement statement = Observation.prepare(session)) {
+            return Observation.take(statement);
+        } catch (SQLException e) {
+            throw noAnswer(e);
+        }
+    }
+
+    private NoAnswer noAnswer(SQLException e) {
+        Postmaster.Run run = postmaster.find();
+        Process process;
+        if (CANNOT_CONNECT_NOW.equals(e.getSQLState())) {
+            process = Process.STARTING;
+        } else if (isSilence(e)) {
+            process = Process.UNRESPONSIVE;
+        } else {
+            process = run != null && !postmaster.saysReady(run) ? Process.STARTING : Process.UNRESPONSIVE;
+        }
+        return new NoAnswer(process, String.valueOf(e.getMessage()), e);
+    }
+
+    private static boolean isSilence(Throwable e) {
+        Throwable cause = e;
+        for (int depth = 0; cause != null && depth < 10; depth++) {
+            if (cause instanceof SocketTimeoutException) {
+                return true;
+            }
+            cause = cause.getCause();
+        }
+        return false;
+    }
+
+    private void forgetSession() {
+        Kept session = kept;
+        kept = null;
+        if (session != null) {
+            Sessions.close(session.session);
+        }
+    }
+
+    private void forgetRun() {
+        forgetSession();
+        if (lastRun != 0) {
+            lastRun = 0;
+            control.forget();
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.execute(this::forgetSession);
+        thread.shutdown();
+    }
+}

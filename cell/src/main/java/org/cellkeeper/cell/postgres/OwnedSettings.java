@@ -1,0 +1,239 @@
+package org.cellkeeper.cell.postgres;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.StreamName;
+import org.cellkeeper.cell.model.Upstream;
+
+/** Which settings of PostgreSQL are ours and what they are; the others come from the configuration. Immutable. */
+final class OwnedSettings {
+    /** What the reign, the upstream and the isolation response change while PostgreSQL runs. */
+    private static final Set<String> CHANGING = Set.of(
+            "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "default_transaction_read_only");
+
+    /** What nobody may set, and we do not either. */
+    private static final Set<String> FORBIDDEN = Set.of(
+            "include",
+            "include_if_exists",
+            "include_dir",
+            "data_directory",
+            "config_file",
+            "hba_file",
+            "ident_file",
+            "external_pid_file",
+            "promote_trigger_file",
+            "allow_alter_system",
+            "idle_replication_slot_timeout",
+            "synchronized_standby_slots",
+            "sync_replication_slots",
+            "fsync",
+            "ignore_invalid_pages",
+            "zero_damaged_pages");
+
+    static final String HBA = """
+            # Written by Cellkeeper.
+            local   all          cellkeeper                 peer map=agent
+            local   all          all                        scram-sha-256
+            host    all          all          0.0.0.0/0     scram-sha-256
+            host    all          all          ::/0          scram-sha-256
+            host    replication  replicator   0.0.0.0/0     scram-sha-256
+            host    replication  replicator   ::/0          scram-sha-256
+            """;
+
+    private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
+
+    private final PostgresSettings settings;
+    private final Path passFile;
+    private final int version;
+    private final Map<String, String> fixed;
+
+    OwnedSettings(PostgresSettings settings, Path passFile, int version) {
+        this.settings = settings;
+        this.passFile = passFile;
+        this.version = version;
+        this.fixed = makeFixed();
+    }
+
+    /** Tells the processes of this data directory from those of any other on the machine. */
+    static String clusterName(Path dataDir) {
+        return "cellkeeper-%08x".formatted(dataDir.toString().hashCode());
+    }
+
+    private Map<String, String> makeFixed() {
+        Map<String, String> map = new LinkedHashMap<>();
+        map.put("listen_addresses", settings.listenHost());
+        map.put("port", String.valueOf(settings.port()));
+        map.put("unix_socket_directories", settings.runDir().toString());
+        map.put("cluster_name", clusterName(settings.dataDir()));
+        map.put("password_encryption", "scram-sha-256");
+        // The agent's own sessions come in, however many clients there are.
+        map.put("superuser_reserved_connections", "8");
+        // I1: what is acknowledged is on disk, here and there.
+        map.put("fsync", "on");
+        map.put("full_page_writes", "on");
+        map.put("synchronous_commit", "on");
+        map.put("wal_level", "replica");
+        map.put("wal_log_hints", "on");
+        map.put("hot_standby", "on");
+        map.put("max_wal_senders", "16");
+        map.put("max_replication_slots", "16");
+        map.put("restart_after_crash", "on");
+        // Nothing but the upstream feeds a standby, and nothing but a promotion ends its recovery.
+        map.put("restore_command", "");
+        map.put("archive_cleanup_command", "");
+        map.put("recovery_end_command", "");
+        map.put("recovery_target", "");
+        map.put("recovery_target_timeline", "latest");
+        map.put("recovery_min_apply_delay", "0");
+        map.put("hot_standby_feedback", "off");
+        map.put("wal_receiver_create_temp_slot", "off");
+        map.put("wal_retrieve_retry_interval", "100ms");
+        map.put("wal_receiver_status_interval", "1s");
+        map.put("wal_receiver_timeout", "2s");
+        map.put("wal_sender_timeout", "3s");
+        map.put("tcp_user_timeout", "3s");
+        map.put("tcp_keepalives_idle", "2");
+        map.put("tcp_keepalives_interval", "1");
+        map.put("tcp_keepalives_count", "3");
+        map.put("logging_collector", "on");
+        map.put("log_destination", "stderr");
+        map.put("log_directory", settings.runDir().resolve("log").toString());
+        map.put("log_filename", "postgresql-%Y%m%d-%H%M%S.log");
+        map.put("log_rotation_size", "20MB");
+        map.put("log_rotation_age", "1d");
+        if (version >= 17) {
+            map.put("allow_alter_system", "off");
+        }
+        if (version >= 18) {
+            map.put("idle_replication_slot_timeout", "0");
+        }
+        return Map.copyOf(map);
+    }
+
+    /** What never changes while PostgreSQL runs; given on its command line, where ALTER SYSTEM does not reach. */
+    Map<String, String> fixed() {
+        return fixed;
+    }
+
+    /** What the configuration may change. */
+    Map<String, String> defaults() {
+        Map<String, String> map = new TreeMap<>();
+        map.put("max_connections", "200");
+        map.put("max_slot_wal_keep_size", "1GB");
+        map.put("wal_keep_size", "128MB");
+        // A seal and a promotion wait for replay: a long query on a standby may hold it up no longer than this.
+        map.put("max_standby_streaming_delay", "2s");
+        map.put("max_standby_archive_delay", "2s");
+        map.put("log_line_prefix", "%m [%p] %q%u@%d %a ");
+        map.put("log_checkpoints", "on");
+        map.put("log_lock_waits", "on");
+        return map;
+    }
+
+    boolean owns(String name) {
+        return CHANGING.contains(name)
+                || FORBIDDEN.contains(name)
+                || fixed.containsKey(name)
+                || name.startsWith("recovery_target");
+    }
+
+    List<String> commandLine(Path dataDir) {
+        List<String> arguments = new ArrayList<>(List.of("-D", dataDir.toString()));
+        new TreeMap<>(fixed).forEach((name, value) -> {
+            arguments.add("-c");
+            arguments.add(name + "=" + value);
+        });
+        return arguments;
+    }
+
+    /** Who on this machine is let in as the agent's role without a password. */
+    String ident() {
+        Set<String> users = new HashSet<>(List.of("root", System.getProperty("user.name")));
+        String osUser = settings.osUser();
+        if (osUser != null) {
+            users.add(osUser);
+        }
+        return users.stream()
+                .sorted()
+                .map(user -> "agent \"" + user + "\" " + PostgresSettings.SUPERUSER + "\n")
+                .collect(Collectors.joining("", "# Written by Cellkeeper.\n", ""));
+    }
+
+    String conninfo(Upstream upstream, CellId self) {
+        return conninfo(upstream, new StreamName(self, upstream.epoch()).toString());
+    }
+
+    /** How a sibling is reached for replication; the password is in the password file. */
+    String conninfo(Upstream upstream, String applicationName) {
+        Map<String, String> map = new LinkedHashMap<>();
+        map.put("host", upstream.host());
+        map.put("port", String.valueOf(upstream.port()));
+        map.put("user", PostgresSettings.REPLICATION_ROLE);
+        map.put("passfile", passFile.toString());
+        map.put("application_name", applicationName);
+        map.put("connect_timeout", "2");
+        map.put("gssencmode", "disable");
+        map.put("keepalives", "1");
+        map.put("keepalives_idle", "2");
+        map.put("keepalives_interval", "1");
+        map.put("keepalives_count", "2");
+        map.put("tcp_user_timeout", "3000");
+        return map.entrySet().stream()
+                .map(entry -> entry.getKey() + "='"
+                        + entry.getValue().replace("\\", "\\\\").replace("'", "\\'") + "'")
+                .collect(Collectors.joining(" "));
+    }
+
+    /** What is wrong with the extra settings, each in words; empty when nothing is. */
+    List<String> problems(Programs programs, Path anyFolder) {
+        Cancellation never = new Cancellation();
+        Duration limit = Duration.ofSeconds(20);
+        Set<String> known = programs.run(never, limit, "postgres", List.of("--describe-config"), Map.of(), null)
+                .out()
+                .lines()
+                .map(line -> line.split("\t", 2)[0].toLowerCase(Locale.ROOT))
+                .collect(Collectors.toSet());
+        List<String> problems = new ArrayList<>();
+        Map<String, String> plausible = new TreeMap<>();
+        new TreeMap<>(settings.extra()).forEach((name, value) -> {
+            if (!NAME.matcher(name).matches()) {
+                problems.add("'" + name + "' is not the name of a setting (lower-case letters, digits and '_')");
+            } else if (owns(name)) {
+                problems.add("'" + name + "' is set by Cellkeeper itself: remove it from the configuration");
+            } else if (!name.contains(".") && !known.contains(name)) {
+                problems.add(
+                        "'" + name + "' is not a setting of PostgreSQL " + version + " that a configuration may hold");
+            } else if (value.chars().anyMatch(c -> c < ' ')) {
+                problems.add("the value of '" + name + "' holds a control character");
+            } else if (name.equals("max_slot_wal_keep_size") && value.strip().startsWith("-")) {
+                problems.add("'max_slot_wal_keep_size' must be bounded, or a dead standby fills the disk");
+            } else {
+                plausible.put(name, value);
+            }
+        });
+        if (problems.isEmpty() && !plausible.isEmpty()) {
+            List<String> arguments =
+                    new ArrayList<>(List.of("-C", "port", "-c", "config_file=/dev/null", "-D", anyFolder.toString()));
+            plausible.forEach((name, value) -> {
+                arguments.add("-c");
+                arguments.add(name + "=" + value);
+            });
+            Programs.Result result = programs.run(never, limit, "postgres", arguments, Map.of(), null);
+            if (result.exit() != 0) {
+                problems.add("PostgreSQL refuses the settings: " + result.lastWords());
+            }
+        }
+        return problems;
+    }
+}

@@ -1,0 +1,194 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.cellkeeper.cell.port.DatabaseFailure;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs PostgreSQL's own programs, as the user that PostgreSQL runs as, in a clean environment. Safe for any thread. It never
+ * puts a secret on a command line.
+ */
+final class Programs {
+    /** What a program said and how it ended. */
+    record Result(int exit, String out, String err) {
+        /** Its last words, for a message. */
+        String lastWords() {
+            String[] lines = (err.isBlank() ? out : err).strip().split("\n", -1);
+            return String.join(" | ", Arrays.asList(lines).subList(Math.max(0, lines.length - 4), lines.length));
+        }
+    }
+
+    /** What has been read so far; as much as a message may need. */
+    private static final class Words {
+        private static final int LIMIT = 200_000;
+        private final StringBuilder text = new StringBuilder();
+
+        synchronized void add(String line) {
+            if (text.length() < LIMIT) {
+                text.append(line).append('\n');
+            }
+        }
+
+        @Override
+        public synchronized String toString() {
+            return text.toString();
+        }
+    }
+
+    private static final List<String> FOLDERS = List.of("/usr/bin", "/bin", "/usr/sbin", "/sbin");
+
+    private final Path binDir;
+    private final List<String> asUser;
+
+    Programs(Path binDir, @Nullable String osUser) {
+        this.binDir = binDir;
+        this.asUser = prefix(osUser);
+    }
+
+    private static List<String> prefix(@Nullable String osUser) {
+        String me = System.getProperty("user.name");
+        if (osUser == null || osUser.equals(me)) {
+            if ("root".equals(me)) {
+                throw new IllegalArgumentException(
+                        "PostgreSQL does not run as root: name the user that it is to run as");
+            }
+            return List.of();
+        }
+        String setpriv = find("setpriv");
+        if (setpriv != null) {
+            return List.of(setpriv, "--reuid=" + osUser, "--regid=" + groupOf(osUser), "--init-groups", "--");
+        }
+        throw new IllegalArgumentException(
+                "setpriv (of util-linux) is not on this machine: PostgreSQL cannot be run as " + osUser);
+    }
+
+    /** setpriv takes a group by name or number only; the primary group is in the passwd database alone. */
+    private static String groupOf(String osUser) {
+        try {
+            for (String line : Files.readAllLines(Path.of("/etc/passwd"))) {
+                String[] fields = line.split(":", -1);
+                if (fields.length > 3 && fields[0].equals(osUser)) {
+                    return fields[3];
+                }
+            }
+        } catch (IOException e) {
+            throw new IllegalArgumentException("/etc/passwd cannot be read", e);
+        }
+        throw new IllegalArgumentException("no such user: " + osUser);
+    }
+
+    static @Nullable String find(String program) {
+        return FOLDERS.stream()
+                .map(folder -> folder + "/" + program)
+                .filter(path -> Files.isExecutable(Path.of(path)))
+                .findFirst()
+                .orElse(null);
+    }
+
+    String path(String program) {
+        return binDir.resolve(program).toString();
+    }
+
+    /** A builder for a program of PostgreSQL, as its user. */
+    ProcessBuilder builder(List<String> before, String program, List<String> arguments) {
+        List<String> command = new ArrayList<>(before);
+        command.addAll(asUser);
+        command.add(path(program));
+        command.addAll(arguments);
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
+        builder.environment().put("LC_ALL", "C");
+        return builder;
+    }
+
+    Result run(
+            Cancellation cancellation,
+            Duration limit,
+            String program,
+            List<String> arguments,
+            Map<String, String> environment,
+            @Nullable String input) {
+        return run(cancellation, limit, program, arguments, environment, input, line -> {});
+    }
+
+    /** Runs a program to its end; throws when it cannot be started, is interrupted, or takes too long. */
+    Result run(
+            Cancellation cancellation,
+            Duration limit,
+            String program,
+            List<String> arguments,
+            Map<String, String> environment,
+            @Nullable String input,
+            Consumer<String> errorLine) {
+        cancellation.check();
+        ProcessBuilder builder = builder(List.of(), program, arguments);
+        builder.environment().putAll(environment);
+        Process process;
+        try {
+            process = builder.start();
+        } catch (IOException e) {
+            throw new DatabaseFailure(program + " cannot be run: " + e.getMessage(), e);
+        }
+        try (Cancellation.Registration _ = cancellation.onCancel(() -> kill(process))) {
+            Words out = new Words();
+            Words err = new Words();
+            Thread readsOut = reader(process.getInputStream(), out, line -> {});
+            Thread readsErr = reader(process.getErrorStream(), err, errorLine);
+            try (OutputStream stdin = process.getOutputStream()) {
+                if (input != null) {
+                    stdin.write(input.getBytes(StandardCharsets.UTF_8));
+                }
+            } catch (IOException e) {
+                // It ended before it read all: its exit code and its words tell why.
+                err.add("(input not taken)");
+            }
+            if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new DatabaseFailure(program + " took longer than " + limit.toSeconds() + " s");
+            }
+            readsOut.join(Duration.ofSeconds(2));
+            readsErr.join(Duration.ofSeconds(2));
+            cancellation.check();
+            return new Result(process.exitValue(), out.toString(), err.toString());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DatabaseFailure("interrupted", e);
+        } finally {
+            kill(process);
+        }
+    }
+
+    private static Thread reader(InputStream stream, Words into, Consumer<String> line) {
+        return Thread.ofVirtual().start(() -> {
+            try (BufferedReader reader = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
+                // pg_basebackup ends its lines of progress with a carriage return on a terminal, a newline elsewhere.
+                for (String text = reader.readLine(); text != null; text = reader.readLine()) {
+                    into.add(text);
+                    line.accept(text);
+                }
+            } catch (IOException e) {
+                into.add("(" + e.getMessage() + ")");
+            }
+        });
+    }
+
+    private static void kill(Process process) {
+        if (process.isAlive()) {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package org.cellkeeper.cell.postgres;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Properties;
+import org.postgresql.Driver;
+
+/** Opens the agent's sessions, over the Unix socket; or a sibling's, over TCP. None of them ever waits for a standby. Stateless. */
+final class Sessions {
+    /** I1 is about clients: what the agent itself writes must not hang when nobody acknowledges. */
+    private static final String OPTIONS = "-c synchronous_commit=local -c default_transaction_read_only=off"
+            + " -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c log_min_duration_statement=-1"
+            + " -c jit=off -c track_activities=on";
+
+    private final Driver driver = new Driver();
+    private final PostgresSettings settings;
+
+    Sessions(PostgresSettings settings) {
+        this.settings = settings;
+    }
+
+    Path socket() {
+        return settings.runDir().resolve(".s.PGSQL." + settings.port());
+    }
+
+    /** PostgreSQL's lock file beside the socket. */
+    Path socketLock() {
+        return Path.of(socket() + ".lock");
+    }
+
+    /** A session of the agent's role; {@code answer} limits every wait for an answer, zero means for ever. */
+    Connection open(String purpose, Duration login, Duration answer) throws SQLException {
+        Properties properties = new Properties();
+        properties.setProperty("user", PostgresSettings.SUPERUSER);
+        properties.setProperty("socketFactory", UnixSocketFactory.class.getName());
+        properties.setProperty("socketFactoryArg", socket().toString());
+        properties.setProperty("sslmode", "disable");
+        properties.setProperty("options", OPTIONS);
+        properties.setProperty("assumeMinServerVersion", "15");
+        common(properties, purpose, login, answer);
+        return connect("jdbc:postgresql://localhost/postgres", properties);
+    }
+
+    /** A session at a sibling as the replication role, which may do next to nothing. */
+    Connection openSibling(String host, int port, Duration limit) throws SQLException {
+        Properties properties = new Properties();
+        properties.setProperty("user", PostgresSettings.REPLICATION_ROLE);
+        properties.setProperty("password", settings.passwords().replication());
+        common(properties, "clone-check", limit, limit);
+        String bracketed = host.contains(":") ? "[" + host + "]" : host;
+        return connect("jdbc:postgresql://" + bracketed + ":" + port + "/postgres", properties);
+    }
+
+    private static void common(Properties properties, String purpose, Duration login, Duration answer) {
+        properties.setProperty("ApplicationName", "cellkeeper-" + purpose);
+        properties.setProperty("gssEncMode", "disable");
+        properties.setProperty("connectTimeout", seconds(login));
+        properties.setProperty("socketTimeout", seconds(answer));
+        properties.setProperty("prepareThreshold", "2");
+    }
+
+    private Connection connect(String url, Properties properties) throws SQLException {
+        Connection connection = driver.connect(url, properties);
+        if (connection == null) {
+            throw new SQLException("not a URL of PostgreSQL: " + url);
+        }
+        return connection;
+    }
+
+    private static String seconds(Duration duration) {
+        return duration.isZero() ? "0" : String.valueOf(Math.max(1, duration.toSeconds()));
+    }
+
+    static void close(AutoCloseable connection) {
+        try {
+            connection.close();
+        } catch (Exception e) {
+            // It is to go; that it was gone already is as well.
+        }
+    }
+}

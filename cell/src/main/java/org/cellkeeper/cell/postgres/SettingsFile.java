@@ -1,0 +1,201 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings that change while PostgreSQL runs, in a file of our own that {@code postgresql.conf} includes: the commit
+ * rule, the upstream, read-only. Written by the verb thread, read by any. It is never half written, and after a crash it is the
+ * old one or the new one.
+ */
+final class SettingsFile {
+    static final String NAME = "cellkeeper.conf";
+
+    /**
+     * What the file says.
+     *
+     * @param sync null when the rule is not one of ours
+     * @param upstream null when there is none
+     * @param conninfo of the upstream; empty when there is none
+     * @param slot that is streamed through; empty when there is none
+     */
+    record Content(
+            @Nullable SyncSetting sync, @Nullable Upstream upstream, String conninfo, String slot, boolean readOnly) {
+        static final Content FIRST = new Content(SyncSetting.NOBODY, null, "", "", false);
+
+        boolean detached() {
+            return conninfo.isEmpty();
+        }
+
+        Content withSync(@Nullable SyncSetting newSync) {
+            return new Content(newSync, upstream, conninfo, slot, readOnly);
+        }
+
+        Content withReadOnly(boolean newReadOnly) {
+            return new Content(sync, upstream, conninfo, slot, newReadOnly);
+        }
+
+        Content withoutUpstream() {
+            return new Content(sync, null, "", "", readOnly);
+        }
+
+        Content withUpstream(Upstream newUpstream, String newConninfo, String newSlot) {
+            return new Content(sync, newUpstream, newConninfo, newSlot, readOnly);
+        }
+    }
+
+    private static final Pattern UPSTREAM = Pattern.compile("# upstream: (\\S+) ([0-9]+) (\\S+) ([0-9]+)");
+    private static final Pattern SETTING = Pattern.compile("([a-z_.]+) = '(.*)'");
+
+    private final PostgresSettings settings;
+    private final OwnedSettings owned;
+    private final OwnedFiles files;
+    private final Path dataDir;
+
+    private record Read(
+            Object fileKey, long modified, @Nullable Content content) {}
+
+    private volatile @Nullable Read lastRead;
+
+    SettingsFile(PostgresSettings settings, OwnedSettings owned, OwnedFiles files, Path dataDir) {
+        this.settings = settings;
+        this.owned = owned;
+        this.files = files;
+        this.dataDir = dataDir;
+    }
+
+    /** Null when there is no file, or it is not ours. */
+    @Nullable
+    Content read() {
+        Path file = dataDir.resolve(NAME);
+        try {
+            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            Object key = attributes.fileKey();
+            long modified = attributes.lastModifiedTime().to(java.util.concurrent.TimeUnit.NANOSECONDS);
+            Read last = lastRead;
+            if (last != null && last.fileKey.equals(key) && last.modified == modified) {
+                return last.content;
+            }
+            Content content = parse(Files.readString(file));
+            lastRead = new Read(key, modified, content);
+            return content;
+        } catch (NoSuchFileException e) {
+            return null;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    void write(Content content) throws IOException {
+        files.write(dataDir.resolve(NAME), render(content));
+        includeOnly();
+        strip();
+    }
+
+    /** Makes everything else that PostgreSQL reads ours, too; a no-op when it is. */
+    void prepare() throws IOException {
+        files.writeIfDifferent(dataDir.resolve("pg_hba.conf"), OwnedSettings.HBA);
+        files.writeIfDifferent(dataDir.resolve("pg_ident.conf"), owned.ident());
+        includeOnly();
+        strip();
+    }
+
+    private void includeOnly() throws IOException {
+        files.writeIfDifferent(
+                dataDir.resolve("postgresql.conf"),
+                "# Written by Cellkeeper: your settings belong into the cell's configuration.\ninclude '" + NAME
+                        + "'\n");
+    }
+
+    /** Takes what we own out of what ALTER SYSTEM wrote. */
+    void strip() throws IOException {
+        Path file = dataDir.resolve("postgresql.auto.conf");
+        String text = OwnedFiles.read(file);
+        if (text == null) {
+            return;
+        }
+        List<String> kept = new ArrayList<>();
+        for (String line : text.lines().toList()) {
+            String name = line.strip().split("[\\s=]", 2)[0].toLowerCase(Locale.ROOT);
+            if (!owned.owns(name)) {
+                kept.add(line);
+            }
+        }
+        files.writeIfDifferent(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
+    }
+
+    private String render(Content content) {
+        StringBuilder text = new StringBuilder(4096);
+        text.append("# Written by Cellkeeper, anew at every change.\n");
+        Upstream upstream = content.upstream();
+        if (upstream != null) {
+            text.append("# upstream: %s %d %s %d%n"
+                    .formatted(upstream.primary(), upstream.epoch(), upstream.host(), upstream.port()));
+        }
+        SyncSetting sync = content.sync();
+        Map<String, String> all = new TreeMap<>(owned.defaults());
+        all.putAll(settings.extra());
+        all.putAll(owned.fixed());
+        all.put("synchronous_standby_names", SyncNames.render(sync == null ? SyncSetting.NOBODY : sync));
+        all.put("default_transaction_read_only", content.readOnly() ? "on" : "off");
+        all.put("primary_conninfo", content.conninfo());
+        all.put("primary_slot_name", content.slot());
+        all.forEach((name, value) ->
+                text.append(name).append(" = '").append(escape(value)).append("'\n"));
+        return text.toString();
+    }
+
+    private static String escape(String value) {
+        return value.replace("\\", "\\\\").replace("'", "''");
+    }
+
+    private static @Nullable Content parse(String text) {
+        Upstream upstream = null;
+        Map<String, String> values = new TreeMap<>();
+        for (String line : text.lines().toList()) {
+            Matcher comment = UPSTREAM.matcher(line);
+            if (comment.matches()) {
+                try {
+                    upstream = new Upstream(
+                            CellId.parse(comment.group(1)),
+                            Long.parseLong(comment.group(2)),
+                            comment.group(3),
+                            Integer.parseInt(comment.group(4)));
+                } catch (IllegalArgumentException notOurs) {
+                    return null;
+                }
+            }
+            Matcher setting = SETTING.matcher(line);
+            if (setting.matches()) {
+                values.put(setting.group(1), setting.group(2).replace("''", "'").replace("\\\\", "\\"));
+            }
+        }
+        String conninfo = values.get("primary_conninfo");
+        String slot = values.get("primary_slot_name");
+        String readOnly = values.get("default_transaction_read_only");
+        if (conninfo == null || slot == null || readOnly == null || conninfo.isEmpty() != (upstream == null)) {
+            return null;
+        }
+        return new Content(
+                SyncNames.parse(values.get("synchronous_standby_names")),
+                upstream,
+                conninfo,
+                slot,
+                readOnly.equals("on"));
+    }
+}

@@ -1,0 +1,73 @@
+package org.cellkeeper.cell.zookeeper;
+
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * One member of the ensemble, and the others that it knows.
+ *
+ * @param folder where it keeps its data and its configuration
+ * @param self its own number, a key of {@code servers}
+ * @param servers all members by number, from 1
+ */
+public record PeerSettings(String folder, int self, SortedMap<Integer, Server> servers) {
+    public static final int CLIENT_PORT = 2181;
+    public static final int FOLLOWER_PORT = 2888;
+    public static final int ELECTION_PORT = 3888;
+
+    /** Where a member listens; each port on this host's own address alone. */
+    public record Server(String host, int clientPort, int followerPort, int electionPort) {
+        public static Server at(String host) {
+            return new Server(host, CLIENT_PORT, FOLLOWER_PORT, ELECTION_PORT);
+        }
+    }
+
+    public PeerSettings {
+        servers = new TreeMap<>(servers);
+        if (!servers.containsKey(self)) {
+            throw new IllegalArgumentException("server " + self + " is none of " + servers.keySet());
+        }
+        if (servers.firstKey() < 1 || servers.lastKey() > 255) {
+            throw new IllegalArgumentException("servers are numbered from 1 to 255, not " + servers.keySet());
+        }
+    }
+
+    public Server own() {
+        Server own = servers.get(self);
+        if (own == null) {
+            throw new IllegalStateException("server " + self + " is missing");
+        }
+        return own;
+    }
+
+    /** {@code zoo.cfg}. What makes it short of time is said in {@link ZooKeeperPeer}. */
+    String configuration() {
+        StringBuilder text = new StringBuilder();
+        settings()
+                .forEach((key, value) ->
+                        text.append(key).append('=').append(value).append('\n'));
+        servers.forEach((number, server) -> text.append(
+                "server.%d=%s:%d:%d\n".formatted(number, server.host(), server.followerPort(), server.electionPort())));
+        return text.toString();
+    }
+
+    private Map<String, String> settings() {
+        return new TreeMap<>(Map.ofEntries(
+                Map.entry("dataDir", folder + "/data"),
+                Map.entry("clientPort", Integer.toString(own().clientPort())),
+                Map.entry("clientPortAddress", own().host()),
+                Map.entry("tickTime", "500"),
+                Map.entry("initLimit", "20"),
+                Map.entry("syncLimit", "4"),
+                Map.entry("connectToLearnerMasterLimit", "4"),
+                Map.entry("minSessionTimeout", "1000"),
+                Map.entry("maxSessionTimeout", "20000"),
+                Map.entry("maxClientCnxns", "100"),
+                Map.entry("quorumListenOnAllIPs", "false"),
+                Map.entry("admin.enableServer", "false"),
+                Map.entry("4lw.commands.whitelist", "srvr,ruok"),
+                Map.entry("autopurge.snapRetainCount", "3"),
+                Map.entry("autopurge.purgeInterval", "1")));
+    }
+}

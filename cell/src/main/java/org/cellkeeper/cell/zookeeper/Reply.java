@@ -1,0 +1,95 @@
+package org.cellkeeper.cell.zookeeper;
+
+import java.util.List;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.Stat;
+import org.cellkeeper.cell.port.Coordination.Outcome;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What ZooKeeper answered to one request, or what became of it.
+ *
+ * @param path the node that was meant, or, after a create, the one that was made
+ * @param data of the node; empty when it has none or was not read
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared
+record Reply(
+        KeeperException.Code code,
+        String path,
+        byte[] data,
+        List<String> children,
+        @Nullable Stat stat) {
+    private static final byte[] NO_DATA = {};
+
+    static Reply of(
+            int code, String path, byte @Nullable [] data, @Nullable List<String> children, @Nullable Stat stat) {
+        KeeperException.Code known = KeeperException.Code.get(code);
+        return new Reply(
+                known == null ? KeeperException.Code.SYSTEMERROR : known,
+                path,
+                data == null ? NO_DATA : data,
+                children == null ? List.of() : children,
+                stat);
+    }
+
+    static Reply of(KeeperException.Code code, String path) {
+        return new Reply(code, path, NO_DATA, List.of(), null);
+    }
+
+    boolean isOk() {
+        return code == KeeperException.Code.OK;
+    }
+
+    boolean isAbsent() {
+        return code == KeeperException.Code.NONODE;
+    }
+
+    boolean isThere() {
+        return code == KeeperException.Code.NODEEXISTS;
+    }
+
+    Stat statOfOk() {
+        if (stat == null) {
+            throw new IllegalStateException("no stat in a reply " + code + " for " + path);
+        }
+        return stat;
+    }
+
+    /** What is known of a write. I2, I3: whatever may have left this process and was not answered is UNKNOWN. */
+    Outcome outcome() {
+        return switch (code) {
+            case OK -> Outcome.APPLIED;
+            case BADVERSION,
+                    NODEEXISTS,
+                    NONODE,
+                    NOTEMPTY,
+                    NOAUTH,
+                    NOCHILDRENFOREPHEMERALS,
+                    EPHEMERALONLOCALSESSION,
+                    INVALIDACL,
+                    INVALIDCALLBACK,
+                    NOTREADONLY,
+                    QUOTAEXCEEDED,
+                    THROTTLEDOP -> Outcome.CONFLICT;
+            case SYSTEMERROR,
+                    RUNTIMEINCONSISTENCY,
+                    DATAINCONSISTENCY,
+                    CONNECTIONLOSS,
+                    MARSHALLINGERROR,
+                    UNIMPLEMENTED,
+                    OPERATIONTIMEOUT,
+                    BADARGUMENTS,
+                    NEWCONFIGNOQUORUM,
+                    RECONFIGINPROGRESS,
+                    UNKNOWNSESSION,
+                    APIERROR,
+                    SESSIONEXPIRED,
+                    AUTHFAILED,
+                    SESSIONMOVED,
+                    SESSIONCLOSEDREQUIRESASLAUTH,
+                    REQUESTTIMEOUT,
+                    RECONFIGDISABLED,
+                    NOWATCHER -> Outcome.UNKNOWN;
+        };
+    }
+}

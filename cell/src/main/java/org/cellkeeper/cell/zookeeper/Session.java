@@ -1,0 +1,193 @@
+package org.cellkeeper.cell.zookeeper;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.WatchedEvent;
+import org.apache.zookeeper.Watcher.Event;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps a session with the ensemble: through lost connections, on whichever server answers, and anew when it has expired.
+ * It begins with the nearest server and goes round. Everything in it happens on its owner's thread. It sends nothing but
+ * what its owner asks for, and nothing twice.
+ */
+final class Session {
+    /** What the owner is told, on its own thread. */
+    interface Owner {
+        /** {@code fresh}: the session is a new one; all ephemeral nodes of the one before are gone, or will be. */
+        void connected(Connection connection, boolean fresh);
+
+        void disconnected();
+
+        void changed(WatchedEvent event);
+
+        void answered(Reply reply);
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+
+    /** What ZooKeeper's own client never does: try again at once. Later tries come less often. */
+    private static final int FIRST_DELAY_MILLIS = 15;
+
+    private static final int LONGEST_DELAY_MILLIS = 250;
+    private static final int FIRST_CONNECT_TIMEOUT_MILLIS = 500;
+
+    private final CoordinationSettings settings;
+    private final ScheduledExecutorService thread;
+    private final Owner owner;
+
+    private Connection.@Nullable Credentials credentials;
+    private @Nullable Connection connection;
+    private long generation;
+    private int server;
+    private int failures;
+    private boolean live;
+    private boolean closed;
+
+    Session(CoordinationSettings settings, ScheduledExecutorService thread, Owner owner) {
+        this.settings = settings;
+        this.thread = thread;
+        this.owner = owner;
+    }
+
+    void open() {
+        if (closed) {
+            return;
+        }
+        long mine = ++generation;
+        try {
+            connection = new Connection(
+                    target(),
+                    credentials,
+                    settings.secret(),
+                    thread,
+                    event -> process(mine, event),
+                    () -> failed(mine),
+                    reply -> answered(mine, reply));
+        } catch (IOException | IllegalArgumentException e) {
+            LOG.warn("no connection to {} can be made: {}", currentServer(), e.toString());
+            tryAgain();
+        }
+    }
+
+    /** Ends the session. */
+    void close() {
+        closed = true;
+        generation++;
+        if (connection != null && live) {
+            connection.endSession();
+        } else if (connection != null) {
+            connection.abandon();
+        }
+        live = false;
+    }
+
+    private String currentServer() {
+        return settings.servers().get(server);
+    }
+
+    private Connection.Target target() {
+        String text = currentServer();
+        int colon = text.lastIndexOf(':');
+        int rounds = failures / settings.servers().size();
+        long connectTimeout = Math.min(
+                settings.sessionTimeout().toMillis(), (long) FIRST_CONNECT_TIMEOUT_MILLIS << Math.min(rounds, 8));
+        return new Connection.Target(
+                text.substring(0, colon),
+                Integer.parseInt(text.substring(colon + 1)),
+                settings.sessionTimeout(),
+                Duration.ofMillis(connectTimeout));
+    }
+
+    private void failed(long of) {
+        if (of == generation) {
+            lost();
+        }
+    }
+
+    private void answered(long of, Reply reply) {
+        if (of == generation) {
+            owner.answered(reply);
+            if (reply.code() == KeeperException.Code.CONNECTIONLOSS) {
+                lost(); // the event that says so comes later
+            }
+        }
+    }
+
+    private void process(long of, WatchedEvent event) {
+        if (of != generation) {
+            return;
+        }
+        if (event.getType() != Event.EventType.None) {
+            owner.changed(event);
+            return;
+        }
+        switch (event.getState()) {
+            case SyncConnected -> established();
+            case Disconnected -> lost();
+            case Expired -> {
+                LOG.warn("the ZooKeeper session has expired; a new one is made");
+                credentials = null;
+                lost();
+            }
+            case AuthFailed -> {
+                LOG.error("ZooKeeper at {} does not take the cluster's secret", currentServer());
+                lost();
+            }
+            case Closed, ConnectedReadOnly, SaslAuthenticated -> {}
+            default -> LOG.warn("unexpected from ZooKeeper: {}", event);
+        }
+    }
+
+    private void established() {
+        Connection current = connection;
+        if (current == null || live) {
+            return;
+        }
+        boolean fresh = credentials == null || credentials.sessionId() != current.sessionId();
+        credentials = current.credentials();
+        live = true;
+        failures = 0;
+        LOG.info(
+                "connected to ZooKeeper at {}, {} session 0x{}",
+                currentServer(),
+                fresh ? "new" : "same",
+                Long.toHexString(current.sessionId()));
+        owner.connected(current, fresh);
+    }
+
+    private void lost() {
+        generation++;
+        if (connection != null) {
+            connection.abandon();
+            connection = null;
+        }
+        if (live) {
+            live = false;
+            LOG.warn("the connection to ZooKeeper at {} is lost", currentServer());
+            owner.disconnected();
+        }
+        tryAgain();
+    }
+
+    private void tryAgain() {
+        server = (server + 1) % settings.servers().size();
+        int rounds = failures++ / settings.servers().size();
+        if (failures == settings.servers().size() + 1) {
+            LOG.warn("no server of {} can be reached yet; the tries go on", settings.servers());
+        }
+        long delay =
+                failures == 1 ? 0 : Math.min(LONGEST_DELAY_MILLIS, (long) FIRST_DELAY_MILLIS << Math.min(rounds, 8));
+        try {
+            var unused = thread.schedule(this::open, delay, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("closed while connecting");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+package org.cellkeeper.cell.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.cellkeeper.cell.http.ApiSettings;
+import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.FakeOperator;
+import org.cellkeeper.cell.http.FakeRevocations;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.port.Operator;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+final class OperatorCommandsTest {
+    @TempDir
+    static Path directory;
+
+    private static FakeOperator operator;
+    private static ApplianceApi api;
+    private static String cell;
+    private static Path password;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @Command(name = "root")
+    private static final class Root {}
+
+    @BeforeAll
+    static void start() throws IOException {
+        int port = freePort();
+        operator = new FakeOperator();
+        api = new ApplianceApi(
+                ApiSettings.of(
+                        FakeOperator.CELL_1,
+                        new Address("127.0.0.1", 5432, port, 5481),
+                        directory,
+                        "a long password",
+                        "a secret"),
+                operator,
+                new FakeRevocations(),
+                () -> "running",
+                () -> "");
+        api.start();
+        cell = "https://127.0.0.1:" + port;
+        password = directory.resolve("password");
+        Files.writeString(password, "a long password\n");
+    }
+
+    @AfterAll
+    static void stop() {
+        api.close();
+    }
+
+    @BeforeEach
+    void reset() {
+        operator.history = List.of();
+        operator.health = ClusterReport.Health.DEGRADED;
+        operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-7"));
+    }
+
+    @Test
+    void statusShowsAHeadlineATableAndTheWarnings() {
+        assertThat(run("status")).isZero();
+        assertThat(out.toString()).isEqualTo("""
+                        DEGRADED  mode AUTOMATIC  epoch 8  primary cell-2  acknowledgements 1  can survive the loss of 0
+
+                        CELL    ROLE         STATE        TIMELINE  LSN        LAG   HEALTH     DETAILS
+                        cell-1  OLD_PRIMARY  HALTED       2         0/3000100  512B  UNHEALTHY  in words
+                        cell-2  PRIMARY      PRIMARY      2         0/3000100  0B    HEALTHY    in words
+                        cell-3  STANDBY      CATCHING_UP  2         0/3000100  512B  UNHEALTHY  in words
+
+                        ! cell-1 is halted
+                        """);
+    }
+
+    @Test
+    void statusAsJsonIsWhatTheCellSays() {
+        assertThat(run("status", "--json")).isZero();
+        assertThat(out.toString())
+                .startsWith("{\"localClusterFailover\":\"AUTOMATIC\"")
+                .endsWith("}\n");
+    }
+
+    @Test
+    void aChangeWaitsForItsTaskAndTellsTheVerdict() {
+        assertThat(run("remove", "cell-1", "--force")).isZero();
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Remove(FakeOperator.CELL_1, true, false));
+        assertThat(out.toString()).isEqualTo("done: removed\n");
+
+        operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-8"));
+        assertThat(run("promote", "cell-2", "--accept-data-loss")).isEqualTo(1);
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Promote(FakeOperator.CELL_2, true, false));
+        assertThat(err.toString()).contains("failed: no votes");
+    }
+
+    @Test
+    void aTaskThatDoesNotEndInTimeIsSaidSo() {
+        operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-9"));
+        assertThat(run("deploy", "cell-1", "--timeout", "1")).isEqualTo(1);
+        assertThat(out.toString()).contains("DEPLOY cell-1: 40% cloning");
+        assertThat(err.toString()).contains("task task-9 has not ended");
+    }
+
+    @Test
+    void everyChangeIsSent() {
+        run("mode", "manual");
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        run("switchover", "cell-3");
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Switchover(FakeOperator.CELL_3, false));
+        run("deploy", "cell-1");
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Deploy(FakeOperator.CELL_1, false));
+    }
+
+    @Test
+    void aRefusalIsToldWithItsReason() {
+        operator.verdict =
+                CompletableFuture.completedFuture(new Operator.Verdict.Refused("primary-is-healthy", "use switchover"));
+        assertThat(run("promote", "cell-3")).isEqualTo(1);
+        assertThat(err.toString()).isEqualTo("cellctl: use switchover [primary-is-healthy]\n");
+    }
+
+    @Test
+    void aDryRunListsItsChecks() {
+        operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Checked(
+                List.of(new Operator.Check("streams", true, ""), new Operator.Check("votes", false, "1 of 2"))));
+        assertThat(run("switchover", "cell-3", "--dry-run")).isEqualTo(1);
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Switchover(FakeOperator.CELL_3, true));
+        assertThat(out.toString()).isEqualTo("ok    streams\nNOT OK votes: 1 of 2\n");
+    }
+
+    @Test
+    void tasksAndHistoryAreListed() {
+        assertThat(run("tasks")).isZero();
+        assertThat(out.toString()).contains("2026-01-02T12:00:00.123Z  task-8  PROMOTE  cell-2  ERROR  10%  no votes");
+        assertThat(run("history", "--limit", "5")).isZero();
+        assertThat(out.toString()).contains("cell-2  epoch 8  It was elected.  limit 5");
+    }
+
+    @Test
+    void withoutWaitingTheTasksIdIsTold() {
+        operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-9"));
+        assertThat(run("deploy", "cell-1", "--no-wait")).isZero();
+        assertThat(out.toString()).isEqualTo("task-9\n");
+    }
+
+    @Test
+    void servicesAreListedForEveryCellThatAnswers() throws IOException {
+        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        assertThat(runAt(both, password, "services")).isZero();
+        assertThat(out.toString()).contains("127.0.0.1  vpostgres  running\n");
+        assertThat(err.toString()).contains("refused");
+        assertThat(runAt(both.subList(0, 1), password, "services")).isEqualTo(3);
+    }
+
+    @Test
+    void aCheckTellsByItsExitCodeWhetherAllIsWell() throws IOException {
+        assertThat(run("check")).isEqualTo(1);
+        assertThat(out.toString())
+                .contains("NOT OK 127.0.0.1: the cluster is DEGRADED\n")
+                .contains("       cell-1 is halted\n")
+                .contains("ok     127.0.0.1: PostgreSQL serves\n");
+        assertThat(run("check", "--writable")).isZero();
+
+        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        assertThat(runAt(both, password, "check", "--writable")).isZero();
+        assertThat(out.toString()).contains("does not answer");
+        assertThat(runAt(both.subList(0, 1), password, "check", "--writable")).isEqualTo(3);
+        operator.health = ClusterReport.Health.HEALTHY;
+        assertThat(run("check")).isZero();
+        assertThat(runAt(both, password, "check")).isEqualTo(1);
+        operator.health = ClusterReport.Health.NO_ACTIVE_PRIMARY;
+        assertThat(run("check", "--writable")).isEqualTo(1);
+    }
+
+    @Test
+    void eventsAreFollowedWhicheverCellAnswers() throws Exception {
+        HistoryEntry first = new HistoryEntry(FakeOperator.NOON, FakeOperator.CELL_2, 8, 12, "It began.", "");
+        HistoryEntry second =
+                new HistoryEntry(FakeOperator.NOON.plusSeconds(1), FakeOperator.CELL_2, 9, 13, "It went on.", "x");
+        operator.history = List.of(first);
+        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        // Once it listens; sooner, it would not be news.
+        CompletableFuture.delayedExecutor(4, TimeUnit.SECONDS).execute(() -> operator.history = List.of(second, first));
+        assertThat(runAt(both, password, "events", "--follow", "--count", "1")).isZero();
+        assertThat(out.toString()).isEqualTo("2026-01-02T12:00:01.123Z  cell-2  epoch 9  It went on.  x\n");
+    }
+
+    @Test
+    void withoutFollowingTheLastEventsAreTold() {
+        assertThat(run("events")).isZero();
+        assertThat(out.toString()).contains("It was elected.  limit 10");
+    }
+
+    @Test
+    void aConfigurationIsCheckedWithoutChangingAnything() throws IOException {
+        Path bad = directory.resolve("cell.yaml");
+        Files.writeString(bad, "cell:\n  nmae: x\n");
+        assertThat(execute("config", "check", "--config", bad.toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("nmae");
+        assertThat(execute("config")).isEqualTo(2);
+    }
+
+    @Test
+    void theCompletionScriptKnowsTheCommands() {
+        assertThat(execute("completion")).isZero();
+        assertThat(out.toString()).contains("cellctl").contains("switchover").contains("--accept-data-loss");
+    }
+
+    @Test
+    void theNextCellIsAskedWhenOneIsDown() throws IOException {
+        assertThat(runAt(List.of("127.0.0.1:" + freePort(), cell), password, "status"))
+                .isZero();
+    }
+
+    @Test
+    void withNobodyAnsweringTheExitCodeIsThree() throws IOException {
+        assertThat(runAt(List.of("127.0.0.1:" + freePort()), password, "status"))
+                .isEqualTo(3);
+        assertThat(err.toString()).contains("no cell answers");
+    }
+
+    @Test
+    void aWrongPasswordIsRefused() throws IOException {
+        Path wrong = directory.resolve("wrong");
+        Files.writeString(wrong, "something else");
+        assertThat(runAt(List.of(cell), wrong, "status")).isEqualTo(1);
+        assertThat(err.toString()).contains("not-authenticated").doesNotContain("something else");
+    }
+
+    @Test
+    void wrongUsageIsTwo() {
+        assertThat(run("promote")).isEqualTo(2);
+        assertThat(run("mode", "sometimes")).isEqualTo(2);
+        assertThat(runAt(List.of("http://127.0.0.1"), password, "status")).isEqualTo(2);
+        assertThat(runAt(List.of(cell), directory.resolve("nowhere"), "status")).isEqualTo(2);
+    }
+
+    private int run(String... arguments) {
+        return runAt(List.of(cell), password, arguments);
+    }
+
+    private int runAt(List<String> cells, Path passwordFile, String... arguments) {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        cells.forEach(name -> all.addAll(List.of("--cell", name)));
+        all.addAll(List.of("--password-file", passwordFile.toString()));
+        return execute(all.toArray(String[]::new));
+    }
+
+    private int execute(String... all) {
+        CommandLine root = new CommandLine(new Root());
+        OperatorCommands.all().forEach(root::addSubcommand);
+        root.setOut(new PrintWriter(out));
+        root.setErr(new PrintWriter(err));
+        return root.execute(all);
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package org.cellkeeper.cell.port;
+
+import java.util.concurrent.CompletableFuture;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.Upstream;
+
+/** What {@link DatabaseContract} needs of a world that databases live in, be it real or simulated. */
+public interface Bench extends AutoCloseable {
+    /** The database of that name, made on the first call, with an empty data directory. */
+    Database database(String name);
+
+    /** Makes the database's data as {@code initialise} would, faster when the bench can; leaves it stopped. */
+    void found(String name);
+
+    CellId id(String name);
+
+    /** Where others stream from it. */
+    Upstream upstream(String name, long epoch);
+
+    /** Commits one row as the application; true when that was acknowledged within this time, false when it was refused or still waits. */
+    boolean commit(String name, long withinMillis);
+
+    /** How many rows a new session sees. */
+    int rows(String name);
+
+    /** The machine kills the postmaster and all of its processes, without a word to anybody. */
+    void crash(String name);
+
+    /** Waits for a verb or an observation, and lets the world go on meanwhile. */
+    <T> T get(CompletableFuture<T> future);
+
+    /** Lets this much time pass. */
+    void pass(long millis);
+
+    @Override
+    void close();
+}

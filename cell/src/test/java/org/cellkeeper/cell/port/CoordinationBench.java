@@ -1,0 +1,23 @@
+package org.cellkeeper.cell.port;
+
+import java.io.IOException;
+
+/** One referee and the clients of it that a contract needs. */
+public interface CoordinationBench {
+    /** A new client of the one referee. */
+    Coordination client();
+
+    /** Ends a client in good order: its session goes at once. */
+    void end(Coordination client);
+
+    /** Whether the bench can part a client from the referee. */
+    boolean canCutOff();
+
+    /** From now on nothing gets through between the client and the referee. */
+    void cutOff(Coordination client);
+
+    void reconnect(Coordination client);
+
+    /** Ends all clients and whatever the bench needed for them. */
+    void close() throws IOException;
+}

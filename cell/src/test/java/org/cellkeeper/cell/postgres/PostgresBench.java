@@ -1,0 +1,297 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.port.Bench;
+import org.cellkeeper.cell.port.DatabaseFailure;
+
+/** Real PostgreSQL instances on loopback, under target/, each on a free port; run as postgres when the tests run as root. */
+final class PostgresBench implements Bench {
+    private static final PostgresSettings.Passwords PASSWORDS =
+            new PostgresSettings.Passwords("super'secret", "repl:\\secret'", "app\"secret");
+    private static final String HOST = "127.0.0.1";
+
+    /** Data with one table, made once by {@code initialise} itself and copied from then on. */
+    private static final class Template {
+        static final Path DATA = make();
+
+        private static Path make() {
+            try {
+                PostgresBench bench = new PostgresBench();
+                LocalPostgres first = bench.database("template");
+                bench.get(first.initialise());
+                bench.get(first.startPrimary());
+                try (Connection session = bench.agent("template", PostgresSettings.APPLICATION);
+                        Statement statement = session.createStatement()) {
+                    statement.execute("CREATE TABLE marks (n bigint GENERATED ALWAYS AS IDENTITY, at timestamptz)");
+                    statement.execute("GRANT ALL ON marks TO " + PostgresSettings.APPLICATION);
+                }
+                bench.get(first.stopFast(30_000));
+                first.close();
+                return bench.dataDir("template");
+            } catch (IOException | SQLException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    private final Path root;
+    private final Map<String, LocalPostgres> databases = new LinkedHashMap<>();
+    private final Map<String, PostgresSettings> settings = new LinkedHashMap<>();
+
+    PostgresBench() throws IOException {
+        Path folder = Path.of(System.getProperty("cellkeeper.build.directory", "target"), "pg")
+                .toAbsolutePath();
+        Files.createDirectories(folder);
+        root = Files.createTempDirectory(
+                folder, "t", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    static Path binDir() {
+        try (var versions = Files.list(Path.of("/usr/lib/postgresql"))) {
+            return versions.map(version -> version.resolve("bin"))
+                    .filter(bin -> Files.isExecutable(bin.resolve("initdb")))
+                    .max(java.util.Comparator.comparingInt(bin ->
+                            Integer.parseInt(bin.getParent().getFileName().toString())))
+                    .orElseThrow();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static String osUser() {
+        return System.getProperty("user.name").equals("root") ? "postgres" : null;
+    }
+
+    static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    PostgresSettings settings(String name) {
+        return settings.computeIfAbsent(name, key -> settingsWith(key, Map.of()));
+    }
+
+    PostgresSettings settingsWith(String name, Map<String, String> extra) {
+        return new PostgresSettings(
+                binDir(),
+                root.resolve(name).resolve("data"),
+                root.resolve(name).resolve("run"),
+                HOST,
+                freePort(),
+                osUser(),
+                PASSWORDS,
+                extra,
+                PostgresSettings.Timeouts.defaults());
+    }
+
+    Path dataDir(String name) {
+        return settings(name).dataDir();
+    }
+
+    @Override
+    public LocalPostgres database(String name) {
+        return databases.computeIfAbsent(name, key -> new LocalPostgres(settings(key)));
+    }
+
+    /** The agent dies and another takes over: PostgreSQL is left as it is. */
+    LocalPostgres anotherAgent(String name) {
+        LocalPostgres before = databases.remove(name);
+        if (before != null) {
+            before.close();
+        }
+        return database(name);
+    }
+
+    @Override
+    public void found(String name) {
+        Path data = dataDir(name);
+        try {
+            Files.createDirectories(data.getParent());
+            run("cp", "-a", Template.DATA.toString(), data.toString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static void run(String... command) throws IOException {
+        Process process = new ProcessBuilder(command).inheritIO().start();
+        try {
+            if (!process.waitFor(60, TimeUnit.SECONDS) || process.exitValue() != 0) {
+                throw new IOException("failed: " + List.of(command));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException(e);
+        }
+    }
+
+    @Override
+    public CellId id(String name) {
+        return new CellId(new CellName(name), Incarnation.of(name.hashCode()));
+    }
+
+    @Override
+    public Upstream upstream(String name, long epoch) {
+        return new Upstream(id(name), epoch, HOST, settings(name).port());
+    }
+
+    /** A session of the application, over TCP. */
+    Connection client(String name) throws SQLException {
+        Properties properties = new Properties();
+        properties.setProperty("user", PostgresSettings.APPLICATION);
+        properties.setProperty("password", PASSWORDS.application());
+        properties.setProperty("loginTimeout", "5");
+        return DriverManager.getConnection(
+                "jdbc:postgresql://" + HOST + ":" + settings(name).port() + "/" + PostgresSettings.APPLICATION,
+                properties);
+    }
+
+    /** A session of the agent's role. */
+    Connection agent(String name, String database) throws SQLException {
+        Properties properties = new Properties();
+        properties.setProperty("user", PostgresSettings.SUPERUSER);
+        properties.setProperty("socketFactory", UnixSocketFactory.class.getName());
+        properties.setProperty(
+                "socketFactoryArg", new Sessions(settings(name)).socket().toString());
+        properties.setProperty("sslmode", "disable");
+        properties.setProperty("options", "-c synchronous_commit=local");
+        return DriverManager.getConnection("jdbc:postgresql://localhost/" + database, properties);
+    }
+
+    String ask(String name, String sql) throws SQLException {
+        try (Connection session = agent(name, PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            return row.next() ? row.getString(1) : null;
+        }
+    }
+
+    void execute(String name, String sql) throws SQLException {
+        try (Connection session = agent(name, PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    @Override
+    public boolean commit(String name, long withinMillis) {
+        CompletableFuture<Boolean> done = new CompletableFuture<>();
+        try (Connection session = client(name)) {
+            Thread.ofVirtual().start(() -> {
+                try (Statement statement = session.createStatement()) {
+                    statement.execute("INSERT INTO marks (at) VALUES (clock_timestamp())");
+                    done.complete(statement.getWarnings() == null);
+                } catch (SQLException e) {
+                    done.complete(false);
+                }
+            });
+            try {
+                return done.get(withinMillis, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                session.abort(Runnable::run);
+                return false;
+            }
+        } catch (SQLException e) {
+            return false;
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public int rows(String name) {
+        try {
+            return Integer.parseInt(ask(name, "SELECT count(*) FROM marks"));
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void crash(String name) {
+        ProcessHandle postmaster = ProcessHandle.of(postmasterPid(name)).orElseThrow();
+        List<ProcessHandle> children = postmaster.children().toList();
+        postmaster.destroyForcibly();
+        children.forEach(ProcessHandle::destroyForcibly);
+    }
+
+    long postmasterPid(String name) {
+        String text = OwnedFiles.read(dataDir(name).resolve("postmaster.pid"));
+        return text == null ? 0 : Long.parseLong(text.lines().findFirst().orElseThrow());
+    }
+
+    @Override
+    public <T> T get(CompletableFuture<T> future) {
+        try {
+            return future.get(60, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof DatabaseFailure failure) {
+                throw failure;
+            }
+            throw new CompletionException(e.getCause());
+        } catch (InterruptedException | TimeoutException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void pass(long millis) {
+        try {
+            var _ = new CountDownLatch(1).await(millis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    void awaitTrue(Duration limit, java.util.function.BooleanSupplier condition, String what) {
+        if (!new Cancellation().await(limit, Duration.ofMillis(2), condition)) {
+            throw new AssertionError("not within " + limit + ": " + what);
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Map.Entry<String, LocalPostgres> entry : databases.entrySet()) {
+            try {
+                get(entry.getValue().stopImmediate());
+            } finally {
+                entry.getValue().close();
+            }
+        }
+        try {
+            OwnedFiles.deleteTree(root);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

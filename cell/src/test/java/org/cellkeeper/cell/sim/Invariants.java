@@ -1,0 +1,508 @@
+package org.cellkeeper.cell.sim;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.StreamName;
+import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.model.VersionedState;
+import org.cellkeeper.cell.model.Vote;
+import org.cellkeeper.cell.sim.SimReferee.Tree;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The protocol's invariants, checked where something happens that could break them. Time-bound ones are looked at every
+ * quarter of a virtual second.
+ */
+final class Invariants {
+    private static final long WATCH = 250 * World.MILLI;
+    /** How much longer than its deadline a ballot may stay, while somebody is there to end it. */
+    private static final long SLACK = 4 * World.SECOND;
+    /** How long a halted cell's PostgreSQL may take to go. */
+    private static final long STOP_PATIENCE = 3 * World.SECOND;
+
+    private record Acknowledged(long commit, long epoch, long lsn) {}
+
+    /** The data with which a reign was opened to clients. */
+    private record Opened(long epoch, SimCell cell, BitSet commits) {}
+
+    private final World world;
+    private final List<Acknowledged> promised = new ArrayList<>();
+    private final TreeMap<Long, Opened> opened = new TreeMap<>();
+    private final TreeMap<Long, String> acknowledger = new TreeMap<>();
+    private final TreeMap<Long, Integer> timelines = new TreeMap<>();
+    private final TreeMap<Integer, Long> epochOfTimeline = new TreeMap<>();
+    private final TreeSet<String> usedIncarnations = new TreeSet<>();
+    private final Map<SimCell, Long> haltedSince = new java.util.LinkedHashMap<>();
+    private final Map<SimCell, Long> canActSince = new java.util.LinkedHashMap<>();
+    private long lossAcceptedAt;
+    private long ballotSince = -1;
+    private long nextWatch;
+    private long lastPromise = -1;
+
+    Invariants(World world) {
+        this.world = world;
+    }
+
+    /** Commits of earlier epochs than this are not promised to reigns from this one on: an operator accepted their loss. */
+    long lossAcceptedAt() {
+        return lossAcceptedAt;
+    }
+
+    long promises() {
+        return promised.size();
+    }
+
+    /** When the last commit was acknowledged to anybody; -1 for never. */
+    long lastPromise() {
+        return lastPromise;
+    }
+
+    void afterEvent() {
+        if (world.now() >= nextWatch) {
+            nextWatch = world.now() + WATCH;
+            watch();
+        }
+    }
+
+    private void broken(String invariant, String headline, @Nullable Throwable cause) {
+        if (!world.weather.lossesOnly) {
+            throw world.violation(invariant, headline, cause);
+        }
+    }
+
+    // ---- I1, I2: no acknowledged commit is lost, one acknowledger per epoch
+
+    void acknowledged(SimCell cell, Commit commit) {
+        long epoch = epochOf(cell);
+        lastPromise = world.now();
+        if (!world.weather.judged) {
+            return;
+        }
+        Acknowledged promise = new Acknowledged(commit.id, epoch, commit.lsn);
+        promised.add(promise);
+        world.statistics.count("commits acknowledged");
+        world.log.mix(commit.id);
+        String who = cell.label() + "/" + cell.wipes();
+        String before = acknowledger.putIfAbsent(epoch, who);
+        if (before != null && !before.equals(who)) {
+            throw world.violation("I2", "epoch " + epoch + " is acknowledged by " + before + " and by " + who, null);
+        }
+        stillCovered(promise);
+        for (Opened later : opened.tailMap(epoch, false).values()) {
+            if (!exempt(epoch, later.epoch) && !later.commits.get((int) commit.id)) {
+                throw world.violation(
+                        "I2",
+                        "%s acknowledges commit %d in epoch %d, but %s opened epoch %d without it"
+                                .formatted(cell.name(), commit.id, epoch, later.cell.name(), later.epoch),
+                        null);
+            }
+        }
+    }
+
+    /** A primary takes clients, after a start or a promotion. */
+    void opened(SimCell cell) {
+        long epoch = epochOf(cell);
+        world.note(cell.label(), "opens as primary of epoch", epoch, null);
+        world.moment(cell, "opened");
+        if (!world.weather.judged) {
+            return;
+        }
+        BitSet commits = cell.postgres().commits();
+        Opened before = opened.get(epoch);
+        if (before != null && before.cell != cell) {
+            throw world.violation(
+                    "I2", "epoch " + epoch + " is opened by " + before.cell.name() + " and by " + cell.name(), null);
+        }
+        opened.put(epoch, new Opened(epoch, cell, commits));
+        Long other = epochOfTimeline.put(cell.postgres().timeline(), epoch);
+        ClusterState state = world.referee.state();
+        // A reign that was never put on record was never followed: only the cell itself holds WAL of it, and that one
+        // is halted.
+        boolean followed = other != null && state != null && state.reigns().containsKey(other);
+        if (followed && other != epoch) {
+            broken(
+                    "I3",
+                    "epochs %d and %d are both on timeline %d"
+                            .formatted(other, epoch, cell.postgres().timeline()),
+                    null);
+        }
+        for (Acknowledged one : promised) {
+            if (one.epoch <= epoch && !exempt(one.epoch, epoch) && !commits.get((int) one.commit)) {
+                throw world.violation(
+                        "I1",
+                        "%s opens epoch %d without commit %d, acknowledged in epoch %d"
+                                .formatted(cell.name(), epoch, one.commit, one.epoch),
+                        null);
+            }
+        }
+    }
+
+    /** At the end: the primary of the newest epoch holds all that was ever promised. */
+    void holdsAllPromises(SimCell cell) {
+        long epoch = epochOf(cell);
+        BitSet commits = cell.postgres().commits();
+        for (Acknowledged one : promised) {
+            if (!exempt(one.epoch, epoch) && !commits.get((int) one.commit)) {
+                throw world.violation(
+                        "I1",
+                        "at the end %s does not hold commit %d, acknowledged in epoch %d"
+                                .formatted(cell.name(), one.commit, one.epoch),
+                        null);
+            }
+        }
+    }
+
+    private boolean exempt(long epoch, long laterEpoch) {
+        return epoch < lossAcceptedAt && laterEpoch >= lossAcceptedAt;
+    }
+
+    /** The reign that a running primary believes in: what it has durably noted, else what its commit rule names. */
+    private long epochOf(SimCell cell) {
+        LocalState state = cell.stateFile();
+        if (state != null && state.primaryEpoch() > 0) {
+            return state.primaryEpoch();
+        }
+        for (StreamName name : cell.postgres().postmasterSettings().sync().names()) {
+            return name.epoch();
+        }
+        VersionedState seen = state == null ? null : state.seen();
+        return seen == null ? 0 : seen.state().epoch();
+    }
+
+    // ---- section 4: what PostgreSQL accepts, and what the seal quorums of the shared state cover
+
+    /** The commit rule of some process came into force, or the shared state changed. */
+    void commitRule(SimCell cell) {
+        ClusterState state = world.referee.state();
+        if (state == null || !world.weather.judged) {
+            return;
+        }
+        SimCell primary = world.find(state.primary().name());
+        if (primary == null || !state.primary().equals(primary.id()) || epochOf(primary) != state.epoch()) {
+            return;
+        }
+        String wrong = CommitRule.tooWide(state, primary.postgres());
+        if (wrong != null) {
+            broken("S4", "%s, but the voters are %s and k is %d".formatted(wrong, state.voters(), state.acks()), null);
+        }
+    }
+
+    private void stillCovered(Acknowledged promise) {
+        ClusterState state = world.referee.state();
+        if (state == null || promise.epoch > state.epoch() || exempt(promise.epoch, state.epoch())) {
+            return;
+        }
+        if (promise.epoch == state.epoch() && !CommitRule.covered(world, state, promise.commit, promise.lsn)) {
+            broken(
+                    "S4",
+                    "commit %d of epoch %d is acknowledged, but %d voters of %s could elect without it"
+                            .formatted(promise.commit, promise.epoch, state.sealQuorum(), state.voters()),
+                    null);
+        }
+    }
+
+    private void winnerHoldsAll(ClusterState state) {
+        SimCell winner = world.find(state.primary().name());
+        if (winner == null || promised.isEmpty() || !state.primary().equals(winner.id())) {
+            return;
+        }
+        BitSet commits = winner.postgres().commits();
+        for (Acknowledged one : promised) {
+            if (!exempt(one.epoch, state.epoch()) && !commits.get((int) one.commit)) {
+                throw world.violation(
+                        "I1",
+                        "%s is elected for epoch %d without commit %d, acknowledged in epoch %d"
+                                .formatted(winner.name(), state.epoch(), one.commit, one.epoch),
+                        null);
+            }
+        }
+    }
+
+    /** A standby is let in by a running primary. One that still bears the name of another epoch counts for nothing. */
+    void connecting(SimCell standby, StreamName name, SimCell primary) {
+        if (world.weather.judged
+                && name.epoch() == epochOf(primary)
+                && !standby.postgres().isPrefixOf(primary.postgres())) {
+            broken(
+                    "S5",
+                    "%s streams from %s, but its WAL is no prefix of that primary's"
+                            .formatted(standby.name(), primary.name()),
+                    null);
+        }
+    }
+
+    /** A vote says: durably sealed, and nothing comes any more. */
+    void voting(SimCell cell, Vote vote) {
+        LocalState state = cell.stateFile();
+        if (!world.weather.judged || vote.veto() != null) {
+            return;
+        }
+        if (state == null || state.sealedBallot() != vote.ballot()) {
+            broken("I5", cell.name() + " votes without being durably sealed for ballot " + vote.ballot(), null);
+        }
+        if (cell.postgres().receiver() != null && !state.cloning()) {
+            broken("I5", cell.name() + " votes in ballot " + vote.ballot() + " while it receives WAL", null);
+        }
+    }
+
+    // ---- I3: the shared state and what is acted upon
+
+    void stateChanged(SimCell author, Tree beforeTree, Tree afterTree) {
+        VersionedState after = afterTree.state();
+        VersionedState before = beforeTree.state();
+        if (after == null || !world.weather.judged) {
+            return;
+        }
+        Transitions.Verdict verdict = Transitions.judge(author.name(), beforeTree, after.state());
+        world.note(
+                author.label(),
+                "state " + after.version() + ": " + verdict.what(),
+                after.state().epoch(),
+                null);
+        world.statistics.count("state: " + verdict.what());
+        if (verdict.wrong() != null) {
+            broken(
+                    verdict.invariant(),
+                    "%s: %s%n  before %s%n  after  %s".formatted(verdict.what(), verdict.wrong(), before, after),
+                    null);
+        }
+        if (verdict.lossAccepted()) {
+            lossAcceptedAt = Math.max(lossAcceptedAt, after.state().epoch());
+        }
+        after.state().reigns().forEach((epoch, reign) -> {
+            Integer known = timelines.putIfAbsent(epoch, reign.timeline());
+            if (known != null && known != reign.timeline()) {
+                broken("I3", "epoch " + epoch + " has timelines " + known + " and " + reign.timeline(), null);
+            }
+        });
+        commitRule(author);
+        ClusterState now = after.state();
+        if (!promised.isEmpty()
+                && (before == null
+                        || !before.state().voters().equals(now.voters())
+                        || before.state().acks() != now.acks())) {
+            stillCovered(promised.getLast());
+        }
+        if (before != null && before.state().epoch() != now.epoch()) {
+            winnerHoldsAll(now);
+        }
+        world.moment(author, verdict.what());
+        boolean open = after.state().phase() instanceof Phase.Sealing;
+        if (!open) {
+            ballotSince = -1;
+        } else if (before == null
+                || !before.state().phase().equals(after.state().phase())) {
+            ballotSince = world.now();
+        }
+    }
+
+    void acting(SimCell cell, int version, ClusterState next) {
+        if (!world.weather.judged) {
+            return;
+        }
+        if (next.phase() instanceof Phase.Handover handover && handover.token() != null) {
+            LocalState.HandoverMark mark =
+                    cell.stateFile() == null ? null : cell.stateFile().handoverMark();
+            if (mark == null
+                    || mark.ballot() != handover.ballot()
+                    || !mark.end().equals(handover.token())) {
+                broken("S8", cell.name() + " publishes a token without having marked it", null);
+            }
+        }
+        LocalState state = cell.stateFile();
+        VersionedState seen = state == null ? null : state.seen();
+        if (seen == null || seen.version() < version) {
+            broken(
+                    "I3",
+                    "%s writes on top of version %d, but durably knows only %s"
+                            .formatted(cell.name(), version, seen == null ? "nothing" : seen.version()),
+                    null);
+        }
+    }
+
+    void saved(SimCell cell, @Nullable LocalState before, LocalState after) {
+        VersionedState seenBefore = before == null ? null : before.seen();
+        VersionedState seenAfter = after.seen();
+        if (seenBefore != null && (seenAfter == null || seenAfter.version() < seenBefore.version())) {
+            broken(
+                    "I3",
+                    cell.name() + " goes back in time, from version " + seenBefore.version() + " to " + seenAfter,
+                    null);
+        }
+        if (before != null && before.incarnation().equals(after.incarnation())) {
+            if (after.walEpoch() < before.walEpoch() && after.walEpoch() != 0) {
+                broken("I3", cell.name() + "'s WAL epoch goes back", null);
+            }
+            if (before.haltReason() != null && after.haltReason() == null && !after.removed()) {
+                broken("I4", cell.name() + " forgets that it is halted", null);
+            }
+        }
+        boolean newborn = before == null || !before.incarnation().equals(after.incarnation());
+        if (newborn && !usedIncarnations.add(cell.label() + "." + after.incarnation())) {
+            broken("I3", cell.name() + " is born again as the " + after.incarnation() + " that it was before", null);
+        }
+        if (before == null || before.sealedBallot() != after.sealedBallot()) {
+            world.note(cell.label(), "sealed ballot is now", after.sealedBallot(), null);
+            world.moment(cell, "sealed");
+        }
+        if (readThatItIsHalted(cell)) {
+            haltedSince.putIfAbsent(cell, world.now());
+        } else {
+            haltedSince.remove(cell);
+        }
+    }
+
+    void wiped(SimCell cell) {
+        haltedSince.remove(cell);
+    }
+
+    void following(SimCell cell, Upstream upstream) {
+        ClusterState known = known(cell);
+        if (known != null && upstream.epoch() < known.epoch()) {
+            broken(
+                    "I3",
+                    "%s points at %s of epoch %d, but knows of epoch %d"
+                            .formatted(cell.name(), upstream.primary(), upstream.epoch(), known.epoch()),
+                    null);
+        }
+    }
+
+    void promoting(SimCell cell) {
+        if (!world.weather.judged) {
+            return;
+        }
+        ClusterState known = known(cell);
+        CellId self = cell.id();
+        if (known == null || !known.primary().equals(self)) {
+            broken("I3", cell.name() + " promotes without being the primary that it knows of", null);
+        }
+    }
+
+    void starting(SimCell cell, boolean asStandby) {
+        if (readThatItIsHalted(cell)) {
+            broken("I4", cell.name() + " starts PostgreSQL although it knows that it is halted", null);
+        }
+        LocalState state = cell.stateFile();
+        if (state == null) {
+            return;
+        }
+        if (state.cloning()) {
+            broken("I3", cell.name() + " starts PostgreSQL on data that were being replaced", null);
+        }
+        ClusterState known = known(cell);
+        if (!asStandby && known != null && !known.primary().equals(cell.id())) {
+            broken("I3", cell.name() + " starts as a primary, but knows that it is none", null);
+        }
+    }
+
+    private static @Nullable ClusterState known(SimCell cell) {
+        LocalState state = cell.stateFile();
+        VersionedState seen = state == null ? null : state.seen();
+        return seen == null ? null : seen.state();
+    }
+
+    // ---- I4: a halted cell
+
+    private static boolean readThatItIsHalted(SimCell cell) {
+        LocalState state = cell.stateFile();
+        if (state == null || state.removed()) {
+            return false;
+        }
+        ClusterState known = known(cell);
+        return state.haltReason() != null || (known != null && known.halted().containsKey(cell.name()));
+    }
+
+    // ---- I5: a sealed cell
+
+    void receiving(SimCell cell, WalStream stream) {
+        LocalState state = cell.stateFile();
+        if (state == null || state.sealedBallot() == 0) {
+            return;
+        }
+        LocalState upstream = stream.sender.cell().stateFile();
+        boolean cascade = upstream != null && upstream.sealedBallot() == state.sealedBallot();
+        if (!cascade) {
+            broken(
+                    "I5",
+                    "%s receives WAL from %s although it is sealed for ballot %d"
+                            .formatted(cell.name(), stream.sender.cell().name(), state.sealedBallot()),
+                    null);
+        }
+    }
+
+    // ---- what time must not break: I4, I8
+
+    private void watch() {
+        for (SimCell cell : world.cells()) {
+            boolean acts = canAct(cell);
+            if (!acts) {
+                canActSince.remove(cell);
+            } else {
+                canActSince.putIfAbsent(cell, world.now());
+            }
+            Long since = haltedSince.get(cell);
+            if (since != null && !cell.postgres().isStopped()) {
+                Long able = agentSince(cell);
+                long from = able == null ? world.now() : Math.max(since, able);
+                if (world.now() - from > STOP_PATIENCE) {
+                    broken("I4", cell.name() + " is halted, knows it, and still runs PostgreSQL", null);
+                }
+            }
+            DoorState door = cell.doorState();
+            if (world.weather.doorsWatched && door.held() && acts) {
+                long from = Math.max(door.deadline(), canActSince.get(cell));
+                if (world.now() - from > World.SECOND) {
+                    broken("I8", "the door of " + cell.name() + " is held past its deadline", null);
+                }
+            }
+        }
+        ballotMustEnd();
+    }
+
+    private void ballotMustEnd() {
+        if (ballotSince < 0) {
+            return;
+        }
+        long deadline = ballotSince + world.setup.timing().ballot().toMillis() * World.MILLI;
+        ClusterState state = world.referee.state();
+        for (SimCell cell : world.cells()) {
+            Long since = canActSince.get(cell);
+            CellId id = cell.id();
+            if (since == null || state == null || id == null || !state.isActive(id)) {
+                continue;
+            }
+            if (world.now() - Math.max(deadline, since) > SLACK) {
+                broken("I8", "ballot stays open past its deadline, though " + cell.name() + " could end it", null);
+            }
+        }
+    }
+
+    private final Map<SimCell, Long> agentUp = new java.util.LinkedHashMap<>();
+
+    private @Nullable Long agentSince(SimCell cell) {
+        if (!cell.agentRuns() || cell.diskHung() || cell.postgres().paused()) {
+            agentUp.remove(cell);
+            return null;
+        }
+        agentUp.putIfAbsent(cell, world.now());
+        return agentUp.get(cell);
+    }
+
+    private boolean canAct(SimCell cell) {
+        AgentProcess agent = cell.agent();
+        return agent != null
+                && agent.running()
+                && !agent.stopping()
+                && !cell.diskHung()
+                && !cell.diskFull()
+                && agent.coordination().current();
+    }
+}

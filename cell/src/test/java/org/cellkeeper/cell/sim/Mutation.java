@@ -1,0 +1,80 @@
+package org.cellkeeper.cell.sim;
+
+/**
+ * One thing that the world breaks, to see whether the invariants notice. Never part of the product. {@link MutationTest} has
+ * the proof for each. Those of the protocol's ⚠ rules:
+ *
+ * <table>
+ * <caption>Which mutation breaks which rule</caption>
+ * <tr><th>section, rule<th>mutations
+ * <tr><td>1, no cell goes back in time<td>BACK_IN_TIME, OUTCOME_GUESSED
+ * <tr><td>1, identity is name and incarnation<td>IDENTITY_BY_NAME_ONLY
+ * <tr><td>2, the rule is never off<td>NAMES_EMPTIED
+ * <tr><td>2, one connection for each cell<td>LINGERING_SENDER_COUNTS
+ * <tr><td>3, the seal quorum<td>SEAL_QUORUM_ONE_TOO_SMALL, BURNT_BALLOT_VOTE_COUNTED
+ * <tr><td>4, the order of ZooKeeper and PostgreSQL<td>VOTER_ADDED_IN_POSTGRESQL_FIRST, VOTER_DROPPED_IN_ZOOKEEPER_FIRST
+ * <tr><td>4, in force<td>IN_FORCE_NOT_AWAITED, OLD_SENDERS_KEPT, DROPPED_CELL_STILL_COUNTS, WRITTEN_BY_OTHERS_TRUSTED
+ * <tr><td>4, when L is read<td>L_READ_TOO_EARLY
+ * <tr><td>4, a name enters with its stream<td>NAME_WITHOUT_STREAMING
+ * <tr><td>4, what confirms a widening<td>WIDENED_WITHOUT_CONFIRMATION
+ * <tr><td>5.2, the seal<td>SEAL_NOT_PERSISTED, VOTED_WHILE_RECEIVING
+ * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
+ * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED
+ * <tr><td>5.4, empty, wait, compare, point<td>DIVERGED_CELL_POINTED, COMPARED_WHILE_RECEIVING
+ * <tr><td>6, halted stays halted<td>HALTED_CELL_RESTARTED
+ * <tr><td>8, the mark before the token<td>TOKEN_BEFORE_MARK, MARK_IGNORED
+ * </table>
+ */
+enum Mutation {
+    NONE,
+    /** The ballot that a cell is sealed for is not written to its state file. */
+    SEAL_NOT_PERSISTED,
+    /** R is one less. */
+    SEAL_QUORUM_ONE_TOO_SMALL,
+    /** A new voter enters PostgreSQL's names before it enters the shared state. */
+    VOTER_ADDED_IN_POSTGRESQL_FIRST,
+    /** A voter leaves the shared state before it leaves PostgreSQL's names. */
+    VOTER_DROPPED_IN_ZOOKEEPER_FIRST,
+    /** Votes of burnt ballots count for the open one. */
+    BURNT_BALLOT_VOTE_COUNTED,
+    /** A halted cell takes itself for an active one. */
+    HALTED_CELL_RESTARTED,
+    /** With nobody to name, nothing is waited for. */
+    NAMES_EMPTIED,
+    /** A restarted cell has forgotten which state it had read. */
+    BACK_IN_TIME,
+    /** Like that, and a sealed cell takes every state in which no ballot is open for the outcome of its own. */
+    OUTCOME_GUESSED,
+    /** A new incarnation looks like the old one. */
+    IDENTITY_BY_NAME_ONLY,
+    /** Two connections of one cell count as two. */
+    LINGERING_SENDER_COUNTS,
+    /** A name enters the commit rule without a stream. */
+    NAME_WITHOUT_STREAMING,
+    /** What was written is taken to be in force at once. */
+    IN_FORCE_NOT_AWAITED,
+    /** Walsenders older than the reload are not terminated when k is raised. */
+    OLD_SENDERS_KEPT,
+    /** The sync_priority of a dropped cell is not looked at. */
+    DROPPED_CELL_STILL_COUNTS,
+    /** The commit rule is widened on an unconfirmed view. */
+    WIDENED_WITHOUT_CONFIRMATION,
+    /** Cells that are level with the winner are voters at once. */
+    LEVEL_VOTERS_COUNT_AT_ONCE,
+    /** In a ballot, an emptied upstream on disk is taken for a walreceiver that is gone. */
+    VOTED_WHILE_RECEIVING,
+    /** The same before a new primary is followed. */
+    COMPARED_WHILE_RECEIVING,
+    /** The mark of a handover is not written. */
+    TOKEN_BEFORE_MARK,
+    /** An agent that starts inside a handover of its own reign takes itself for the reigning primary. */
+    MARK_IGNORED,
+    /** The flush position to be covered is one from before. */
+    L_READ_TOO_EARLY,
+    /** Every WAL is taken for a prefix of the new primary's. */
+    DIVERGED_CELL_POINTED,
+    /** A promotion takes whatever timeline PostgreSQL picks. */
+    TIMELINE_NOT_RAISED,
+    /** A new agent takes what runs for what lies in the settings file. */
+    WRITTEN_BY_OTHERS_TRUSTED
+}

@@ -1,0 +1,32 @@
+package org.cellkeeper.cell.sim;
+
+import java.lang.reflect.RecordComponent;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Copies of the core's records in which one component is another. */
+final class Records {
+    private Records() {}
+
+    @SuppressWarnings("unchecked")
+    static <R extends Record> R with(R old, String component, @Nullable Object value) {
+        RecordComponent[] components = old.getClass().getRecordComponents();
+        Object[] values = new Object[components.length];
+        boolean known = false;
+        try {
+            for (int i = 0; i < components.length; i++) {
+                boolean changed = components[i].getName().equals(component);
+                known |= changed;
+                values[i] = changed ? value : components[i].getAccessor().invoke(old);
+            }
+            if (!known) {
+                throw new IllegalArgumentException(old.getClass() + " has no " + component);
+            }
+            Class<?>[] types =
+                    Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+            return (R) old.getClass().getDeclaredConstructor(types).newInstance(values);
+        } catch (ReflectiveOperationException broken) {
+            throw new IllegalStateException(broken);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+package org.cellkeeper.cell.sim;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.LocalState;
+import org.jspecify.annotations.Nullable;
+
+/** One machine: its disk (state file and data directory), its PostgreSQL, its door, and the agent that runs on it now. */
+final class SimCell {
+    private record Parked(SimProcess owner, Runnable task) {}
+
+    private final World world;
+    private final int index;
+    private final CellSettings settings;
+    private final SimPostgres postgres;
+    private final DoorState doorState;
+    private final double clockRate;
+    private final Deque<Parked> parkedOnDisk = new ArrayDeque<>();
+    private @Nullable LocalState stateFile;
+    private SimAgent.@Nullable Factory factory;
+    private @Nullable AgentProcess agent;
+    private boolean off;
+    private boolean paused;
+    private boolean diskHung;
+    private long diskHungSince;
+    private boolean diskFull;
+    private boolean guarded = true;
+    private int runs;
+    private int wipes;
+    private @Nullable Incarnation lastIncarnation;
+
+    SimCell(World world, int index, CellSettings settings) {
+        this.world = world;
+        this.index = index;
+        this.settings = settings;
+        factory = world.setup.factory();
+        clockRate = 1.0 + world.between(-30, 30) / 1000.0;
+        postgres = new SimPostgres(world, this);
+        doorState = new DoorState(world, this);
+    }
+
+    int index() {
+        return index;
+    }
+
+    CellName name() {
+        return settings.name();
+    }
+
+    String label() {
+        return settings.name().value();
+    }
+
+    CellSettings settings() {
+        return settings;
+    }
+
+    SimPostgres postgres() {
+        return postgres;
+    }
+
+    DoorState doorState() {
+        return doorState;
+    }
+
+    double clockRate() {
+        return clockRate;
+    }
+
+    int wipes() {
+        return wipes;
+    }
+
+    /** Tests that bring their own agents, or none, say so here. */
+    void agentsBy(SimAgent.@Nullable Factory other) {
+        factory = other;
+    }
+
+    /** Whether a dead agent comes back by itself. */
+    void guarded(boolean on) {
+        guarded = on;
+    }
+
+    Incarnation newIncarnation() {
+        Incarnation next = Incarnation.of(world.random().nextInt());
+        lastIncarnation = next;
+        return next;
+    }
+
+    @Nullable
+    Incarnation lastIncarnation() {
+        return lastIncarnation;
+    }
+
+    // ---- the disk
+
+    @Nullable
+    LocalState stateFile() {
+        return stateFile;
+    }
+
+    void stateFile(LocalState state) {
+        LocalState before = stateFile;
+        stateFile = state;
+        invariantsOf(before, state);
+    }
+
+    private void invariantsOf(@Nullable LocalState before, LocalState state) {
+        world.invariants.saved(this, before, state);
+    }
+
+    /** Who this cell is, by its state file; null while it has none. */
+    @Nullable
+    CellId id() {
+        LocalState state = stateFile;
+        return state == null ? null : new CellId(name(), state.incarnation());
+    }
+
+    boolean diskHung() {
+        return diskHung;
+    }
+
+    long diskHungMillis() {
+        return diskHung ? (world.now() - diskHungSince) / World.MILLI : 0;
+    }
+
+    boolean diskFull() {
+        return diskFull;
+    }
+
+    /** What needs the disk: happens now, or when the disk answers again, if its owner lives by then. */
+    void onDisk(SimProcess owner, Runnable task) {
+        if (diskHung) {
+            parkedOnDisk.add(new Parked(owner, task));
+        } else {
+            task.run();
+        }
+    }
+
+    void hangDisk() {
+        if (!diskHung) {
+            world.note(label(), "disk hangs", null, null);
+            diskHung = true;
+            diskHungSince = world.now();
+        }
+    }
+
+    void fillDisk() {
+        if (!diskFull) {
+            world.note(label(), "disk full", null, null);
+            diskFull = true;
+        }
+    }
+
+    void healDisk() {
+        if (diskHung) {
+            world.note(label(), "disk answers again", null, null);
+            diskHung = false;
+            while (!parkedOnDisk.isEmpty()) {
+                Parked parked = parkedOnDisk.removeFirst();
+                world.post(parked.owner(), world.delay(0, 5 * World.MILLI), parked.task());
+            }
+        }
+        diskFull = false;
+    }
+
+    // ---- life and death
+
+    @Nullable
+    AgentProcess agent() {
+        return agent;
+    }
+
+    /** Whether the kernel of the machine answers: a dead process's connections are reset, a dead machine's are silent. */
+    boolean on() {
+        return !off;
+    }
+
+    boolean paused() {
+        return paused;
+    }
+
+    boolean agentRuns() {
+        return agent != null && agent.running();
+    }
+
+    void startAgent() {
+        SimAgent.Factory maker = factory;
+        if (maker == null || agent != null || off) {
+            return;
+        }
+        world.note(label(), "agent starts", runs, null);
+        agent = new AgentProcess(world, this, runs++, maker);
+        if (paused) {
+            agent.pause();
+        }
+        agent.start();
+    }
+
+    /** SIGKILL of the agent alone. */
+    void killAgent() {
+        AgentProcess victim = agent;
+        if (victim == null) {
+            return;
+        }
+        world.note(label(), "agent killed", null, null);
+        bury(victim, on());
+        if (guarded) {
+            world.after(world.delay(30 * World.MILLI, 4 * World.SECOND), this::startAgent);
+        }
+    }
+
+    /** SIGTERM of the agent; it comes back a while after it has gone. */
+    void terminateAgent() {
+        AgentProcess one = agent;
+        if (one != null) {
+            world.note(label(), "agent asked to stop", null, null);
+            one.terminate();
+        }
+    }
+
+    void agentExited(AgentProcess one) {
+        if (agent != one) {
+            return;
+        }
+        world.note(label(), "agent exited", null, null);
+        one.coordination().close();
+        bury(one, true);
+        if (guarded) {
+            world.after(world.between(500 * World.MILLI, 8 * World.SECOND), this::startAgent);
+        }
+    }
+
+    private void bury(AgentProcess victim, boolean reset) {
+        agent = null;
+        victim.end();
+        victim.journal().agentDied();
+        victim.database().agentDied();
+        victim.coordination().agentDied();
+        victim.peers().agentDied(reset);
+    }
+
+    /** SIGKILL of the postmaster. */
+    void killDatabase() {
+        world.note(label(), "PostgreSQL killed", null, null);
+        postgres.crash("killed");
+    }
+
+    /** All processes of the cell at once; {@code power}: the machine goes too, and nobody resets its connections. */
+    void kill(boolean power) {
+        world.note(label(), power ? "power off" : "all processes killed", null, null);
+        off = power;
+        if (paused) {
+            resume();
+        }
+        AgentProcess victim = agent;
+        if (victim != null) {
+            bury(victim, !power);
+        }
+        postgres.crash("machine gone");
+        doorState.reset();
+        parkedOnDisk.clear();
+    }
+
+    /** After {@link #kill}: the machine is there again, its agent starts. */
+    void boot() {
+        if (off || agent == null) {
+            world.note(label(), "boots", null, null);
+            off = false;
+            startAgent();
+        }
+    }
+
+    /** SIGSTOP of everything on the machine; its peers see silence. */
+    void pause() {
+        if (paused) {
+            return;
+        }
+        world.note(label(), "paused", null, null);
+        paused = true;
+        AgentProcess one = agent;
+        if (one != null) {
+            one.pause();
+            one.coordination().pausedOrResumed();
+        }
+        postgres.pause();
+    }
+
+    void pauseAgent() {
+        AgentProcess one = agent;
+        if (one != null && !one.paused()) {
+            world.note(label(), "agent paused", null, null);
+            one.pause();
+            one.coordination().pausedOrResumed();
+        }
+    }
+
+    void resume() {
+        AgentProcess one = agent;
+        if (paused || (one != null && one.paused()) || postgres.paused()) {
+            world.note(label(), "resumed", null, null);
+        }
+        paused = false;
+        postgres.resume();
+        if (one != null && one.paused()) {
+            one.resume();
+            one.coordination().pausedOrResumed();
+        }
+    }
+
+    /** A new, empty machine under the old name and address. */
+    void wipe() {
+        kill(false);
+        world.note(label(), "wiped", null, null);
+        stateFile = null;
+        wipes++;
+        healDisk();
+        postgres.newDisk();
+        world.invariants.wiped(this);
+    }
+
+    void heal() {
+        resume();
+        healDisk();
+        boot();
+    }
+
+    String describe() {
+        AgentProcess one = agent;
+        return "cell %s: %s%s agent %s, disk%s%s, state file %s%n    PostgreSQL %s%n    %s"
+                .formatted(
+                        name(),
+                        off ? "OFF " : "",
+                        paused ? "PAUSED " : "",
+                        one == null ? "none" : (one.paused() ? "paused" : "runs"),
+                        diskHung ? " hung" : "",
+                        diskFull ? " full" : "",
+                        stateFile,
+                        postgres.describe(),
+                        one == null ? "" : one.core().describe());
+    }
+}

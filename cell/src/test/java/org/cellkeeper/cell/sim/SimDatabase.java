@@ -1,0 +1,559 @@
+package org.cellkeeper.cell.sim;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Data;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.port.Database;
+import org.cellkeeper.cell.port.DatabaseFailure;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One agent run's hand on the PostgreSQL of its machine. Each verb is a row of steps that take their time; when the agent
+ * dies in the middle, the step under way may still happen and the rest does not.
+ */
+final class SimDatabase implements Database {
+    private static final long PROBE_DEADLINE = 500 * World.MILLI;
+
+    /** A verb on its way. */
+    private static final class Verb {
+        final String name;
+        final Consumer<Verb> body;
+        final CompletableFuture<DatabaseView> result = new CompletableFuture<>();
+        boolean ended;
+        boolean withSlots;
+
+        @Nullable
+        Runnable underWay;
+
+        @Nullable
+        BooleanSupplier awaited;
+
+        @Nullable
+        Runnable afterwards;
+
+        Verb(String name, Consumer<Verb> body) {
+            this.name = name;
+            this.body = body;
+        }
+    }
+
+    private final World world;
+    private final SimCell cell;
+    private final AgentProcess agent;
+    private final SimPostgres postgres;
+    private final Deque<Verb> queue = new ArrayDeque<>();
+    private final List<Runnable> listeners = new ArrayList<>();
+    private final Runnable watcher = this::somethingChanged;
+    private @Nullable Verb current;
+    private @Nullable Verb fencing;
+    private boolean telling;
+    private long lastPostmaster;
+    private boolean lastStreaming;
+    private int lastSenders;
+
+    SimDatabase(World world, SimCell cell, AgentProcess agent) {
+        this.world = world;
+        this.cell = cell;
+        this.agent = agent;
+        postgres = cell.postgres();
+        postgres.watch(watcher);
+    }
+
+    void agentDied() {
+        postgres.unwatch(watcher);
+        Verb verb = current;
+        Runnable effect = verb == null ? null : verb.underWay;
+        if (effect != null && !cell.diskHung() && cell.on() && world.perMille(500)) {
+            world.note(cell.label(), "a dead agent's verb goes on:", verb.name, null);
+            effect.run();
+        }
+        queue.clear();
+    }
+
+    // ---- the engine of the verbs
+
+    private CompletableFuture<DatabaseView> verb(String name, Consumer<Verb> body) {
+        Verb verb = new Verb(name, body);
+        queue.add(verb);
+        if (current == null) {
+            next();
+        }
+        return verb.result;
+    }
+
+    private void next() {
+        Verb verb = queue.poll();
+        current = verb;
+        if (verb != null) {
+            agent.post(0, () -> {
+                if (!verb.ended) {
+                    world.note(cell.label(), verb.name, null, null);
+                    world.moment(cell, "verb");
+                    verb.body.accept(verb);
+                }
+            });
+        }
+    }
+
+    private void step(Verb verb, long delay, Runnable effect) {
+        verb.underWay = effect;
+        agent.post(
+                delay,
+                () -> cell.onDisk(agent, () -> {
+                    if (!verb.ended && verb.underWay == effect) {
+                        verb.underWay = null;
+                        effect.run();
+                    }
+                }));
+    }
+
+    private void await(Verb verb, BooleanSupplier condition, long atMost, Runnable then, String otherwise) {
+        verb.awaited = condition;
+        verb.afterwards = then;
+        agent.post(atMost, () -> {
+            if (!verb.ended && verb.awaited == condition) {
+                fail(verb, otherwise);
+            }
+        });
+        check();
+    }
+
+    private void check() {
+        Verb verb = current;
+        if (verb == null || verb.ended || !agent.alive()) {
+            return;
+        }
+        BooleanSupplier condition = verb.awaited;
+        if (condition != null && condition.getAsBoolean()) {
+            Runnable then = verb.afterwards;
+            verb.awaited = null;
+            verb.afterwards = null;
+            if (then != null) {
+                agent.post(world.delay(200, 3 * World.MILLI), () -> {
+                    if (!verb.ended) {
+                        then.run();
+                    }
+                });
+            }
+        }
+    }
+
+    private void done(Verb verb) {
+        agent.post(world.delay(200, 2 * World.MILLI), () -> {
+            if (!verb.ended) {
+                verb.ended = true;
+                leave(verb);
+                verb.result.complete(postgres.view(null, verb.withSlots));
+            }
+        });
+    }
+
+    private void fail(Verb verb, String why) {
+        if (verb.ended) {
+            return;
+        }
+        verb.ended = true;
+        agent.post(world.delay(200, 2 * World.MILLI), () -> {
+            world.note(cell.label(), verb.name + " failed:", why, null);
+            leave(verb);
+            verb.result.completeExceptionally(new DatabaseFailure(verb.name + ": " + why));
+        });
+    }
+
+    private void leave(Verb verb) {
+        if (fencing == verb) {
+            fencing = null;
+        }
+        if (current == verb) {
+            next();
+        }
+    }
+
+    private void somethingChanged() {
+        check();
+        long postmaster = postgres.isStopped() ? 0 : 1;
+        boolean streams = postgres.receiver() != null;
+        int senders = postgres.senders().size();
+        boolean remarkable = postmaster != lastPostmaster || streams != lastStreaming || senders < lastSenders;
+        lastPostmaster = postmaster;
+        lastStreaming = streams;
+        lastSenders = senders;
+        if (!remarkable || telling || listeners.isEmpty()) {
+            return;
+        }
+        telling = true;
+        agent.post(world.delay(300, 15 * World.MILLI), () -> {
+            telling = false;
+            listeners.forEach(Runnable::run);
+        });
+    }
+
+    @Override
+    public void listen(Runnable listener) {
+        listeners.add(listener);
+    }
+
+    // ---- observations
+
+    @Override
+    public CompletableFuture<DatabaseView> observe() {
+        CompletableFuture<DatabaseView> answer = new CompletableFuture<>();
+        if (postgres.paused()) {
+            agent.post(PROBE_DEADLINE, () -> answer.complete(postgres.view(null, false)));
+        } else {
+            DatabaseView view = postgres.view(null, false);
+            agent.post(world.delay(300, 3 * World.MILLI), () -> answer.complete(view));
+        }
+        return answer;
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> observeThoroughly() {
+        CompletableFuture<DatabaseView> answer = new CompletableFuture<>();
+        if (postgres.paused()) {
+            agent.post(PROBE_DEADLINE, () -> answer.complete(postgres.view(null, false)));
+            return answer;
+        }
+        // one session asks one thing after the other; meanwhile the world goes on
+        agent.post(world.delay(300, 3 * World.MILLI), () -> {
+            boolean answers = postgres.answers();
+            SyncSetting sync = answers ? postgres.syncInForce() : null;
+            agent.post(world.delay(200, 3 * World.MILLI), () -> {
+                DatabaseView view = postgres.view(postgres.answers() ? sync : null, postgres.answers());
+                agent.post(world.delay(200, World.MILLI), () -> answer.complete(view));
+            });
+        });
+        return answer;
+    }
+
+    // ---- making and replacing the data
+
+    @Override
+    public CompletableFuture<DatabaseView> initialise() {
+        return verb("initialise", verb -> {
+            if (postgres.data() != Data.EMPTY || !postgres.isStopped()) {
+                fail(verb, "the data directory is not empty");
+                return;
+            }
+            postgres.beginReplacing();
+            step(verb, world.delay(300 * World.MILLI, 2 * World.SECOND), () -> {
+                if (cell.diskFull()) {
+                    fail(verb, "no space left on device");
+                    return;
+                }
+                postgres.initialised();
+                done(verb);
+            });
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> cloneFrom(Upstream source, CellId self, IntConsumer percent) {
+        return verb("clone from " + source.primary().name(), verb -> {
+            if (!postgres.isStopped()) {
+                fail(verb, "PostgreSQL runs");
+                return;
+            }
+            SimCell there = world.at(source.host());
+            if (there == null || !canCopy(there)) {
+                step(
+                        verb,
+                        world.delay(2 * World.MILLI, 2 * World.SECOND),
+                        () -> fail(verb, "cannot connect to " + source.host()));
+                return;
+            }
+            postgres.beginReplacing();
+            copy(verb, there, percent, 0);
+        });
+    }
+
+    private void copy(Verb verb, SimCell there, IntConsumer percent, int parts) {
+        step(verb, world.delay(world.weather.clonePart / 10, world.weather.clonePart), () -> {
+            if (!agent.alive()) {
+                return;
+            }
+            if (!canCopy(there) || cell.diskFull()) {
+                fail(verb, "the copy broke off");
+            } else if (parts < 4) {
+                percent.accept(parts * 25);
+                copy(verb, there, percent, parts + 1);
+            } else if (postgres.copyFrom(there.postgres())) {
+                percent.accept(100);
+                done(verb);
+            } else {
+                fail(verb, "the copy broke off");
+            }
+        });
+    }
+
+    private boolean canCopy(SimCell there) {
+        return there != cell
+                && there.on()
+                && there.postgres().isRunning()
+                && !there.postgres().paused()
+                && world.network.openBothWays(SimNetwork.Kind.WAL, cell, there);
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> wipe() {
+        return verb("wipe", verb -> {
+            if (!postgres.isStopped()) {
+                fail(verb, "PostgreSQL runs");
+                return;
+            }
+            step(verb, world.delay(10 * World.MILLI, 300 * World.MILLI), () -> {
+                postgres.wipe();
+                done(verb);
+            });
+        });
+    }
+
+    // ---- start, stop, promote
+
+    @Override
+    public CompletableFuture<DatabaseView> startPrimary() {
+        return verb(
+                "start as primary",
+                verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
+                    if (postgres.start(false)) {
+                        awaitRunning(verb);
+                    } else {
+                        fail(verb, "the data directory does not allow it: " + postgres.describe());
+                    }
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self) {
+        return verb(
+                "start as standby of " + nameOf(upstream),
+                verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
+                    if (postgres.isStopped() && postgres.data() == Data.PRESENT) {
+                        postgres.write(postgres.file().following(upstream, self).withSync(SyncSetting.NOBODY));
+                    }
+                    if (postgres.start(true)) {
+                        awaitRunning(verb);
+                    } else {
+                        fail(verb, "the data directory does not allow it: " + postgres.describe());
+                    }
+                }));
+    }
+
+    private static String nameOf(@Nullable Upstream upstream) {
+        return upstream == null ? "nobody" : upstream.primary() + " in epoch " + upstream.epoch();
+    }
+
+    private void awaitRunning(Verb verb) {
+        await(
+                verb,
+                () -> postgres.isRunning() || postgres.isStopped(),
+                60 * World.SECOND,
+                () -> {
+                    if (postgres.isRunning()) {
+                        done(verb);
+                    } else {
+                        fail(verb, "PostgreSQL went away while it started");
+                    }
+                },
+                "PostgreSQL did not come up in time");
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> stopFast(long deadlineMillis) {
+        return verb(
+                "stop fast",
+                verb -> step(verb, world.delay(2 * World.MILLI, 10 * World.MILLI), () -> {
+                    if (postgres.isStopped()) {
+                        done(verb);
+                        return;
+                    }
+                    postgres.stopFast();
+                    agent.post(deadlineMillis * World.MILLI, () -> {
+                        if (!verb.ended && !postgres.isStopped()) {
+                            cell.onDisk(agent, () -> postgres.crash("fast stop took too long"));
+                        }
+                    });
+                    await(
+                            verb,
+                            postgres::isStopped,
+                            (deadlineMillis + 60_000) * World.MILLI,
+                            () -> done(verb),
+                            "it does not go");
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> stopImmediate() {
+        Verb running = fencing;
+        if (running != null) {
+            return running.result;
+        }
+        Verb interrupted = current;
+        List<Verb> all = new ArrayList<>();
+        if (interrupted != null) {
+            all.add(interrupted);
+        }
+        all.addAll(queue);
+        queue.clear();
+        current = null;
+        for (Verb one : all) {
+            if (!one.ended) {
+                one.ended = true;
+                agent.post(
+                        world.delay(200, 2 * World.MILLI),
+                        () -> one.result.completeExceptionally(new DatabaseFailure(one.name + ": interrupted")));
+            }
+        }
+        Verb verb = new Verb(
+                "stop immediate",
+                self -> step(self, world.delay(2 * World.MILLI, 30 * World.MILLI), () -> {
+                    postgres.crash("immediate stop");
+                    done(self);
+                }));
+        fencing = verb;
+        queue.add(verb);
+        next();
+        return verb.result;
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> promote(int higherThan) {
+        world.invariants.promoting(cell);
+        return verb("promote above timeline " + higherThan, verb -> {
+            if (!postgres.isStandby()) {
+                fail(verb, "no standby runs");
+                return;
+            }
+            step(verb, world.delay(World.MILLI, 8 * World.MILLI), () -> {
+                postgres.makeTimelinesKnown(higherThan);
+                step(verb, world.delay(500, 5 * World.MILLI), () -> {
+                    postgres.promote();
+                    await(
+                            verb,
+                            () -> postgres.isPrimary() || !postgres.isStandby(),
+                            30 * World.SECOND,
+                            () -> {
+                                if (postgres.isPrimary()) {
+                                    done(verb);
+                                } else {
+                                    fail(verb, "PostgreSQL went away");
+                                }
+                            },
+                            "the promotion did not end in time");
+                });
+            });
+        });
+    }
+
+    // ---- settings
+
+    private void settings(Verb verb, SettingsFile next, Runnable then) {
+        step(verb, world.delay(World.MILLI, 6 * World.MILLI), () -> {
+            if (postgres.data() != Data.PRESENT || cell.diskFull()) {
+                fail(verb, "cannot write the settings");
+                return;
+            }
+            postgres.write(next);
+            step(verb, world.delay(200, 3 * World.MILLI), () -> {
+                postgres.reload();
+                then.run();
+            });
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> follow(Upstream upstream, CellId self) {
+        world.invariants.following(cell, upstream);
+        return verb("follow " + nameOf(upstream), verb -> {
+            if (postgres.isPrimary()) {
+                fail(verb, "a primary runs");
+                return;
+            }
+            settings(verb, postgres.file().following(upstream, self), () -> done(verb));
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> unfollow() {
+        return verb("unfollow", verb -> settings(verb, postgres.file().following(null, null), () -> done(verb)));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> applySync(SyncSetting setting) {
+        return verb("apply " + setting, verb -> settings(verb, postgres.file().withSync(setting), () -> done(verb)));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> setReadOnly(boolean readOnly) {
+        return verb(
+                "set read-only " + readOnly,
+                verb -> settings(verb, postgres.file().withReadOnly(readOnly), () -> {
+                    if (!readOnly || !postgres.isRunning()) {
+                        done(verb);
+                        return;
+                    }
+                    await(
+                            verb,
+                            () -> postgres.postmasterSettings().readOnly() || !postgres.isRunning(),
+                            5 * World.SECOND,
+                            () -> step(verb, world.delay(500, 5 * World.MILLI), () -> {
+                                postgres.terminateWaiters();
+                                done(verb);
+                            }),
+                            "the reload did not take");
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> terminateOldSenders() {
+        return verb(
+                "terminate old walsenders",
+                verb -> step(verb, world.delay(500, 5 * World.MILLI), () -> {
+                    postgres.terminateOldSenders();
+                    await(verb, () -> !postgres.hasOldSenders(), 10 * World.SECOND, () -> done(verb), "they do not go");
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> checkpoint() {
+        return verb(
+                "checkpoint",
+                verb -> step(verb, world.delay(10 * World.MILLI, 500 * World.MILLI), () -> {
+                    if (!postgres.isRunning()) {
+                        fail(verb, "PostgreSQL does not run");
+                        return;
+                    }
+                    postgres.writeNoise("checkpoint", 0x70);
+                    done(verb);
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings) {
+        TreeSet<String> names = new TreeSet<>();
+        siblings.forEach(sibling -> names.add(sibling.slotName()));
+        return verb(
+                "keep slots",
+                verb -> step(verb, world.delay(World.MILLI, 8 * World.MILLI), () -> {
+                    if (!postgres.isRunning() || cell.diskFull()) {
+                        fail(verb, "PostgreSQL does not run");
+                        return;
+                    }
+                    postgres.keepSlots(names);
+                    verb.withSlots = true;
+                    done(verb);
+                }));
+    }
+}

@@ -1,0 +1,1357 @@
+package org.cellkeeper.cell.sim;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Data;
+import org.cellkeeper.cell.model.DatabaseView.Receiver;
+import org.cellkeeper.cell.model.DatabaseView.Role;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.StreamName;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The PostgreSQL of one machine: what lies on its disk, and the processes that run on it now. It checks what PostgreSQL
+ * checks and nothing more: the system identifier, the slot, the timeline by its number, and where a timeline forked off.
+ */
+final class SimPostgres {
+    /** How a run of the postmaster is. */
+    enum State {
+        STOPPED,
+        STARTING,
+        RUNNING,
+        SHUTTING_DOWN
+    }
+
+    private static final long RETRY = 100 * World.MILLI;
+    private static final long FIRST_LSN = 0x1000000L;
+
+    private final World world;
+    private final SimCell cell;
+
+    // ---- on disk
+    private Data data = Data.EMPTY;
+    private @Nullable String systemId;
+    private final ArrayList<WalRecord> wal = new ArrayList<>();
+    private long flushed;
+    private History history = History.FIRST;
+    private final TreeMap<Integer, History> historyFiles = new TreeMap<>();
+    private SettingsFile file = SettingsFile.INITIAL;
+    private final TreeSet<String> slots = new TreeSet<>();
+    private boolean standbySignal;
+    private boolean cleanlyShutDown;
+    private int controlTimeline = 1;
+    private long controlEnd;
+
+    // ---- in memory
+    private State state = State.STOPPED;
+    /** The postmaster itself, which survives the crash of a child. */
+    private SimProcess postmaster;
+    /** All its children: they die together. */
+    private SimProcess run;
+
+    private long postmasters;
+    private boolean hungPostmaster;
+    private boolean standby;
+    private SettingsFile postmasterSettings = SettingsFile.INITIAL;
+    private SettingsFile startupSettings = SettingsFile.INITIAL;
+    private long reloadedAt = -1;
+    private final List<WalStream> senders = new ArrayList<>();
+    private int pids;
+    private long released;
+    private final Deque<Commit> unflushed = new ArrayDeque<>();
+    private final Deque<Commit> waiters = new ArrayDeque<>();
+    private boolean flushScheduled;
+    private @Nullable WalStream receiver;
+    private boolean connecting;
+    private boolean promoting;
+    private boolean endKnown;
+    private long receivedShared;
+    private int replayIndex;
+    private long replayed;
+    private long replayLag;
+    private boolean replayScheduled;
+    private String lastProblem = "";
+    private final List<Runnable> watchers = new ArrayList<>();
+    /** What stories say of the pace of single processes. */
+    private final Map<String, Long> paces = new HashMap<>();
+
+    private boolean lingers;
+
+    SimPostgres(World world, SimCell cell) {
+        this.world = world;
+        this.cell = cell;
+        run = new SimProcess(world);
+        run.end();
+        postmaster = run;
+    }
+
+    // ---- questions
+
+    SimCell cell() {
+        return cell;
+    }
+
+    Data data() {
+        return data;
+    }
+
+    State state() {
+        return state;
+    }
+
+    boolean isStopped() {
+        return state == State.STOPPED;
+    }
+
+    boolean isRunning() {
+        return state == State.RUNNING;
+    }
+
+    boolean isPrimary() {
+        return state == State.RUNNING && !standby;
+    }
+
+    boolean isStandby() {
+        return state == State.RUNNING && standby;
+    }
+
+    boolean standbySignal() {
+        return standbySignal;
+    }
+
+    boolean paused() {
+        return hungPostmaster;
+    }
+
+    SettingsFile file() {
+        return file;
+    }
+
+    SettingsFile postmasterSettings() {
+        return postmasterSettings;
+    }
+
+    int timeline() {
+        return history.timeline();
+    }
+
+    History history() {
+        return history;
+    }
+
+    long flushed() {
+        return flushed;
+    }
+
+    long replayed() {
+        return replayed;
+    }
+
+    @Nullable
+    String systemId() {
+        return systemId;
+    }
+
+    List<WalRecord> wal() {
+        return Collections.unmodifiableList(wal);
+    }
+
+    @Nullable
+    WalStream receiver() {
+        return receiver;
+    }
+
+    List<WalStream> senders() {
+        return Collections.unmodifiableList(senders);
+    }
+
+    int waiting() {
+        return waiters.size();
+    }
+
+    /** All commits that are wholly on this disk. */
+    BitSet commits() {
+        BitSet all = new BitSet();
+        for (WalRecord record : wal) {
+            if (record.commit() != 0 && record.end() <= flushed) {
+                all.set((int) record.commit());
+            }
+        }
+        return all;
+    }
+
+    boolean holds(long commit) {
+        for (int i = wal.size() - 1; i >= 0; i--) {
+            if (wal.get(i).commit() == commit) {
+                return wal.get(i).end() <= flushed;
+            }
+        }
+        return false;
+    }
+
+    /** The same for a commit whose place is known. */
+    boolean holds(long commit, long lsn) {
+        int low = 0;
+        int high = wal.size() - 1;
+        while (low <= high) {
+            int middle = (low + high) >>> 1;
+            WalRecord record = wal.get(middle);
+            if (record.end() == lsn) {
+                return record.commit() == commit && lsn <= flushed;
+            }
+            if (record.end() < lsn) {
+                low = middle + 1;
+            } else {
+                high = middle - 1;
+            }
+        }
+        return false;
+    }
+
+    /** Whether all whole records here are also there, the very same ones. */
+    boolean isPrefixOf(SimPostgres other) {
+        int count = completeCount();
+        return count == 0 || (count <= other.wal.size() && other.wal.get(count - 1) == wal.get(count - 1));
+    }
+
+    /** Is told after each change of processes or streams. */
+    void watch(Runnable watcher) {
+        watchers.add(watcher);
+    }
+
+    void unwatch(Runnable watcher) {
+        watchers.remove(watcher);
+    }
+
+    private void changed() {
+        for (Runnable watcher : List.copyOf(watchers)) {
+            watcher.run();
+        }
+    }
+
+    private void note(String what, @Nullable Object first, @Nullable Object second) {
+        world.note(cell.label(), what, first, second);
+    }
+
+    // ---- the data directory
+
+    void beginReplacing() {
+        requireStopped();
+        forget();
+        data = Data.INCOMPLETE;
+    }
+
+    void initialised() {
+        systemId = Long.toString(7_000_000_000_000_000_000L + world.random().nextLong(1_000_000_000L));
+        data = Data.PRESENT;
+        append(FIRST_LSN, 0x200, 0, "initdb");
+        flushed = wal.getLast().end();
+        replayed = flushed;
+        replayIndex = wal.size();
+        cleanlyShutDown = true;
+        controlTimeline = 1;
+        controlEnd = flushed;
+        note("initdb done", null, null);
+    }
+
+    /** A base backup of whatever runs there, with its WAL up to now; false when it cannot be had. */
+    boolean copyFrom(SimPostgres source) {
+        String id = source.systemId;
+        if (!source.isRunning() || source.hungPostmaster || id == null) {
+            return false;
+        }
+        int complete = source.completeCount();
+        systemId = id;
+        wal.clear();
+        wal.addAll(source.wal.subList(0, complete));
+        flushed = wal.isEmpty() ? 0 : wal.getLast().end();
+        history = source.historyOf(complete);
+        historyFiles.clear();
+        historyFiles.putAll(source.historyFiles);
+        file = SettingsFile.INITIAL;
+        slots.clear();
+        standbySignal = true;
+        cleanlyShutDown = false;
+        controlTimeline = history.timeline();
+        replayIndex = (int) world.between(Math.max(0, complete - 30), complete);
+        replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
+        controlEnd = replayed;
+        data = Data.PRESENT;
+        note("cloned from", source.cell.name(), Long.toHexString(flushed));
+        return true;
+    }
+
+    private History historyOf(int records) {
+        int timeline = records == 0 ? 1 : wal.get(records - 1).timeline();
+        for (History one = history; one != null; one = one.parent()) {
+            if (one.timeline() == timeline) {
+                return one;
+            }
+        }
+        return history;
+    }
+
+    private int completeCount() {
+        int count = wal.size();
+        while (count > 0 && wal.get(count - 1).end() > flushed) {
+            count--;
+        }
+        return count;
+    }
+
+    void wipe() {
+        requireStopped();
+        forget();
+    }
+
+    void newDisk() {
+        forget();
+    }
+
+    private void forget() {
+        data = Data.EMPTY;
+        systemId = null;
+        wal.clear();
+        flushed = 0;
+        history = History.FIRST;
+        historyFiles.clear();
+        file = SettingsFile.INITIAL;
+        slots.clear();
+        standbySignal = false;
+        cleanlyShutDown = false;
+        controlTimeline = 1;
+        controlEnd = 0;
+        replayed = 0;
+        replayIndex = 0;
+        receivedShared = 0;
+        endKnown = false;
+    }
+
+    private void requireStopped() {
+        if (state != State.STOPPED) {
+            throw new IllegalStateException("PostgreSQL runs");
+        }
+    }
+
+    /** Writes the settings file; nothing reads it before a reload or a start. */
+    void write(SettingsFile next) {
+        file = next;
+    }
+
+    // ---- start and stop
+
+    /** Starts the postmaster; false when the data directory does not allow it. */
+    boolean start(boolean asStandby) {
+        if (state != State.STOPPED || data != Data.PRESENT || cell.diskFull()) {
+            return false;
+        }
+        if (asStandby) {
+            standbySignal = true;
+        } else if (standbySignal) {
+            return false;
+        }
+        note(asStandby ? "PostgreSQL starts as a standby" : "PostgreSQL starts as a primary", null, null);
+        run = new SimProcess(world);
+        postmaster = new SimProcess(world);
+        postmasters++;
+        boolean crashed = !cleanlyShutDown;
+        cleanlyShutDown = false;
+        postmasterSettings = file;
+        startupSettings = file;
+        reloadedAt = world.now();
+        begin(asStandby, crashed);
+        changed();
+        return true;
+    }
+
+    /** What a start and a restart after a crash of a child have in common: memory is empty, WAL is replayed. */
+    private void begin(boolean asStandby, boolean crashed) {
+        state = State.STARTING;
+        standby = asStandby;
+        released = 0;
+        receivedShared = 0;
+        promoting = false;
+        connecting = false;
+        receiver = null;
+        flushScheduled = false;
+        replayScheduled = false;
+        endKnown = false;
+        dropTorn(!asStandby);
+        if (asStandby) {
+            replayIndex = (int) world.between(Math.max(0, completeCount() - 40), completeCount());
+            replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
+        }
+        long ready = crashed
+                ? world.delay(60 * World.MILLI, 1_500 * World.MILLI)
+                : world.delay(50 * World.MILLI, 300 * World.MILLI);
+        world.post(run, ready, () -> cell.onDisk(run, () -> ready(crashed)));
+    }
+
+    private void ready(boolean crashed) {
+        if (state != State.STARTING) {
+            return;
+        }
+        state = State.RUNNING;
+        if (standby) {
+            note("standby accepts connections", null, null);
+            world.post(
+                    run,
+                    world.delay(5 * World.MILLI, 800 * World.MILLI),
+                    () -> cell.onDisk(run, () -> {
+                        replayAll();
+                        endKnown = true;
+                        note("standby has replayed its WAL up to", Long.toHexString(replayed), null);
+                        changed();
+                        connectSoon(0);
+                    }));
+        } else {
+            replayAll();
+            endKnown = true;
+            if (crashed) {
+                append(insertPosition(), 0x70, 0, "end of recovery");
+                flushed = wal.getLast().end();
+                replayAll();
+            }
+            controlTimeline = history.timeline();
+            note("primary accepts connections, timeline", history.timeline(), Long.toHexString(flushed));
+            world.invariants.opened(cell);
+        }
+        changed();
+    }
+
+    /** A crash tears off what was not flushed; a primary also drops the head of a record that has no end. */
+    private void dropTorn(boolean partialToo) {
+        while (!wal.isEmpty()
+                && (wal.getLast().start() >= flushed
+                        || (partialToo && wal.getLast().end() > flushed))) {
+            wal.removeLast();
+        }
+        if (partialToo && !wal.isEmpty()) {
+            flushed = wal.getLast().end();
+        }
+        replayIndex = Math.min(replayIndex, wal.size());
+    }
+
+    /** Everything dies at once, as by an immediate stop, SIGKILL or a lost machine. */
+    void crash(String why) {
+        if (state == State.STOPPED) {
+            return;
+        }
+        note("PostgreSQL is gone:", why, null);
+        leaveInTransit();
+        run.end();
+        postmaster.end();
+        state = State.STOPPED;
+        hungPostmaster = false;
+        loseMemory();
+        changed();
+    }
+
+    /** A backend dies: PostgreSQL throws everybody out, recovers by itself, and keeps the settings it has in memory. */
+    void backendCrash() {
+        if (state != State.RUNNING) {
+            return;
+        }
+        note("backend crash, PostgreSQL recovers", null, null);
+        leaveInTransit();
+        SimProcess old = run;
+        run = new SimProcess(world);
+        if (old.paused()) {
+            run.pause();
+        }
+        old.end();
+        loseMemory();
+        startupSettings = postmasterSettings;
+        begin(standby, true);
+        changed();
+    }
+
+    private void loseMemory() {
+        dropTorn(false);
+        List<Commit> lost = new ArrayList<>(unflushed);
+        lost.addAll(waiters);
+        unflushed.clear();
+        waiters.clear();
+        lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
+        WalStream mine = receiver;
+        if (mine != null) {
+            closeReceiver(mine);
+        }
+        for (WalStream one : List.copyOf(senders)) {
+            closeSender(one);
+        }
+        senders.clear();
+    }
+
+    /** What was on its way when the sender died may still arrive. */
+    private void leaveInTransit() {
+        for (WalStream one : List.copyOf(senders)) {
+            if (one.sendScheduled
+                    && one.open()
+                    && !one.doomed
+                    && one.receiverRun.running()
+                    && world.perMille(500)
+                    && wireWorks(one)) {
+                one.receiver.receive(one, false);
+            }
+        }
+    }
+
+    /** SIGSTOP of all its processes. */
+    void pause() {
+        if (state != State.STOPPED && !hungPostmaster) {
+            hungPostmaster = true;
+            postmaster.pause();
+            run.pause();
+            disturbAll();
+            changed();
+        }
+    }
+
+    void resume() {
+        if (hungPostmaster) {
+            hungPostmaster = false;
+            postmaster.resume();
+            run.resume();
+            disturbAll();
+            changed();
+        }
+    }
+
+    /**
+     * Shuts down in mode fast. A primary terminates its sessions, writes the shutdown checkpoint, and waits until its
+     * connected standbys have flushed it; only then it is gone.
+     */
+    void stopFast() {
+        if (state == State.STOPPED || state == State.SHUTTING_DOWN) {
+            return;
+        }
+        note("fast shutdown begins", null, null);
+        boolean wasReady = state == State.RUNNING;
+        state = State.SHUTTING_DOWN;
+        List<Commit> lost = new ArrayList<>(waiters);
+        waiters.clear();
+        lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
+        world.post(
+                run,
+                world.delay(4 * World.MILLI, 120 * World.MILLI),
+                () -> cell.onDisk(run, () -> {
+                    if (state != State.SHUTTING_DOWN) {
+                        return;
+                    }
+                    WalStream mine = receiver;
+                    if (mine != null) {
+                        closeReceiver(mine);
+                    }
+                    if (!standby && wasReady) {
+                        finishFlush();
+                        append(insertPosition(), 0x70, 0, "shutdown checkpoint");
+                        flushed = wal.getLast().end();
+                        replayAll();
+                        cleanlyShutDown = true;
+                        controlTimeline = history.timeline();
+                        controlEnd = flushed;
+                        note("shutdown checkpoint at", Long.toHexString(flushed), null);
+                        senders.forEach(this::kick);
+                    } else if (standby) {
+                        controlEnd = replayed;
+                    }
+                    goWhenSent();
+                }));
+        changed();
+    }
+
+    private void goWhenSent() {
+        if (state != State.SHUTTING_DOWN) {
+            return;
+        }
+        for (WalStream one : senders) {
+            if (one.senderOpen && !one.doomed && !standby && one.flushed < flushed) {
+                world.post(run, 3 * World.MILLI, this::goWhenSent);
+                return;
+            }
+        }
+        note("PostgreSQL has shut down", null, null);
+        run.end();
+        postmaster.end();
+        state = State.STOPPED;
+        loseMemory();
+        changed();
+    }
+
+    // ---- settings in force
+
+    /** SIGHUP: the postmaster and each of its children read the file anew, each in its own time. */
+    void reload() {
+        if (state == State.STOPPED) {
+            return;
+        }
+        Long slow = paces.get("postmaster");
+        world.post(postmaster, slow == null ? world.delay(200, 4 * World.MILLI) : slow, () -> {
+            postmasterSettings = file;
+            reloadedAt = world.now();
+            world.invariants.commitRule(cell);
+            for (WalStream one : senders) {
+                world.post(run, reloadDelay(one.receiver.cell.label()), () -> {
+                    if (one.senderOpen) {
+                        one.settings = file;
+                        world.invariants.commitRule(cell);
+                        release(one);
+                    }
+                });
+            }
+            world.post(run, reloadDelay("startup"), this::startupReloads);
+            changed();
+        });
+    }
+
+    private long reloadDelay(String process) {
+        Long slow = paces.get(process);
+        if (slow != null) {
+            return slow;
+        }
+        return world.perMille(world.weather.slowReloads)
+                ? world.between(10 * World.MILLI, 3 * World.SECOND)
+                : world.delay(100, 3 * World.MILLI);
+    }
+
+    /** From now on this process takes so long to reload: the postmaster, startup, or the walsender to the cell of that name. */
+    void reloadsIn(String process, long micros) {
+        paces.put(process, micros);
+    }
+
+    /** From now on this primary takes so long to refuse a standby whose WAL has diverged. */
+    void refusesIn(long micros) {
+        paces.put("refusal", micros);
+    }
+
+    /** The sender of a stream that breaks here notices it late. */
+    void lingers() {
+        lingers = true;
+    }
+
+    private void startupReloads() {
+        SettingsFile before = startupSettings;
+        startupSettings = file;
+        if (!standby) {
+            return;
+        }
+        boolean same = sameUpstream(before, file);
+        WalStream mine = receiver;
+        if (!same && mine != null) {
+            world.post(run, world.delay(300, 8 * World.MILLI), () -> {
+                if (receiver == mine) {
+                    closeReceiver(mine);
+                    changed();
+                    connectSoon(world.delay(World.MILLI, 20 * World.MILLI));
+                }
+            });
+        } else if (!same) {
+            connectSoon(world.delay(World.MILLI, 20 * World.MILLI));
+        }
+        changed();
+    }
+
+    private static boolean sameUpstream(SettingsFile one, SettingsFile other) {
+        Upstream left = one.upstream();
+        Upstream right = other.upstream();
+        return left == null ? right == null : left.equals(right);
+    }
+
+    void terminateOldSenders() {
+        for (WalStream one : List.copyOf(senders)) {
+            if (one.senderOpen && one.started < reloadedAt) {
+                closeSender(one);
+            }
+        }
+        changed();
+    }
+
+    boolean hasOldSenders() {
+        return senders.stream().anyMatch(one -> one.senderOpen && one.started < reloadedAt);
+    }
+
+    void terminateWaiters() {
+        List<Commit> lost = new ArrayList<>(waiters);
+        waiters.clear();
+        lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
+    }
+
+    // ---- slots
+
+    void keepSlots(TreeSet<String> wanted) {
+        slots.removeIf(slot -> !wanted.contains(slot) && !slotBusy(slot));
+        slots.addAll(wanted);
+    }
+
+    private boolean slotBusy(String slot) {
+        return senders.stream().anyMatch(one -> one.senderOpen && one.slot.equals(slot));
+    }
+
+    // ---- transactions
+
+    /** A client's transaction with one commit record; the answer comes by the listener. */
+    void submit(Commit commit) {
+        if (state != State.RUNNING || standby || postmasterSettings.readOnly() || cell.diskFull()) {
+            answer(commit, Commit.Answer.REFUSED);
+            return;
+        }
+        append(insertPosition(), world.between(5, 40) * 8, commit.id, "commit");
+        commit.lsn = wal.getLast().end();
+        unflushed.add(commit);
+        scheduleFlush();
+    }
+
+    private void scheduleFlush() {
+        if (!flushScheduled) {
+            flushScheduled = true;
+            world.post(
+                    run,
+                    world.delay(300, 3 * World.MILLI),
+                    () -> cell.onDisk(run, () -> {
+                        flushScheduled = false;
+                        finishFlush();
+                    }));
+        }
+    }
+
+    /** WAL records that are no commits, as a checkpoint or a vacuum writes them. */
+    void writeNoise(String kind, long size) {
+        if (state == State.RUNNING && !standby) {
+            append(insertPosition(), size, 0, kind);
+            scheduleFlush();
+        }
+    }
+
+    private void finishFlush() {
+        if (standby || wal.isEmpty()) {
+            return;
+        }
+        flushed = Math.max(flushed, wal.getLast().end());
+        replayAll();
+        while (!unflushed.isEmpty()) {
+            Commit commit = unflushed.removeFirst();
+            if (state != State.RUNNING) {
+                answer(commit, Commit.Answer.UNKNOWN);
+            } else if (commit.lsn <= released
+                    || (world.weather.emptyNamesAcknowledge
+                            && postmasterSettings.sync().names().isEmpty())) {
+                acknowledge(commit);
+            } else {
+                waiters.add(commit);
+            }
+        }
+        for (int i = 0; i < senders.size(); i++) {
+            kick(senders.get(i));
+        }
+    }
+
+    /** PostgreSQL's SyncRepReleaseWaiters: each walsender counts by the settings that it has read itself. */
+    private void release(WalStream one) {
+        if (!one.senderOpen || !one.streaming || one.priority() == 0 || one.flushed < 0) {
+            return;
+        }
+        int wanted = one.settings.sync().acks();
+        long[] positions = new long[senders.size()];
+        int count = 0;
+        for (int i = 0; i < senders.size(); i++) {
+            WalStream other = senders.get(i);
+            if (other.senderOpen && other.streaming && other.flushed >= 0 && other.priority() > 0) {
+                positions[count++] = other.flushed;
+            }
+        }
+        if (count < wanted) {
+            return;
+        }
+        Arrays.sort(positions, 0, count);
+        long upTo = positions[count - wanted];
+        if (upTo <= released) {
+            return;
+        }
+        released = upTo;
+        while (!waiters.isEmpty() && waiters.peekFirst().lsn <= upTo) {
+            acknowledge(waiters.removeFirst());
+        }
+    }
+
+    private void acknowledge(Commit commit) {
+        world.invariants.acknowledged(cell, commit);
+        answer(commit, Commit.Answer.ACKNOWLEDGED);
+    }
+
+    private static void answer(Commit commit, Commit.Answer answer) {
+        if (!commit.answered) {
+            commit.answered = true;
+            Commit.Listener listener = commit.listener;
+            if (listener != null) {
+                listener.answered(commit, answer);
+            }
+        }
+    }
+
+    private long insertPosition() {
+        return wal.isEmpty() ? FIRST_LSN : wal.getLast().end();
+    }
+
+    private void append(long start, long size, long commit, String kind) {
+        wal.add(new WalRecord(start, start + size, history.timeline(), commit, kind));
+    }
+
+    // ---- promotion
+
+    /** Makes history files known, so that the next promotion takes a timeline above the given one. */
+    void makeTimelinesKnown(int upTo) {
+        for (int number = history.timeline() + 1; number <= upTo; number++) {
+            if (!historyFiles.containsKey(number)) {
+                historyFiles.put(number, new History(number, history, replayed));
+            }
+        }
+    }
+
+    /** Asks a running standby to become primary; it does so a moment later. */
+    void promote() {
+        if (state != State.RUNNING || !standby || promoting) {
+            return;
+        }
+        promoting = true;
+        note("promotion asked for", null, null);
+        world.post(
+                run,
+                world.delay(3 * World.MILLI, 60 * World.MILLI),
+                () -> cell.onDisk(run, () -> {
+                    WalStream mine = receiver;
+                    if (mine != null) {
+                        closeReceiver(mine);
+                    }
+                    world.post(
+                            run,
+                            world.delay(10 * World.MILLI, 120 * World.MILLI),
+                            () -> cell.onDisk(run, this::promoted));
+                }));
+    }
+
+    private void promoted() {
+        if (!promoting || state != State.RUNNING) {
+            return;
+        }
+        promoting = false;
+        replayAll();
+        while (wal.size() > replayIndex) {
+            wal.removeLast();
+        }
+        flushed = replayed;
+        int number = history.timeline() + 1;
+        while (historyFiles.containsKey(number)) {
+            number++;
+        }
+        history = new History(number, history, replayed);
+        historyFiles.put(number, history);
+        standby = false;
+        standbySignal = false;
+        endKnown = true;
+        controlTimeline = number;
+        released = 0;
+        for (WalStream one : List.copyOf(senders)) {
+            closeSender(one);
+        }
+        append(replayed, 0x50, 0, "end of recovery");
+        flushed = wal.getLast().end();
+        replayAll();
+        note("promoted to timeline", number, Long.toHexString(history.at()));
+        world.invariants.opened(cell);
+        changed();
+    }
+
+    // ---- replay
+
+    private void replayAll() {
+        while (replayIndex < wal.size()) {
+            WalRecord record = wal.get(replayIndex);
+            if (record.start() != replayed || record.end() > flushed) {
+                return;
+            }
+            replayed = record.end();
+            replayIndex++;
+        }
+    }
+
+    /** Replay runs so far behind from now on; 0 for at once. */
+    void replayLag(long micros) {
+        replayLag = micros;
+    }
+
+    private void replaySoon() {
+        if (replayLag == 0) {
+            replayAll();
+        } else if (!replayScheduled) {
+            replayScheduled = true;
+            world.post(run, replayLag, () -> {
+                replayScheduled = false;
+                replayAll();
+                changed();
+            });
+        }
+    }
+
+    // ---- the standby's end of a stream
+
+    private void connectSoon(long delay) {
+        if (connecting || receiver != null) {
+            return;
+        }
+        connecting = true;
+        world.post(run, delay, () -> {
+            connecting = false;
+            connect();
+        });
+    }
+
+    private void connect() {
+        SettingsFile mine = startupSettings;
+        Upstream upstream = mine.upstream();
+        CellId self = mine.self();
+        if (state != State.RUNNING || !standby || promoting || !endKnown || receiver != null) {
+            return;
+        }
+        if (upstream == null || self == null) {
+            return;
+        }
+        if (replayIndex < wal.size() && wal.get(replayIndex).end() <= flushed) {
+            // first all that lies here is replayed
+            replaySoon();
+            if (replayLag != 0) {
+                connectSoon(replayLag);
+                return;
+            }
+        }
+        SimCell there = world.at(upstream.host());
+        if (there == null
+                || there == cell
+                || !there.on()
+                || !world.network.openBothWays(SimNetwork.Kind.WAL, cell, there)
+                || there.postgres().hungPostmaster) {
+            connectSoon(world.between(RETRY * 3, RETRY * 8));
+            return;
+        }
+        if (!there.postgres().accept(this, new StreamName(self, upstream.epoch()), self.slotName())) {
+            connectSoon(world.between(RETRY, RETRY + 20 * World.MILLI));
+        }
+    }
+
+    /** The upstream's answer to a standby that wants to stream: all that PostgreSQL checks. */
+    private boolean accept(SimPostgres from, StreamName name, String slot) {
+        if (state != State.RUNNING || systemId == null || !systemId.equals(from.systemId)) {
+            return false;
+        }
+        if (!slots.contains(slot) || (world.weather.slotsExclusive && slotBusy(slot))) {
+            return false;
+        }
+        int theirs = from.history.timeline();
+        if (history.timeline() < theirs) {
+            return false;
+        }
+        if (!standby) {
+            world.invariants.connecting(from.cell, name, cell);
+        }
+        boolean doomed = false;
+        if (history.timeline() > theirs) {
+            for (int number = theirs + 1; number <= history.timeline(); number++) {
+                History known = historyFiles.get(number);
+                if (known == null) {
+                    return false;
+                }
+                from.historyFiles.putIfAbsent(number, known);
+            }
+            long fork = history.leaves(theirs);
+            if (fork < 0) {
+                return false;
+            }
+            doomed = from.replayed > fork;
+            if (!doomed) {
+                from.truncate(fork);
+                from.receivedShared = Math.min(from.receivedShared, from.flushed);
+            }
+        }
+        WalStream one = new WalStream(this, from, run, from.run, name, slot, ++pids, world.now(), postmasterSettings);
+        one.doomed = doomed;
+        one.lastHeard = world.now();
+        senders.add(one);
+        from.receiver = one;
+        from.dropHead();
+        one.next = firstFrom(
+                from.wal.isEmpty()
+                        ? 0
+                        : Math.max(from.flushed, from.wal.getLast().end()));
+        note(doomed ? "diverged standby streams for a moment:" : "stream to", name, one.pid);
+        if (doomed) {
+            Long told = paces.get("refusal");
+            long refusal = told == null ? world.between(3 * World.MILLI, 40 * World.MILLI) : told;
+            world.post(from.run, refusal, () -> {
+                if (from.receiver == one) {
+                    from.closeReceiver(one);
+                    from.connectSoon(RETRY);
+                }
+            });
+        }
+        kick(one);
+        changed();
+        from.changed();
+        return true;
+    }
+
+    /** The head of a record without its end is received anew. */
+    private void dropHead() {
+        if (!wal.isEmpty() && wal.getLast().end() > flushed) {
+            wal.removeLast();
+            flushed = wal.isEmpty() ? 0 : wal.getLast().end();
+        }
+    }
+
+    private void truncate(long position) {
+        while (!wal.isEmpty() && wal.getLast().start() >= position) {
+            wal.removeLast();
+        }
+        flushed = Math.min(flushed, position);
+        dropHead();
+    }
+
+    private int firstFrom(long position) {
+        int low = 0;
+        int high = wal.size();
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (wal.get(middle).start() < position) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private void closeReceiver(WalStream one) {
+        if (!one.receiverOpen) {
+            return;
+        }
+        one.receiverOpen = false;
+        if (receiver == one) {
+            receiver = null;
+        }
+        if (one.senderOpen) {
+            boolean late = lingers || world.perMille(world.weather.lingeringSenders);
+            if (cell.on() && wireWorks(one) && !late) {
+                world.post(one.senderRun, world.delay(200, 15 * World.MILLI), () -> one.sender.closeSender(one));
+            } else {
+                world.post(
+                        one.senderRun,
+                        world.between(2 * World.SECOND, 3 * World.SECOND),
+                        () -> one.sender.closeSender(one));
+            }
+        }
+    }
+
+    private void closeSender(WalStream one) {
+        if (!one.senderOpen) {
+            return;
+        }
+        one.senderOpen = false;
+        senders.remove(one);
+        changed();
+        if (one.receiverOpen) {
+            SimPostgres there = one.receiver;
+            boolean noticed = cell.on() && wireWorks(one);
+            world.post(
+                    one.receiverRun,
+                    noticed ? world.delay(200, 6 * World.MILLI) : world.between(2 * World.SECOND, 3 * World.SECOND),
+                    () -> there.upstreamLost(one));
+        }
+    }
+
+    private void upstreamLost(WalStream one) {
+        if (receiver != one) {
+            return;
+        }
+        closeReceiver(one);
+        note("stream broken", one.name, null);
+        connectSoon(world.between(5 * World.MILLI, RETRY));
+        changed();
+    }
+
+    private boolean wireWorks(WalStream one) {
+        return world.network.openBothWays(SimNetwork.Kind.WAL, one.sender.cell, one.receiver.cell);
+    }
+
+    private boolean healthy(WalStream one) {
+        return wireWorks(one) && !one.sender.hungPostmaster && !one.receiver.hungPostmaster && one.open();
+    }
+
+    /** The path to another cell was cut or mended. */
+    void pathChanged(SimCell other) {
+        for (WalStream one : List.copyOf(senders)) {
+            if (one.receiver.cell == other) {
+                disturb(one);
+            }
+        }
+    }
+
+    private void disturbAll() {
+        for (WalStream one : List.copyOf(senders)) {
+            disturb(one);
+        }
+        WalStream mine = receiver;
+        if (mine != null) {
+            mine.sender.disturb(mine);
+        }
+    }
+
+    /** Both ends of a disturbed stream give up after their timeouts, unless it has recovered. */
+    private void disturb(WalStream one) {
+        if (healthy(one)) {
+            one.disturbedAt = -1;
+            one.lastHeard = world.now();
+            kick(one);
+            return;
+        }
+        if (one.disturbedAt >= 0) {
+            if (wireWorks(one) && !one.open()) {
+                // the first packet over the mended path is answered by a reset
+                if (one.receiverOpen) {
+                    world.post(
+                            one.receiverRun,
+                            world.delay(World.MILLI, 20 * World.MILLI),
+                            () -> one.receiver.upstreamLost(one));
+                } else if (one.senderOpen) {
+                    world.post(one.senderRun, world.delay(World.MILLI, 20 * World.MILLI), () -> closeSender(one));
+                }
+            }
+            return;
+        }
+        one.disturbedAt = world.now();
+        long since = one.disturbedAt;
+        world.post(one.receiverRun, world.between(2 * World.SECOND, 3 * World.SECOND), () -> {
+            if (one.disturbedAt == since && one.receiverOpen) {
+                one.receiver.upstreamLost(one);
+            }
+        });
+        world.post(one.senderRun, world.between(2 * World.SECOND, 3 * World.SECOND), () -> {
+            if (one.disturbedAt == since && one.senderOpen) {
+                closeSender(one);
+            }
+        });
+    }
+
+    // ---- WAL on its way
+
+    private void kick(WalStream one) {
+        if (one.sendScheduled || !one.open()) {
+            return;
+        }
+        one.sendScheduled = true;
+        long extra = world.network.latency(SimNetwork.Kind.WAL, one.sender.cell, one.receiver.cell);
+        world.post(one.receiverRun, extra + world.delay(400, 5 * World.MILLI), () -> {
+            one.sendScheduled = false;
+            if (one.open()
+                    && !one.sender.hungPostmaster
+                    && world.network.flows(SimNetwork.Kind.WAL, one.sender.cell, one.receiver.cell)) {
+                one.receiver.cell.onDisk(one.receiverRun, () -> one.receiver.receive(one, true));
+            }
+        });
+    }
+
+    /** What the sender has flushed arrives, and is flushed here; sometimes it ends in the middle of a record. */
+    private void receive(WalStream one, boolean goOn) {
+        if (receiver != one || state == State.STOPPED) {
+            return;
+        }
+        one.lastHeard = world.now();
+        boolean more = false;
+        if (!one.doomed) {
+            List<WalRecord> source = one.sender.wal;
+            long limit = one.sender.flushed;
+            while (one.next < source.size() && source.get(one.next).end() <= limit) {
+                WalRecord record = source.get(one.next);
+                world.invariants.receiving(cell, one);
+                boolean begun = !wal.isEmpty() && wal.getLast() == record;
+                if (!begun) {
+                    if (record.timeline() > history.timeline()) {
+                        switchTo(one.sender, record.timeline());
+                    }
+                    wal.add(record);
+                    if (world.perMille(world.weather.partialRecords)) {
+                        flushed = record.start() + (record.end() - record.start()) / 2;
+                        more = true;
+                        break;
+                    }
+                }
+                flushed = record.end();
+                one.next++;
+            }
+            receivedShared = Math.max(receivedShared, flushed);
+            replaySoon();
+            for (int i = 0; i < senders.size(); i++) {
+                kick(senders.get(i));
+            }
+        }
+        long position = Math.max(flushed, replayed);
+        boolean caughtUp = !more;
+        world.post(
+                one.senderRun, world.delay(150, 3 * World.MILLI), () -> one.sender.reported(one, position, caughtUp));
+        if (more && goOn) {
+            kick(one);
+        }
+    }
+
+    private void switchTo(SimPostgres upstream, int timeline) {
+        for (History one = upstream.history; one != null; one = one.parent()) {
+            if (one.timeline() == timeline) {
+                history = one;
+                return;
+            }
+        }
+    }
+
+    private void reported(WalStream one, long position, boolean caughtUp) {
+        if (!one.senderOpen || !world.network.flows(SimNetwork.Kind.WAL, one.receiver.cell, cell)) {
+            return;
+        }
+        one.flushed = Math.max(one.flushed, position);
+        if (caughtUp && !one.streaming) {
+            one.streaming = true;
+            changed();
+        }
+        release(one);
+        if (one.receiverOpen
+                && !one.doomed
+                && one.next < wal.size()
+                && wal.get(one.next).end() <= flushed) {
+            kick(one);
+        }
+    }
+
+    // ---- what an observer sees
+
+    /** The DETACHED of {@link DatabaseView.Receiver}: nothing streams, and nothing can. */
+    boolean detached() {
+        return receiver == null && startupSettings.upstream() == null && (endKnown || world.weather.detachedEarly);
+    }
+
+    DatabaseView view(@Nullable SyncSetting syncInForce, boolean withSlots) {
+        DatabaseView.Process process = processState();
+        boolean answers = process == DatabaseView.Process.RUNNING;
+        Role role = !answers ? Role.UNKNOWN : standby ? Role.STANDBY : Role.PRIMARY;
+        return new DatabaseView(
+                data,
+                process,
+                role,
+                state == State.STOPPED ? 0 : postmasters,
+                systemId,
+                data == Data.PRESENT
+                        ? new DatabaseView.Control(cleanlyShutDown, controlTimeline, new Lsn(controlEnd))
+                        : null,
+                standbySignal,
+                role == Role.STANDBY ? standbyView() : null,
+                role == Role.PRIMARY ? primaryView() : null,
+                data == Data.PRESENT ? file.upstream() : null,
+                data == Data.PRESENT ? file.sync() : null,
+                syncInForce,
+                file.readOnly(),
+                withSlots ? slots : Collections.emptySortedSet(),
+                writes(),
+                cell.diskFull() ? "no space left on device" : lastProblem);
+    }
+
+    private DatabaseView.Writes writes() {
+        if (cell.diskFull() || cell.diskHungMillis() >= 1_000) {
+            return DatabaseView.Writes.FAILED;
+        }
+        return cell.diskHung() ? DatabaseView.Writes.UNKNOWN : DatabaseView.Writes.OK;
+    }
+
+    private DatabaseView.Process processState() {
+        if (state == State.STOPPED) {
+            return DatabaseView.Process.STOPPED;
+        }
+        if (hungPostmaster) {
+            return DatabaseView.Process.UNRESPONSIVE;
+        }
+        return state == State.RUNNING ? DatabaseView.Process.RUNNING : DatabaseView.Process.STARTING;
+    }
+
+    private DatabaseView.Standby standbyView() {
+        WalStream mine = receiver;
+        Receiver how = mine != null ? Receiver.STREAMING : detached() ? Receiver.DETACHED : Receiver.WAITING;
+        return new DatabaseView.Standby(
+                how,
+                mine == null ? 0 : silence(mine),
+                endKnown,
+                new Lsn(Math.max(receivedShared, replayed)),
+                new Lsn(replayed),
+                history.timeline(),
+                -1);
+    }
+
+    /** An idle sender still says something every 700 milliseconds. */
+    private long silence(WalStream mine) {
+        boolean heard = mine.senderOpen
+                && !mine.sender.hungPostmaster
+                && world.network.flows(SimNetwork.Kind.WAL, mine.sender.cell, cell);
+        long quiet = (world.now() - mine.lastHeard) / World.MILLI;
+        return heard ? quiet % 700 : quiet;
+    }
+
+    private DatabaseView.Primary primaryView() {
+        List<DatabaseView.WalSender> list = new ArrayList<>(senders.size());
+        for (WalStream one : senders) {
+            list.add(new DatabaseView.WalSender(
+                    one.name,
+                    one.streaming,
+                    new Lsn(Math.max(0, one.flushed)),
+                    one.priority(),
+                    one.started < reloadedAt,
+                    one.pid));
+        }
+        return new DatabaseView.Primary(
+                history.timeline(), new Lsn(history.at()), new Lsn(flushed), list, waiters.size(), null);
+    }
+
+    SyncSetting syncInForce() {
+        return postmasterSettings.sync();
+    }
+
+    boolean answers() {
+        return state == State.RUNNING && !hungPostmaster;
+    }
+
+    void problem(String words) {
+        lastProblem = words;
+    }
+
+    String describe() {
+        return "%s %s%s timeline %s flushed %x replayed %x, %d records, file %s, receiver %s, senders %s, waiting %d"
+                .formatted(
+                        data,
+                        state,
+                        state == State.STOPPED ? "" : standby ? " standby" : " primary",
+                        history,
+                        flushed,
+                        replayed,
+                        wal.size(),
+                        file,
+                        receiver,
+                        senders,
+                        waiters.size());
+    }
+}

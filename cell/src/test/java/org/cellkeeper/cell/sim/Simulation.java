@@ -1,0 +1,250 @@
+package org.cellkeeper.cell.sim;
+
+import java.time.Duration;
+import java.util.SplittableRandom;
+import java.util.TreeSet;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Task;
+import org.jspecify.annotations.Nullable;
+
+/** One whole run: a cluster is born, things break, everything is mended, and the cluster must work again. */
+final class Simulation {
+    private static final Duration BIRTH = Duration.ofSeconds(60);
+    private static final Duration RECOVERY = Duration.ofSeconds(120);
+    private static final Duration SETTLING = Duration.ofSeconds(150);
+
+    /** How a run ended, when no invariant was broken. */
+    record Outcome(
+            long seed,
+            int cells,
+            long digest,
+            long virtualMillis,
+            long events,
+            String liveness,
+            Statistics statistics) {}
+
+    private final World world;
+    private final Faults faults;
+    private final Duration troubles;
+    private final boolean busy;
+    private int lookedAt = -1;
+
+    Simulation(long seed, int cells, Mutation mutation, SimAgent.Factory factory) {
+        SplittableRandom dice = new SplittableRandom(seed * 31 + 7);
+        FailoverMode mode = dice.nextInt(5) == 0 ? FailoverMode.MANUAL : FailoverMode.AUTOMATIC;
+        CellSettings.IsolationResponse isolation =
+                dice.nextInt(4) == 0 ? CellSettings.IsolationResponse.STOP : CellSettings.IsolationResponse.READ_ONLY;
+        boolean storm = dice.nextInt(2) == 0;
+        busy = storm || dice.nextInt(4) == 0;
+        troubles = Duration.ofMillis(busy ? 6_000 + dice.nextInt(14_000) : 15_000 + dice.nextInt(45_000));
+        world = new World(
+                new World.Setup(seed, cells, mode, mutation, isolation, storm ? hasty(dice) : timing(dice), factory));
+        faults = new Faults(world, storm);
+    }
+
+    /** The default timing, but that a voter is dropped sooner: within a run. */
+    private static CellSettings.Timing timing(SplittableRandom dice) {
+        CellSettings.Timing usual = CellSettings.Timing.defaults();
+        Duration dropAfter =
+                dice.nextInt(2) == 0 ? usual.dropVoterAfter() : Duration.ofMillis(300 + dice.nextInt(5_000));
+        Duration grace = dice.nextInt(2) == 0 ? usual.coldStartGrace() : Duration.ofMillis(500 + dice.nextInt(5_000));
+        return new CellSettings.Timing(
+                usual.silence(),
+                grace,
+                usual.ballot(),
+                usual.handover(),
+                usual.isolation(),
+                usual.readOnlyAfter(),
+                usual.restartPatience(),
+                dropAfter,
+                usual.stop(),
+                usual.tick(),
+                usual.haste());
+    }
+
+    /** Everything sooner, so that much happens in few virtual seconds: reigns follow upon reigns. */
+    private static CellSettings.Timing hasty(SplittableRandom dice) {
+        CellSettings.Timing usual = CellSettings.Timing.defaults();
+        return new CellSettings.Timing(
+                Duration.ofMillis(500 + dice.nextInt(500)),
+                Duration.ofMillis(300 + dice.nextInt(700)),
+                Duration.ofMillis(500 + dice.nextInt(1500)),
+                Duration.ofMillis(1_000 + dice.nextInt(2000)),
+                Duration.ofMillis(700 + dice.nextInt(3000)),
+                Duration.ofMillis(500 + dice.nextInt(2000)),
+                Duration.ofMillis(200 + dice.nextInt(800)),
+                Duration.ofMillis(150 + dice.nextInt(1500)),
+                Duration.ofMillis(500 + dice.nextInt(2000)),
+                usual.tick(),
+                usual.haste());
+    }
+
+    World world() {
+        return world;
+    }
+
+    Outcome run() {
+        world.startAll();
+        addClients();
+        boolean born = world.runUntil(this::allVote, BIRTH);
+        if (!born) {
+            throw world.violation("I7", "no cluster with all cells as voters after " + BIRTH, null);
+        }
+        faults.start();
+        world.run(troubles);
+        faults.stop();
+        world.healAll();
+        String liveness = recover();
+        return new Outcome(
+                world.setup.seed(),
+                world.setup.cells(),
+                world.log.digest(),
+                world.nowMillis(),
+                world.events(),
+                liveness,
+                world.statistics);
+    }
+
+    private void addClients() {
+        long most = busy ? 12 * World.MILLI : 300 * World.MILLI;
+        long least = busy ? World.MILLI : 30 * World.MILLI;
+        for (SimClient.Manner manner : SimClient.Manner.values()) {
+            world.addClient(manner, world.between(least, most));
+        }
+    }
+
+    private boolean allVote() {
+        ClusterState state = world.referee.state();
+        return state != null && state.voters().size() == world.cells().size();
+    }
+
+    // ---- I7
+
+    private String recover() {
+        long healed = world.now();
+        boolean writable = world.runUntil(() -> writesSince(healed), RECOVERY);
+        if (!writable) {
+            String excuse = excuse();
+            if (excuse == null) {
+                throw world.violation(
+                        "I7", "no commit was acknowledged within " + RECOVERY + " after all faults", null);
+            }
+            world.statistics.count("liveness: " + excuse);
+            return excuse;
+        }
+        world.statistics.count("liveness: writable");
+        boolean settled = world.runUntil(this::settled, SETTLING);
+        if (!settled) {
+            throw world.violation(
+                    "I7", "writable, but after " + SETTLING + " not all active cells vote: " + missing(), null);
+        }
+        ClusterState state = world.referee.state();
+        SimCell primary = state == null ? null : world.find(state.primary().name());
+        if (primary != null && primary.postgres().isPrimary()) {
+            world.invariants.holdsAllPromises(primary);
+        }
+        return "writable";
+    }
+
+    private boolean writesSince(long since) {
+        return world.invariants.lastPromise() > since + 500 * World.MILLI && settledEnough();
+    }
+
+    private boolean settledEnough() {
+        ClusterState state = world.referee.state();
+        return state != null && state.isSteady() && state.reign() != null;
+    }
+
+    /** Every member that is alive and not halted is a voter. */
+    private boolean settled() {
+        int newest = world.referee.newest();
+        if (newest == lookedAt) {
+            return false;
+        }
+        lookedAt = newest;
+        ClusterState state = world.referee.state();
+        return state != null && state.isSteady() && missing().isEmpty();
+    }
+
+    private TreeSet<CellId> missing() {
+        TreeSet<CellId> missing = new TreeSet<>();
+        ClusterState state = world.referee.state();
+        if (state == null) {
+            return missing;
+        }
+        state.members().forEach((name, member) -> {
+            CellId id = new CellId(name, member.incarnation());
+            if (state.isActive(id) && !state.voters().contains(id)) {
+                missing.add(id);
+            }
+        });
+        missing.removeIf(id -> isBeingRemoved(id.name()));
+        return missing;
+    }
+
+    private boolean isBeingRemoved(CellName name) {
+        return world.referee.tree().tasks().stream()
+                .anyMatch(task -> task.isOpen()
+                        && task.operation() == Task.Operation.REMOVE
+                        && task.target().equals(name));
+    }
+
+    /** Why a cluster may rightly not be writable; null when it should be. */
+    private @Nullable String excuse() {
+        ClusterState state = world.referee.state();
+        if (state == null) {
+            return "no state";
+        }
+        SimCell primary = world.find(state.primary().name());
+        CellId lives = primary == null ? null : primary.id();
+        boolean primaryKept = state.primary().equals(lives);
+        int active = 0;
+        int voters = 0;
+        for (SimCell cell : world.cells()) {
+            CellId id = cell.id();
+            if (id == null
+                    || cell.stateFile() == null
+                    || cell.stateFile().haltReason() != null
+                    || cell.stateFile().removed()) {
+                continue;
+            }
+            if (state.isActive(id)
+                    && cell.postgres().data() == DatabaseView.Data.PRESENT
+                    && !cell.stateFile().cloning()) {
+                active++;
+                if (!id.equals(state.primary()) && state.voters().contains(id)) {
+                    voters++;
+                }
+            }
+        }
+        if (primaryKept
+                && active >= 2
+                && !state.halted().containsKey(state.primary().name())
+                && state.failoverMode() == FailoverMode.AUTOMATIC) {
+            return null;
+        }
+        if (primaryKept && active < 2) {
+            return "no standby left to acknowledge";
+        }
+        if (state.failoverMode() == FailoverMode.MANUAL) {
+            return primaryKept
+                            && primary != null
+                            && active >= 2
+                            && !state.halted().containsKey(primary.name())
+                    ? null
+                    : "MANUAL, the primary is gone";
+        }
+        if (!primaryKept && voters < state.sealQuorum()) {
+            return "the primary's data are gone and R voters do not live";
+        }
+        if (!primaryKept && active < 2) {
+            return "the primary's data are gone and admission does not hold";
+        }
+        return null;
+    }
+}

@@ -1,0 +1,549 @@
+package org.cellkeeper.cell.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Objects;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.sim.SimNetwork.Kind;
+
+/**
+ * The circumstances in which a commit is lost when a rule of the protocol is missing. Each is told twice: with the rules it
+ * ends well, in a world that breaks the matching one it ends in a {@link Violation}. All begin with a healthy cluster of which
+ * cell a is the primary.
+ */
+final class Stories {
+    private Stories() {}
+
+    // ---- the traces of the protocol's section 11
+
+    /** T1: c enters PostgreSQL's names before it votes; it alone acknowledges, and b alone elects. Three cells. */
+    static void namesWiderThanTheVoters(Stage stage) {
+        stage.cutWal("a", "c");
+        stage.await("c is dropped", () -> !stage.votes("c"));
+        stage.slow(Kind.WAL, "a", "b", 60_000);
+        stage.mendWal("a", "c");
+        stage.await("c is named again", () -> stage.fileNames("a", "c"));
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.pass(5);
+        stage.kill("a", "c");
+        stage.pass(5_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+
+    /** T2: the old primary restarts inside a handover, after the token; c is not sealed, and b takes over. Three cells. */
+    static void restartInsideAHandover(Stage stage) {
+        publishTokenForB(stage);
+        stage.cell("b").pauseAgent();
+        stage.cutWal("a", "b");
+        stage.cell("a").killAgent();
+        stage.boot("a");
+        stage.pass(1_000);
+        long commit = stage.write("a");
+        stage.pass(200);
+        stage.hasNoAcknowledgement(commit);
+        stage.cell("b").resume();
+        stage.await("b takes over", () -> stage.state().epoch() == 2);
+        stage.endWell();
+        assertThat(stage.state().halted()).isEmpty();
+    }
+
+    /** T2, with a target that does not answer: the old primary takes the handover back before it starts. Three cells. */
+    static void handoverTakenBack(Stage stage) {
+        publishTokenForB(stage);
+        stage.cell("b").pauseAgent();
+        stage.cell("a").killAgent();
+        stage.boot("a");
+        stage.await("the handover is over", () -> !(stage.state().phase() instanceof Phase.Handover));
+        assertThat(stage.cell("a").postgres().isStopped()).isTrue();
+        stage.cell("b").resume();
+        stage.awaitWritable("a");
+        stage.endWell();
+        assertThat(stage.state().epoch()).isEqualTo(1);
+    }
+
+    private static void publishTokenForB(Stage stage) {
+        stage.writeAcknowledgedBy("a", "b", "c");
+        stage.ask("a", new Operator.Request.Switchover(new CellName("b"), false));
+        stage.await(
+                "the token",
+                () -> stage.state().phase() instanceof Phase.Handover handover && handover.token() != null);
+    }
+
+    /**
+     * T3: c was away and is being dropped; the answer of that compare-and-set is lost, c returns, the drop is undone, and
+     * then the compare-and-set lands after all. Three cells.
+     */
+    static void widenedOnAWrongView(Stage stage) {
+        stage.cutWal("a", "c");
+        stage.await("PostgreSQL does not name c any more", () -> !stage.fileNames("a", "c"));
+        SimCoordination client = stage.loseAnswerOf("a", SimCoordination.Fate.LATER, 2_000);
+        stage.await("the compare-and-set is sent", client::losesNoAnswer);
+        stage.withoutReferee("a", true);
+        stage.mendWal("a", "c");
+        stage.await("c streams", () -> stage.cell("a").postgres().senders().size() == 2);
+        stage.withoutReferee("a", false);
+        stage.await("c is named again", () -> stage.fileNames("a", "c"));
+        stage.withoutReferee("a", true);
+        stage.pass(2_000);
+        stage.writeAcknowledgedBy("a", "c");
+        stage.kill("a", "c");
+        stage.pass(5_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+
+    /** T4: b makes timeline 2 and is lost; c has never seen it and is promoted by force. Three cells. */
+    static void twoReignsOneTimeline(Stage stage) {
+        loseBAndForceC(stage);
+        stage.await("c reigns", () -> stage.state().reign() != null);
+        Reign reign = Objects.requireNonNull(stage.state().reign());
+        assertThat(reign.timeline()).isEqualTo(3);
+        assertThat(stage.cell("c").postgres().timeline()).isEqualTo(3);
+    }
+
+    static void loseBAndForceC(Stage stage) {
+        stage.kill("a");
+        stage.await("b is elected", () -> stage.state().epoch() == 2);
+        stage.cutWal("b", "c");
+        stage.await("timeline 2 is on record", () -> stage.state().reign() != null);
+        stage.kill("b");
+        stage.pass(5_000);
+        stage.promote("c", true);
+        stage.await("c is elected", () -> stage.state().epoch() > 2);
+    }
+
+    /**
+     * T5: c has read that b was elected and restarts before b's reign is on record; its new session reads epoch 1 from a
+     * lagging server, and the deposed a is within reach. Three cells.
+     */
+    static void backInTime(Stage stage) {
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.await("b is elected", () -> stage.state().epoch() == 2);
+        stage.await("c has read it", () -> {
+            var known = Objects.requireNonNull(stage.cell("c").stateFile());
+            return known.sealedBallot() == 0
+                    && Objects.requireNonNull(known.seen()).state().epoch() == 2;
+        });
+        stage.cutWal("b", "c");
+        stage.cell("c").killAgent();
+        int writesSinceTheBallot = 12;
+        stage.boot("c").coordination().beginsBehind(writesSinceTheBallot);
+        stage.await("c has a session", () -> stage.boot("c").coordination().connected());
+        stage.withoutReferee("c", true);
+        stage.mendWal("a", "c");
+        stage.pass(3_000);
+        long commit = stage.write("a");
+        stage.pass(3_000);
+        stage.hasNoAcknowledgement(commit);
+        stage.endWell();
+    }
+
+    /** T6: c, the only acknowledger of a commit, is wiped; then a is lost. b alone must not be enough. Three cells. */
+    static void sameNameNewDisk(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "c");
+        stage.withoutReferee("c", true);
+        stage.cell("c").wipe();
+        stage.boot("c");
+        stage.kill("a");
+        stage.withoutReferee("c", false);
+        stage.pass(10_000);
+        stage.promote("b", false);
+        stage.pass(10_000);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.boot("a");
+        stage.awaitWritable("a");
+        assertThat(stage.cell("a").postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** T7, D1: d holds WAL of the deposed a that nobody else has; b was elected without it. Four cells. */
+    static void divergedStandby(Stage stage) {
+        electBWhileDFollowsA(stage);
+        long lost = stage.write("a");
+        stage.await("d has it", () -> stage.cell("d").postgres().holds(lost));
+        stage.hasNoAcknowledgement(lost);
+        var former = stage.id("d");
+        stage.kill("a");
+        stage.network().healAll();
+        // D1: the only standby left is the diverged one, and it must become one that acknowledges.
+        stage.kill("c");
+        stage.await("d votes again", () -> stage.votes("d"));
+        assertThat(stage.id("d")).isNotEqualTo(former);
+        assertThat(stage.cell("d").postgres().holds(lost)).isFalse();
+        long commit = stage.write("b");
+        stage.await("acknowledged by d", () -> stage.isAcknowledged(commit));
+        stage.boot("a");
+        stage.boot("c");
+        stage.endWell();
+    }
+
+    /** T7: b takes long to refuse the diverged d, and c hears nothing: does d's flush position acknowledge? Four cells. */
+    static void divergedFlushCounts(Stage stage) {
+        electBWhileDFollowsA(stage);
+        for (int i = 0; i < 20; i++) {
+            stage.write("a");
+        }
+        stage.pass(100);
+        stage.kill("a");
+        stage.network().healAll();
+        commitOnDsWord(stage);
+    }
+
+    /** d becomes a voter, acknowledges a commit that c does not hear of, and b is lost: does d have it? */
+    private static void commitOnDsWord(Stage stage) {
+        stage.cell("b").postgres().refusesIn(5 * World.SECOND);
+        stage.await("d votes", () -> stage.votes("d"));
+        stage.await("d is named", () -> stage.cell("b").postgres().syncInForce().names(stage.id("d")));
+        stage.slow(Kind.WAL, "b", "c", 60_000);
+        stage.pass(50);
+        long commit = stage.write("b");
+        stage.await("acknowledged by d", () -> stage.isAcknowledged(commit));
+        stage.kill("b");
+        stage.awaitWritable("c", "d");
+        stage.endWell();
+    }
+
+    /** Parts a and d from b and c, which make b the primary of epoch 2; a and d know nothing of it. Four cells. */
+    private static void electBWhileDFollowsA(Stage stage) {
+        for (String one : new String[] {"a", "d"}) {
+            stage.withoutReferee(one, true);
+            stage.part(one, "b");
+            stage.part(one, "c");
+        }
+        stage.await("b reigns", () -> stage.state().epoch() == 2 && stage.isWritable("b"));
+    }
+
+    /** T8: b alone has a commit that needs two; its stream breaks, the walsender lingers, and b connects again. Five cells. */
+    static void twoConnectionsOfOneCell(Stage stage) {
+        for (String slow : new String[] {"c", "d", "e"}) {
+            stage.slow(Kind.WAL, "a", slow, 60_000);
+        }
+        stage.pass(50);
+        long commit = stage.write("a");
+        stage.await("b has it", () -> stage.cell("b").postgres().holds(commit));
+        stage.pass(20);
+        stage.cell("b").postgres().lingers();
+        stage.cell("b").killDatabase();
+        stage.await("b streams again", () -> stage.cell("b").postgres().receiver() != null);
+        stage.pass(20);
+        stage.hasNoAcknowledgement(commit);
+        stage.kill("a", "b");
+        stage.awaitWritable("c", "d", "e");
+        stage.endWell();
+    }
+
+    /** T9: c is being dropped; the postmaster has not reloaded yet when c alone acknowledges a commit. Four cells. */
+    static void reloadNotInForce(Stage stage) {
+        lowerAcksTo1(stage);
+        stage.cell("a").postgres().reloadsIn("postmaster", 900 * World.MILLI);
+        dropAcknowledgeElect(stage);
+    }
+
+    /** The same, but one walsender is late: the one of the dropped cell, which counts until then. Four cells. */
+    static void droppedCellCounts(Stage stage) {
+        lowerAcksTo1(stage);
+        stage.cell("a").postgres().reloadsIn("c", 5 * World.SECOND);
+        dropAcknowledgeElect(stage);
+    }
+
+    /** With d's vote, k would be 2. */
+    private static void lowerAcksTo1(Stage stage) {
+        stage.cutWal("a", "d");
+        stage.await("k is 1", () -> stage.state().acks() == 1 && !stage.votes("d"));
+        stage.mendWal("a", "d");
+        stage.kill("d");
+        stage.pass(100);
+    }
+
+    private static void dropAcknowledgeElect(Stage stage) {
+        stage.slow(Kind.WAL, "a", "b", 60_000);
+        stage.pass(50);
+        stage.remove("c");
+        stage.await("the file does not name c", () -> !stage.fileNames("a", "c"));
+        stage.cell("c").killAgent();
+        stage.pass(100);
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.pass(100);
+        stage.kill("a", "c");
+        stage.pass(6_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+
+    /** T10: d learns of b's election and empties its upstream, but goes on receiving from the deposed a. Four cells. */
+    static void comparedWhileReceiving(Stage stage) {
+        electBWhileDFollowsA(stage);
+        stage.cell("d").postgres().reloadsIn("startup", 3 * World.SECOND);
+        stage.withoutReferee("d", false);
+        stage.await("d's upstream is emptied", () -> {
+            var upstream = stage.cell("d").postgres().file().upstream();
+            return upstream == null || upstream.epoch() == 2;
+        });
+        stage.mendWal("b", "d");
+        stage.pass(200);
+        for (int i = 0; i < 20; i++) {
+            stage.write("a");
+        }
+        stage.pass(100);
+        stage.kill("a");
+        commitOnDsWord(stage);
+    }
+
+    /** T11: k is raised to 2, and b's walsender still goes by the old one. Four cells. */
+    static void kRaisedOneWalsenderLate(Stage stage) {
+        lowerAcksTo1(stage);
+        stage.boot("d");
+        stage.await("d votes", () -> stage.votes("d"));
+        stage.cell("a").postgres().reloadsIn("b", 5 * World.SECOND);
+        stage.await("k is 2", () -> stage.state().acks() == 2);
+        stage.slow(Kind.WAL, "a", "c", 60_000);
+        stage.slow(Kind.WAL, "a", "d", 60_000);
+        long commit = stage.write("a");
+        stage.await("b has it", () -> stage.cell("b").postgres().holds(commit));
+        stage.pass(20);
+        stage.hasNoAcknowledgement(commit);
+        stage.kill("a", "b");
+        stage.awaitWritable("c", "d");
+        stage.endWell();
+    }
+
+    /**
+     * T12: a drop of c is undone: the wide names are written, and the agent dies before the reload. The next one drops c
+     * again; later something makes PostgreSQL reload. Three cells.
+     */
+    static void fileWiderThanWhatRuns(Stage stage) {
+        stage.cutWal("a", "c");
+        stage.await("PostgreSQL does not name c any more", () -> !stage.fileNames("a", "c"));
+        stage.withoutReferee("a", true);
+        stage.mendWal("a", "c");
+        stage.pass(1_000);
+        stage.withoutReferee("a", false);
+        stage.await("the wide names are written", () -> stage.fileNames("a", "c"));
+        stage.cell("a").killAgent();
+        assertThat(stage.cell("a").postgres().syncInForce().names(stage.id("c")))
+                .isFalse();
+        stage.boot("a");
+        stage.await("a answers", () -> stage.boot("a").coordination().current());
+        stage.remove("c");
+        stage.cell("c").killAgent();
+        stage.await("c is dropped", () -> !stage.votes("c"));
+        stage.slow(Kind.WAL, "a", "b", 60_000);
+        stage.cell("a").killAgent();
+        stage.cell("a").postgres().reload();
+        stage.pass(50);
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.pass(20);
+        stage.kill("a", "c");
+        stage.pass(6_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+
+    /** D2: a ballot is opened though a is well; the cell that would remain is lost before it is decided. Three cells. */
+    static void falseBallot(Stage stage) {
+        stage.cutWal("a", "c");
+        stage.await("c is dropped", () -> !stage.votes("c"));
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.await("a ballot is open", stage::ballotIsOpen);
+        stage.kill("c");
+        stage.await("b has voted", () -> stage.hasVoted("b"));
+        stage.network().healAll();
+        stage.await("the ballot is burnt", () -> !stage.ballotIsOpen());
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        assertThat(stage.state().halted()).isEmpty();
+        stage.awaitWritable("a");
+        stage.endWell();
+    }
+
+    /**
+     * T5, the other half: c has sealed and voted, and restarts; its new session reads the STEADY from before the ballot, and
+     * a is within reach. b votes late. Three cells.
+     */
+    static void outcomeGuessed(Stage stage) {
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.cell("b").hangDisk();
+        stage.await("c has voted", () -> stage.hasVoted("c"));
+        stage.cell("c").killAgent();
+        SimCoordination client = stage.boot("c").coordination();
+        int writesSinceTheBallot = 8;
+        client.beginsBehind(writesSinceTheBallot);
+        stage.await("c has a session", client::connected);
+        stage.withoutReferee("c", true);
+        stage.mendWal("a", "c");
+        stage.pass(1_000);
+        long commit = stage.write("a");
+        stage.pass(100);
+        stage.hasNoAcknowledgement(commit);
+        stage.cell("b").healDisk();
+        stage.await("b is elected", () -> stage.state().epoch() == 2);
+        stage.endWell();
+    }
+
+    /** c's agent dies between the writing of its new upstream and the reload. Three cells. */
+    static void followWrittenNotReloaded(Stage stage) {
+        stage.kill("a");
+        stage.await("c's file leads to b", () -> {
+            var upstream = stage.cell("c").postgres().file().upstream();
+            return upstream != null && upstream.epoch() == 2;
+        });
+        stage.cell("c").killAgent();
+        stage.pass(100);
+        stage.boot("c");
+        stage.await("c streams", () -> stage.cell("c").postgres().receiver() != null);
+        stage.endWell();
+    }
+
+    // ---- rules that no trace shows
+
+    /** The primary is lost. Three cells. */
+    static void failover(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "b", "c");
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** A deposed primary returns. Three cells. */
+    static void deposedReturns(Stage stage) {
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        stage.boot("a");
+        stage.pass(10_000);
+        assertThat(stage.cell("a").postgres().isStopped()).isTrue();
+        stage.kill("a");
+        stage.boot("a");
+        stage.endWell();
+        assertThat(stage.cell("a").postgres().isStopped()).isTrue();
+    }
+
+    /** A commit lies on a, d and e; these are lost, but d still seems alive. Two of the three needed seal. Five cells. */
+    static void tooFewSeals(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "d", "e");
+        stage.cell("d").pause();
+        stage.kill("a", "e");
+        stage.pass(4_000);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.cell("d").resume();
+        stage.awaitWritable("b", "c", "d");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** c votes in a ballot that is burnt, acknowledges a commit later, and cannot vote in the next ballot. Three cells. */
+    static void voteOfABurntBallot(Stage stage) {
+        stage.cell("b").hangDisk();
+        stage.network().isolate(stage.cell("a"));
+        stage.await(
+                "c has voted",
+                () -> stage.world().referee.tree().votes().values().stream()
+                        .anyMatch(votes -> votes.containsKey(new CellName("c"))));
+        stage.network().healAll();
+        stage.await("the ballot is burnt", () -> !stage.ballotIsOpen());
+        stage.cell("b").healDisk();
+        stage.await(
+                "both stream again", () -> stage.cell("a").postgres().senders().size() == 2);
+        stage.pass(500);
+        long commit = stage.writeAcknowledgedBy("a", "c");
+        stage.cell("c").pause();
+        stage.kill("a");
+        stage.pass(4_000);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.cell("c").resume();
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** a is cut off from everything, and its clients are not. Three cells. */
+    static void primaryAlone(Stage stage) {
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.awaitWritable("b", "c");
+        stage.pass(1_000);
+        long commit = stage.write("a");
+        stage.pass(5_000);
+        stage.hasNoAcknowledgement(commit);
+        stage.endWell();
+    }
+
+    /** c is dropped and still streams when the primary's agent stops answering. Three cells. */
+    static void droppedWhileItStreams(Stage stage) {
+        stage.remove("c");
+        stage.await("c is dropped", () -> !stage.votes("c"));
+        stage.cell("a").pauseAgent();
+        stage.cell("c").killAgent();
+        stage.slow(Kind.WAL, "a", "b", 60_000);
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.pass(20);
+        stage.hasNoAcknowledgement(commit);
+        stage.kill("a", "c");
+        stage.pass(6_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+
+    /** b, which alone of the living holds a commit, is elected and lost before any other streams from it. Five cells. */
+    static void winnerLostBeforeAnybodyStreams(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "b", "d");
+        stage.cutWal("b", "c");
+        stage.cutWal("b", "e");
+        stage.kill("a", "d");
+        stage.await(
+                "b reigns", () -> stage.state().epoch() == 2 && stage.state().reign() != null);
+        stage.pass(500);
+        stage.kill("b");
+        // Longer than cells wait for a primary from which they have not streamed yet.
+        stage.pass(30_000);
+        assertThat(stage.state().epoch()).isEqualTo(2);
+        stage.boot("b");
+        stage.network().healAll();
+        stage.awaitWritable("b");
+        assertThat(stage.cell("b").postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** A ballot is open, c's upstream is emptied on its disk, and it still receives. Three cells. */
+    static void receivingAfterTheVote(Stage stage) {
+        stage.cell("c").postgres().reloadsIn("startup", 4 * World.SECOND);
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.await(
+                "c's upstream is emptied",
+                () -> stage.cell("c").postgres().file().upstream() == null);
+        stage.pass(50);
+        stage.mendWal("a", "c");
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.awaitWritable("b", "c");
+        stage.endWell();
+    }
+
+    /** c is removed while b lacks what c has acknowledged; then a and c are lost. Three cells. */
+    static void droppedBeforeCovered(Stage stage) {
+        stage.writeAcknowledgedBy("a", "c");
+        stage.remove("c");
+        stage.pass(2_000);
+        stage.kill("a", "c");
+        stage.pass(6_000);
+        stage.promote("b", false);
+        stage.pass(5_000);
+        stage.endWell();
+    }
+}

@@ -1,0 +1,155 @@
+package org.cellkeeper.cell.zookeeper;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.cellkeeper.cell.wire.Json;
+
+/** A real ensemble: each member is a process of its own, started as in production, on free loopback ports. */
+final class Ensemble implements AutoCloseable {
+    private static final long PATIENCE_MILLIS = 30_000;
+
+    private final Path folder;
+    private final SortedMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
+    private final SortedMap<Integer, Process> processes = new TreeMap<>();
+
+    /** One member per host. */
+    Ensemble(Path folder, String... hosts) throws IOException {
+        this.folder = folder;
+        for (int i = 0; i < hosts.length; i++) {
+            int[] ports = freePorts(hosts[i], 3);
+            servers.put(i + 1, new PeerSettings.Server(hosts[i], ports[0], ports[1], ports[2]));
+        }
+    }
+
+    static int[] freePorts(String host, int count) throws IOException {
+        List<ServerSocket> sockets = new ArrayList<>();
+        try {
+            int[] ports = new int[count];
+            for (int i = 0; i < count; i++) {
+                ServerSocket socket = new ServerSocket();
+                sockets.add(socket);
+                socket.bind(new InetSocketAddress(InetAddress.getByName(host), 0));
+                ports[i] = socket.getLocalPort();
+            }
+            return ports;
+        } finally {
+            for (ServerSocket socket : sockets) {
+                socket.close();
+            }
+        }
+    }
+
+    Ensemble start() throws Exception {
+        for (int number : servers.keySet()) {
+            start(number);
+        }
+        awaitServing();
+        return this;
+    }
+
+    void start(int number) throws IOException {
+        Path home = Files.createDirectories(folder.resolve("peer-" + number));
+        Path settings = home.resolve("peer.json");
+        Files.write(settings, Json.write(new PeerSettings(home.toString(), number, servers)));
+        List<String> command = ZooKeeperPeer.command(
+                Path.of(System.getProperty("java.home"), "bin", "java"),
+                System.getProperty("java.class.path"),
+                settings);
+        processes.put(
+                number,
+                new ProcessBuilder(command)
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(
+                                home.resolve("peer.log").toFile()))
+                        .start());
+    }
+
+    void awaitServing() throws InterruptedException {
+        await(
+                "all members serve",
+                () -> servers.keySet().stream()
+                        .allMatch(number -> status(number).isServing()));
+    }
+
+    PeerStatus status(int number) {
+        PeerSettings.Server server = servers.get(number);
+        return PeerStatus.of(server.host(), server.clientPort());
+    }
+
+    int leader() throws InterruptedException {
+        await(
+                "a member leads",
+                () -> servers.keySet().stream()
+                        .anyMatch(number -> status(number).isLeading()));
+        return servers.keySet().stream()
+                .filter(number -> status(number).isLeading())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    List<String> addresses() {
+        return servers.values().stream()
+                .map(server -> server.host() + ":" + server.clientPort())
+                .toList();
+    }
+
+    PeerSettings.Server server(int number) {
+        return servers.get(number);
+    }
+
+    long pid(int number) {
+        return processes.get(number).pid();
+    }
+
+    /** SIGKILL. */
+    void kill(int number) throws InterruptedException {
+        processes.get(number).destroyForcibly().waitFor(10, TimeUnit.SECONDS);
+    }
+
+    /** STOP or CONT. */
+    void signal(int number, String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-s", name, Long.toString(pid(number))).start();
+        if (kill.waitFor() != 0) {
+            throw new IOException("kill -s " + name + " failed");
+        }
+    }
+
+    long residentKilobytes(int number) throws IOException {
+        return Files.readAllLines(Path.of("/proc/" + pid(number) + "/status")).stream()
+                .filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    static void await(String what, BooleanSupplier condition) throws InterruptedException {
+        CountDownLatch never = new CountDownLatch(1);
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PATIENCE_MILLIS);
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline || never.await(20, TimeUnit.MILLISECONDS)) {
+                throw new AssertionError("did not come true in time: " + what);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Process process : processes.values()) {
+            process.destroyForcibly();
+        }
+        for (Process process : processes.values()) {
+            process.onExit().completeOnTimeout(process, 10, TimeUnit.SECONDS).join();
+        }
+    }
+}

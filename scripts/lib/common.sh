@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What the scripts share: saying, finding Java, installing what is missing, building. To be sourced.
+
+# shellcheck disable=SC2034
+readonly needed_java=25 needed_postgres=15
+
+say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+
+complain() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# The major version of the Java in a directory; nothing if there is none.
+java_major() {
+  local home=$1 program=$2 line version
+  [[ -x $home/bin/$program && -r $home/release ]] || return 0
+  while IFS= read -r line; do
+    [[ $line == JAVA_VERSION=* ]] || continue
+    version=${line#*\"}
+    version=${version%%[.\"+-]*}
+    [[ $version =~ ^[0-9]+$ ]] && printf '%s\n' "$version"
+    return 0
+  done <"$home/release"
+}
+
+# The home of a fitting Java that has this program: JAVA_HOME first, then the usual places. Nothing if there is none.
+find_java_with() {
+  local program=$1 home major
+  for home in "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+    [[ -n $home ]] || continue
+    major=$(java_major "$home" "$program")
+    if [[ -n $major ]] && ((major >= needed_java)); then
+      printf '%s\n' "$home"
+      return 0
+    fi
+  done
+}
+
+# One that runs programs.
+find_java() { find_java_with java; }
+
+# One that compiles, too.
+find_jdk() { find_java_with javac; }
+
+has_postgres() {
+  local program version
+  for program in /usr/lib/postgresql/*/bin/postgres; do
+    [[ -x $program ]] || continue
+    version=${program#/usr/lib/postgresql/}
+    version=${version%%/*}
+    if [[ $version =~ ^[0-9]+$ ]] && ((version >= needed_postgres)); then
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Installs Debian packages, or says what is missing.
+install_packages() {
+  local -a missing=("$@") unavailable=()
+  local package
+  ((${#missing[@]} > 0)) || return 0
+
+  if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    complain "missing: ${missing[*]} (package names of Debian; run as root on Debian to have them installed)"
+    return 1
+  fi
+
+  say "installing: ${missing[*]}"
+  apt-get update --quiet=2
+  for package in "${missing[@]}"; do
+    [[ -n $(apt-cache show --no-all-versions "$package" 2>/dev/null) ]] || unavailable+=("$package")
+  done
+  if ((${#unavailable[@]} > 0)); then
+    complain "missing, and this system's package sources do not have: ${unavailable[*]}"
+    complain "a JDK ${needed_java} or later is found under /usr/lib/jvm or through JAVA_HOME"
+    return 1
+  fi
+  # The cells make their own databases; PostgreSQL's package need not start one.
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    mkdir --parents /etc/postgresql-common/createcluster.d
+    printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.d/cellkeeper.conf
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}"
+}
+
+# Whether cell/target/cell.jar is missing, or older than its sources.
+program_is_stale() {
+  # shellcheck disable=SC2154
+  local jar=$project/cell/target/cell.jar
+  [[ -r $jar ]] || return 0
+  [[ -n $(find "$project/pom.xml" "$project/api/pom.xml" "$project/api/src/main" "$project/cell/pom.xml" \
+    "$project/cell/src/main" -newer "$jar" -print -quit) ]]
+}
+
+build_program() {
+  say 'building cell/target/cell.jar'
+  if ! (cd "$project" && JAVA_HOME=$(find_jdk) mvn --batch-mode --quiet --no-transfer-progress \
+    --projects cell --also-make -DskipTests package); then
+    complain 'the build failed'
+    return 1
+  fi
+  touch "$project/cell/target/cell.jar"
+}
+
+# A Docker engine that answers: installed and started where that is possible, else it is said what to do.
+require_docker() {
+  local deadline
+  command -v docker >/dev/null || install_packages docker.io || return 1
+  ! docker version >/dev/null 2>&1 || return 0
+  if ((EUID != 0)); then
+    complain "no Docker engine answers: start it, and add $(id --user --name) to the group docker"
+    return 1
+  fi
+  if [[ -d /run/systemd/system ]]; then
+    systemctl start docker
+  else
+    command -v dockerd >/dev/null || install_packages docker.io || return 1
+    say 'starting dockerd; it goes on running, and says what it does in /var/log/dockerd.log'
+    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+  fi
+  deadline=$((SECONDS + 30))
+  while ((SECONDS < deadline)); do
+    ! docker version >/dev/null 2>&1 || return 0
+    sleep 0.3
+  done
+  complain 'no Docker engine answers within 30 s'
+  return 1
+}

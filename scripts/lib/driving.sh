@@ -1,0 +1,195 @@
+# shellcheck shell=bash disable=SC2154
+# A lab of one's own, driven by a script: asking its API, and a client that commits numbered rows. To be sourced, by
+# scripts that set: project, lab, cells (how many), work (a folder), run (a name for the rows of this run).
+
+readonly api_port=5480
+readonly healthy_within=120 task_within=60 row_within=30
+
+fail() {
+  complain "$*"
+  exit 1
+}
+
+misuse() {
+  complain "$*"
+  printf 'See: scripts/%s --help\n' "${0##*/}" >&2
+  exit 2
+}
+
+# ---- the cells
+
+host_of() { printf '%s%s\n' "$LAB_HOST_PREFIX" "${1#cell-}"; }
+
+# One request; the body. The first cell that answers at all is asked.
+api() {
+  local path=$1 cell
+  shift
+  for ((cell = 1; cell <= cells; cell++)); do
+    if curl --config "$lab/curl.conf" --max-time 3 --connect-timeout 1 "$@" \
+      "https://$(host_of "$cell"):$api_port/api/1.0.0/$path" 2>/dev/null; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+# The string of that name which comes first in a JSON text.
+text_of() {
+  [[ $2 =~ \"$1\"\ ?:\ ?\"([^\"]*)\" ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# "cell-N STATE" lines of GET /nodes.
+states() {
+  grep --only-matching --extended-regexp '"(name|state)" ?: ?"[^"]*"' <<<"$1" | tr --delete '" ' | {
+    local key value name=''
+    while IFS=: read -r key value; do
+      case $key in
+        name) name=$value ;;
+        state) printf '%s %s\n' "$name" "$value" ;;
+      esac
+    done
+  }
+}
+
+health() { text_of localClusterHealth "$(api nodes)"; }
+
+primary() {
+  local cell
+  for ((cell = 1; cell <= cells; cell++)); do
+    if [[ $(curl --config "$lab/curl.conf" --max-time 1 \
+      "https://$(host_of "$cell"):$api_port/api/1.0.0/isPrimary" 2>/dev/null) == *'"isPrimary"'*true* ]]; then
+      printf 'cell-%s\n' "$cell"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Waits until a command holds.
+await() {
+  local within=$1 what=$2
+  local deadline=$((SECONDS + within))
+  shift 2
+  while ! "$@"; do
+    ((SECONDS < deadline)) || fail "not within $within s: $what. $(api nodes || true)"
+    sleep 0.05
+  done
+}
+
+is_healthy() { [[ $(health) == HEALTHY ]]; }
+
+is_state() { [[ $'\n'$(states "$(api nodes)")$'\n' == *$'\n'"$1 $2"$'\n'* ]]; }
+
+is_listed() { [[ $'\n'$(states "$(api nodes)") == *$'\n'"$1 "* ]]; }
+
+has_primary() { primary >/dev/null; }
+
+# Asks for something that becomes a task, and waits for its end.
+task() {
+  local path=$1 method=$2 headers id body deadline=$((SECONDS + task_within))
+  headers=$(api "$path" --request "$method" --dump-header - --write-out '\n%{http_code}\n')
+  [[ $headers == *$'\n202'* ]] || fail "$method $path was refused: $(tail --lines=2 <<<"$headers" | head --lines=1)"
+  id=${headers#*/tasks/}
+  id=${id%%[!0-9a-f-]*}
+  while ((SECONDS < deadline)); do
+    body=$(api "tasks/$id" || true)
+    case $body in
+      *'"SUCCESS"'*) return 0 ;;
+      *'"ERROR"'*) fail "$method $path: $(text_of message "$body")" ;;
+    esac
+    sleep 0.02
+  done
+  fail "$method $path has not ended: $body"
+}
+
+# ---- the client
+
+now() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
+
+client() {
+  local cell hosts=
+  for ((cell = 1; cell <= cells; cell++)); do
+    hosts+="${hosts:+,}$(host_of "$cell")"
+  done
+  PGPASSFILE=$lab/pgpass PGOPTIONS='' exec psql --no-psqlrc --quiet --tuples-only --no-align \
+    --set=ON_ERROR_STOP=1 "$@" \
+    "postgresql://vcloud@$hosts/vcloud?target_session_attrs=read-write&connect_timeout=2&sslmode=disable&gssencmode=disable"
+}
+
+# Commits rows, and notes "microseconds number" of each that was acknowledged. A warning comes instead of the number:
+# then it is none. Runs until the file "stop" is there.
+write_rows() {
+  local number=0 to from line idle
+  trap '' PIPE
+  exec {idle}<> <(:)
+  while [[ ! -e $work/stop ]]; do
+    coproc DB { client 2>&1; }
+    to=${DB[1]:-} from=${DB[0]:-}
+    while [[ -n $to && -n $from && ! -e $work/stop ]]; do
+      number=$((number + 1))
+      printf "INSERT INTO written VALUES ('%s', %d) RETURNING n;\n" "$run" "$number" >&"$to" || break
+      line=
+      IFS= read -r -t 2 line 2>/dev/null <&"$from" || break
+      [[ $line == "$number" ]] || break
+      printf '%s %s\n' "$(now)" "$number" >>"$work/acknowledged"
+      read -r -t 0.004 -u "$idle" || true
+    done
+    if [[ -n ${DB_PID:-} ]]; then
+      kill -KILL "$DB_PID" 2>/dev/null || true
+    fi
+    wait 2>/dev/null || true
+    read -r -t 0.01 -u "$idle" || true
+  done
+}
+
+start_writer() {
+  : >"$work/acknowledged"
+  rm --force "$work/stop"
+  write_rows 2>>"$work/writer.log" &
+  writer=$!
+  await "$row_within" 'the client writes' acknowledged_since 0
+}
+
+stop_writer() {
+  [[ -n ${writer:-} ]] || return 0
+  : >"$work/stop"
+  wait "$writer" 2>/dev/null || true
+  writer=
+}
+
+acknowledged_since() {
+  local at _
+  read -r at _ < <(tail --lines=1 "$work/acknowledged") || return 1
+  ((at > $1))
+}
+
+# The longest gap between two acknowledgements of which the second came after that moment, in ms.
+gap_since() {
+  awk -v since="$1" '$1 > since && before && $1 - before > most { most = $1 - before } { before = $1 }
+    END { printf "%d\n", (most + 500) / 1000 }' "$work/acknowledged"
+}
+
+check_rows() {
+  local lost
+  # In this order: the client goes on writing.
+  cut --delimiter=' ' --fields=2 "$work/acknowledged" | sort >"$work/expected"
+  (client --command="COPY (SELECT n FROM written WHERE run = '$run') TO STDOUT") | sort >"$work/there"
+  lost=$(comm -23 "$work/expected" "$work/there" | tr '\n' ' ')
+  [[ -z $lost ]] || fail "LOST: acknowledged rows that are not there: $lost"
+}
+
+# A halted cell is removed and deployed anew.
+put_back() {
+  task "nodes/$1" DELETE
+  await "$healthy_within" "$1 has a session" is_listed "$1"
+  task "nodes/$1/deploy" POST
+}
+
+# Makes the table, and brings the lab up if need be.
+set_the_stage() {
+  command -v psql >/dev/null || fail 'needs psql (postgresql-client)'
+  "$project/scripts/lab" up --cells "$cells" --mode automatic >/dev/null || fail 'the lab does not come up: scripts/lab up'
+  rm --recursive --force "$work"
+  mkdir "$work"
+  (client --command='CREATE TABLE IF NOT EXISTS written (run text, n bigint, PRIMARY KEY (run, n))' 2>/dev/null)
+}
