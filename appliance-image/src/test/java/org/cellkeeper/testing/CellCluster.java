@@ -34,6 +34,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,6 +53,7 @@ import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.replication.LogSequenceNumber;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.Container;
 import org.testcontainers.containers.ExecConfig;
@@ -520,6 +522,15 @@ public final class CellCluster implements Startable {
     public List<String> standbys() {
         String primary = primary();
         return cells.keySet().stream().filter(name -> !name.equals(primary)).toList();
+    }
+
+    /** Whom a promotion without a primary elects: a cell that holds less is passed over. */
+    public String cellWithMostWal() {
+        return nodes().localClusterState().stream()
+                .filter(node -> node.lsn() != null && !node.state().equals("DOWN"))
+                .max(Comparator.comparing(node -> LogSequenceNumber.valueOf(node.lsn())))
+                .orElseThrow(() -> new IllegalStateException("no cell says what WAL it holds: " + summary()))
+                .name();
     }
 
     public String awaitPrimaryOtherThan(String before, Duration within) {

@@ -15,6 +15,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -30,6 +31,7 @@ import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
+import org.postgresql.replication.LogSequenceNumber;
 
 /** A lab of its own for tests: drives {@code scripts/lab}, and asks the cells. For the test's thread. */
 final class RealCells implements AutoCloseable {
@@ -273,6 +275,16 @@ final class RealCells implements AutoCloseable {
     List<String> standbys() {
         String primary = primary();
         return cells().stream().filter(cell -> !cell.equals(primary)).toList();
+    }
+
+    /** Whom a promotion without a primary elects: a cell that holds less is passed over. */
+    String cellWithMostWal() {
+        return nodes().localClusterState().stream()
+                .filter(node -> node.lsn() != null && cells().contains(node.name()))
+                .filter(node -> !node.state().equals("DOWN"))
+                .max(Comparator.comparing(node -> LogSequenceNumber.valueOf(node.lsn())))
+                .orElseThrow(() -> new IllegalStateException("no cell says what WAL it holds: " + summary()))
+                .name();
     }
 
     /** Another primary than before, within the time; says how long it took. */
