@@ -9,6 +9,8 @@ import picocli.CommandLine.Option;
 
 /** What all commands share that change something: each becomes a task, and they wait for its end. */
 abstract class ChangeCommand extends OperatorCommand {
+    private final Confirmation confirmation = Confirmation.byTerminal();
+
     @Option(names = "--dry-run", description = "Only tell whether it could be done.")
     private boolean dryRun;
 
@@ -22,12 +24,25 @@ abstract class ChangeCommand extends OperatorCommand {
             description = "How long to wait for the end. Default: ${DEFAULT-VALUE}.")
     private int timeout;
 
+    @Option(names = "--yes", description = "Do not ask before what loses data or takes a cell out.")
+    private boolean yes;
+
     abstract ApplianceClient.Request request();
+
+    /** What would be lost, as a sentence that an operator confirms; empty where nothing is. */
+    Optional<String> danger() {
+        return Optional.empty();
+    }
 
     @Override
     final int run(ApplianceClient client) {
         if (dryRun) {
             return preflight(client.dryRun(request()));
+        }
+        Optional<String> danger = yes ? Optional.empty() : danger();
+        if (danger.isPresent() && !confirmation.given(danger.get(), out())) {
+            complain("not done");
+            return REFUSED;
         }
         String id = client.submit(request());
         if (noWait) {

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.cli;
 
+import java.util.Optional;
 import org.cellkeeper.api.ApplianceClient;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -13,5 +14,10 @@ public final class DeployCommand extends ChangeCommand {
     @Override
     ApplianceClient.Request request() {
         return new ApplianceClient.Request.Deploy(cell);
+    }
+
+    @Override
+    Optional<String> danger() {
+        return Optional.of("All data of " + cell + " are wiped.");
     }
 }

@@ -8,12 +8,21 @@ import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** What all operator commands share: how they connect, how they speak, and their exit codes. */
+@Command(
+        exitCodeListHeading = "Exit codes:%n",
+        exitCodeList = {
+            "0:done",
+            "1:refused, failed, not confirmed, or not ended in time",
+            "2:wrong usage, or no terminal to confirm on",
+            "3:no cell could be reached"
+        })
 abstract class OperatorCommand implements Callable<Integer> {
     static final int OK = 0;
     static final int REFUSED = 1;

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.cli;
 
+import java.util.Optional;
 import org.cellkeeper.api.ApplianceClient;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -19,5 +20,10 @@ public final class PromoteCommand extends ChangeCommand {
     @Override
     ApplianceClient.Request request() {
         return new ApplianceClient.Request.Promote(cell, acceptDataLoss);
+    }
+
+    @Override
+    Optional<String> danger() {
+        return acceptDataLoss ? Optional.of("Acknowledged commits may be lost.") : Optional.empty();
     }
 }

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.cli;
 
+import java.util.Optional;
 import org.cellkeeper.api.ApplianceClient;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -17,5 +18,10 @@ public final class RemoveCommand extends ChangeCommand {
     @Override
     ApplianceClient.Request request() {
         return new ApplianceClient.Request.Remove(cell, force);
+    }
+
+    @Override
+    Optional<String> danger() {
+        return Optional.of(cell + " is taken out of the cluster" + (force ? ", even if it streams." : "."));
     }
 }

@@ -10,6 +10,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -103,12 +104,12 @@ final class OperatorCommandsTest {
 
     @Test
     void aChangeWaitsForItsTaskAndTellsTheVerdict() {
-        assertThat(run("remove", "cell-1", "--force")).isZero();
+        assertThat(run("remove", "cell-1", "--force", "--yes")).isZero();
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Remove(FakeOperator.CELL_1, true, false));
         assertThat(out.toString()).isEqualTo("done: removed\n");
 
         operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-8"));
-        assertThat(run("promote", "cell-2", "--accept-data-loss")).isEqualTo(1);
+        assertThat(run("promote", "cell-2", "--accept-data-loss", "--yes")).isEqualTo(1);
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Promote(FakeOperator.CELL_2, true, false));
         assertThat(err.toString()).contains("failed: no votes");
     }
@@ -116,7 +117,7 @@ final class OperatorCommandsTest {
     @Test
     void aTaskThatDoesNotEndInTimeIsSaidSo() {
         operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-9"));
-        assertThat(run("deploy", "cell-1", "--timeout", "1")).isEqualTo(1);
+        assertThat(run("deploy", "cell-1", "--yes", "--timeout", "1")).isEqualTo(1);
         assertThat(out.toString()).contains("DEPLOY cell-1: 40% cloning");
         assertThat(err.toString()).contains("task task-9 has not ended");
     }
@@ -127,8 +128,49 @@ final class OperatorCommandsTest {
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.SetMode(FailoverMode.MANUAL, false));
         run("switchover", "cell-3");
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Switchover(FakeOperator.CELL_3, false));
-        run("deploy", "cell-1");
+        run("deploy", "cell-1", "--yes");
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Deploy(FakeOperator.CELL_1, false));
+    }
+
+    @Test
+    void whatLosesDataIsNotSentWithoutATerminalToConfirmItOn() {
+        run("mode", "manual");
+        Operator.Request before = operator.lastAsked();
+        for (List<String> command : List.of(
+                List.of("remove", "cell-1"),
+                List.of("deploy", "cell-1"),
+                List.of("promote", "cell-2", "--accept-data-loss"))) {
+            assertThat(run(command.toArray(String[]::new)))
+                    .as(command.toString())
+                    .isEqualTo(2);
+            assertThat(err.toString()).contains("no terminal to confirm it on: say --yes");
+            err.getBuffer().setLength(0);
+            assertThat(operator.lastAsked()).isEqualTo(before);
+        }
+        run("promote", "cell-3");
+        assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Promote(FakeOperator.CELL_3, false, false));
+    }
+
+    @Test
+    void onATerminalOnlyYesIsYes() {
+        for (String answer : List.of("y", " Yes ", "YES")) {
+            assertThat(new Confirmation(() -> answer).given("All is lost.", new PrintWriter(out)))
+                    .isTrue();
+        }
+        for (String answer : Arrays.asList("", "n", "yesterday", null)) {
+            assertThat(new Confirmation(() -> answer).given("All is lost.", new PrintWriter(out)))
+                    .isFalse();
+        }
+        assertThat(out.toString()).startsWith("All is lost. Go on? [y/N] ");
+    }
+
+    @Test
+    void theHelpTellsTheExitCodes() {
+        for (String command : List.of("remove", "status", "tasks", "check", "switchover")) {
+            out.getBuffer().setLength(0);
+            assertThat(execute(command, "--help")).isZero();
+            assertThat(out.toString()).as(command).contains("Exit codes:").contains("no cell could be reached");
+        }
     }
 
     @Test
@@ -159,7 +201,7 @@ final class OperatorCommandsTest {
     @Test
     void withoutWaitingTheTasksIdIsTold() {
         operator.verdict = CompletableFuture.completedFuture(new Operator.Verdict.Accepted("task-9"));
-        assertThat(run("deploy", "cell-1", "--no-wait")).isZero();
+        assertThat(run("deploy", "cell-1", "--yes", "--no-wait")).isZero();
         assertThat(out.toString()).isEqualTo("task-9\n");
     }
 
