@@ -204,12 +204,36 @@ final class RealCells implements AutoCloseable {
         }
     }
 
-    private Path projectFolder() {
+    Path projectFolder() {
         Path project = build.resolve("../..").normalize();
         if (!Files.isExecutable(project.resolve("scripts/lab"))) {
             throw new AssertionError(project + " has no scripts/lab");
         }
         return project;
+    }
+
+    /** Where all cells keep everything. */
+    Path folder() {
+        return folder;
+    }
+
+    /** What a file of the lab says, such as root.password. */
+    String secret(String file) {
+        return read(folder.resolve(file)).strip();
+    }
+
+    /** The process that answers for the cell. */
+    long agent(String cell) {
+        String file = read(folder.resolve(cell).resolve("data/run/agent.pid"));
+        return Long.parseLong(file.substring(0, file.indexOf(' ')));
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     // ---- what they say
@@ -440,6 +464,14 @@ final class RealCells implements AutoCloseable {
             }
         });
         return count[0];
+    }
+
+    /** A session with whatever listens there. */
+    Connection connectBy(String hostAndPort) throws SQLException {
+        Properties properties = properties();
+        properties.setProperty("socketTimeout", "5");
+        properties.setProperty("loginTimeout", "3");
+        return DriverManager.getConnection("jdbc:postgresql://" + hostAndPort + "/vcloud", properties);
     }
 
     /** A session on this cell that waits as long as it takes. */
