@@ -24,6 +24,11 @@ final class JsonErrors extends ErrorHandler {
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) {
+        // What the client asked for and nobody serves is no fault of this cell.
+        if (response.getStatus() == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505
+                || response.getStatus() == HttpStatus.NOT_IMPLEMENTED_501) {
+            response.setStatus(HttpStatus.BAD_REQUEST_400);
+        }
         HttpFields.Mutable headers = response.getHeaders();
         ByteBuffer body = body(response.getStatus(), headers);
         response.write(true, body, callback);
