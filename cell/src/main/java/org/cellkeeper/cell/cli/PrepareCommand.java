@@ -1,11 +1,13 @@
 package org.cellkeeper.cell.cli;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.cellkeeper.cell.Wiring;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Checks a cell's configuration and makes what its guard is started with. */
@@ -15,6 +17,8 @@ import picocli.CommandLine.Spec;
                 + " 'java @run/guard.args' then runs the cell.",
         mixinStandardHelpOptions = true)
 final class PrepareCommand implements Callable<Integer> {
+    private static final List<String> LOG_FORMATS = List.of("text", "json");
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private CommandSpec spec;
@@ -25,6 +29,10 @@ final class PrepareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        String format = System.getenv("CELLKEEPER_LOG");
+        if (format != null && !LOG_FORMATS.contains(format)) {
+            throw new ParameterException(spec.commandLine(), "CELLKEEPER_LOG is text or json, not: " + format);
+        }
         spec.commandLine().getOut().println(Wiring.prepare(config.load(), config.file()));
         return 0;
     }

@@ -7,8 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -202,7 +200,7 @@ public final class Guard {
     }
 
     static void say(String message) {
-        System.err.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + " guard: " + message);
+        System.err.println(GuardLog.line(message));
     }
 
     /** The command line. */
