@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.FakeBackups;
 import org.cellkeeper.cell.http.FakeOperator;
 import org.cellkeeper.cell.http.FakeRevocations;
 import org.cellkeeper.cell.model.Address;
@@ -57,6 +58,7 @@ final class OperatorCommandsTest {
                         "a long password",
                         "a secret"),
                 operator,
+                new FakeBackups(),
                 new FakeRevocations(),
                 () -> "running",
                 () -> "");
