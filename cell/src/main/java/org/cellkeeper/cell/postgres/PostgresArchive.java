@@ -274,6 +274,7 @@ public final class PostgresArchive implements DatabaseArchive {
     private String load(List<Role> roles, Path dump, IntConsumer percent) throws SQLException {
         try (Connection session = live.open("restore", LOGIN, STATEMENT)) {
             execute(session, "SET synchronous_commit = on");
+            needWrites(session);
             for (Role role : roles) {
                 if (!exists(session, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.name())) {
                     execute(session, role.statement());
@@ -295,9 +296,32 @@ public final class PostgresArchive implements DatabaseArchive {
                         dump.toString());
                 percent.accept(95);
                 return swap(session);
-            } finally {
-                dropLoading(session);
+            } catch (SQLException | RuntimeException e) {
+                forgetLoading(session);
+                throw e;
             }
+        }
+    }
+
+    /** The agent's sessions may always write, and would wait for a standby that is not there. */
+    private static void needWrites(Connection session) throws SQLException {
+        boolean readOnly = !ask(
+                        session,
+                        "SELECT count(*) FROM pg_file_settings"
+                                + " WHERE name = 'default_transaction_read_only' AND setting = 'on' AND applied")
+                .equals("0");
+        if (readOnly) {
+            throw new BackupFailure(
+                    "the primary refuses writes, since no standby acknowledges them: bring one back; nothing was changed");
+        }
+    }
+
+    /** The next restore does it when this one cannot any more. */
+    private static void forgetLoading(Connection session) {
+        try {
+            dropLoading(session);
+        } catch (SQLException e) {
+            LOG.warn("{} is left: {}", LOADING, e.getMessage());
         }
     }
 
