@@ -12,6 +12,7 @@ public final class ApiPaths {
     public static final String SERVICES = BASE + "/services";
     public static final String SESSIONS = BASE + "/sessions";
     public static final String CURRENT_SESSION = SESSIONS + "/current";
+    public static final String BACKUPS = BASE + "/backups";
     public static final String VERSION = BASE + "/version";
     public static final String MOUNT = BASE + "/mount";
     public static final String STORAGE = BASE + "/storage";
@@ -38,6 +39,14 @@ public final class ApiPaths {
 
     public static String node(String name) {
         return NODES + "/" + name;
+    }
+
+    public static String backup(String name) {
+        return BACKUPS + "/" + name;
+    }
+
+    public static String restore(String name) {
+        return backup(name) + "/restore";
     }
 
     public static String task(String id) {

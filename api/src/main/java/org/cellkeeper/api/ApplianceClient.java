@@ -122,6 +122,28 @@ public final class ApplianceClient implements AutoCloseable {
         return List.of(read(ApiPaths.HISTORY + "?limit=" + limit, HistoryEvent[].class));
     }
 
+    /** All backups, the newest first; page after page is asked for. */
+    public List<BackupFile> backups() {
+        List<BackupFile> all = new ArrayList<>();
+        BackupList page;
+        int number = 1;
+        do {
+            page = read(ApiPaths.BACKUPS + "?page=" + number, BackupList.class);
+            all.addAll(page.listOfBackupFiles());
+            number++;
+        } while (number <= page.pageCount());
+        return List.copyOf(all);
+    }
+
+    public BackupInfo backup(String name) {
+        return read(ApiPaths.backup(name), BackupInfo.class);
+    }
+
+    /** The transfer share as this cell sees it; no other is asked. */
+    public MountInfo mount(URI cell) {
+        return readAt(cell, ApiPaths.MOUNT, MountInfo.class);
+    }
+
     /** The cells that it talks to, in the order that was given. */
     public List<URI> cells() {
         return cells;
@@ -194,6 +216,13 @@ public final class ApplianceClient implements AutoCloseable {
         record Remove(String name, boolean force) implements Request {}
 
         record Deploy(String name) implements Request {}
+
+        record Backup() implements Request {}
+
+        /** The application's database is replaced; {@code confirm} is the backup's name once more. */
+        record Restore(String name, String confirm) implements Request {}
+
+        record DeleteBackup(String name) implements Request {}
     }
 
     public String setMode(boolean automatic) {
@@ -280,6 +309,11 @@ public final class ApplianceClient implements AutoCloseable {
                 post(ApiPaths.promote(name) + suffix, acceptDataLoss ? "{\"acceptDataLoss\":true}" : null);
             case Request.Switchover(String name) -> post(ApiPaths.switchover(name) + suffix, null);
             case Request.Deploy(String name) -> post(ApiPaths.deploy(name) + suffix, null);
+            case Request.Backup() -> post(ApiPaths.BACKUPS + suffix, null);
+            case Request.Restore(String name, String confirm) ->
+                post(ApiPaths.restore(name) + suffix, encode(new RestoreRequest(confirm)));
+            case Request.DeleteBackup(String name) ->
+                send("DELETE", ApiPaths.backup(name) + suffix, null, Retry.WHEN_NOT_SENT);
             case Request.Remove(String name, boolean force) ->
                 send(
                         "DELETE",
@@ -366,6 +400,14 @@ public final class ApplianceClient implements AutoCloseable {
             // Not one of ours: said below.
         }
         return new ApplianceFailure.Refused(status, "http-" + status, "the cell answered with status " + status);
+    }
+
+    private String encode(Object value) {
+        try {
+            return json.writeValueAsString(value);
+        } catch (IOException e) {
+            throw new IllegalStateException("no JSON for a " + value.getClass(), e);
+        }
     }
 
     private <T> T decode(String body, Class<T> type) {

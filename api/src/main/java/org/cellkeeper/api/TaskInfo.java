@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What became of an operator's request.
  *
- * @param operation PROMOTE, SWITCHOVER, REMOVE, DEPLOY or MODE
+ * @param operation PROMOTE, SWITCHOVER, REMOVE, DEPLOY, MODE, BACKUP, RESTORE or DELETE_BACKUP
+ * @param target the cell that it is about, or the backup
  * @param status QUEUED, RUNNING, SUCCESS or ERROR
  * @param startTime ISO 8601, as is {@code endTime}
  * @param progress in percent

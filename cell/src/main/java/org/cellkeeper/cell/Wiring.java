@@ -16,11 +16,13 @@ import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.Referee;
 import org.cellkeeper.cell.decide.CellRules;
@@ -32,6 +34,8 @@ import org.cellkeeper.cell.guard.Role;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.journal.FileJournal;
+import org.cellkeeper.cell.loop.BackupDesk;
+import org.cellkeeper.cell.loop.BackupErrands;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
 import org.cellkeeper.cell.loop.Mailbox;
@@ -41,7 +45,9 @@ import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.peer.TcpPeers;
+import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.postgres.LocalPostgres;
+import org.cellkeeper.cell.postgres.PostgresArchive;
 import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
@@ -179,7 +185,8 @@ public final class Wiring implements AutoCloseable {
         Mailbox mailbox = opened(new Mailbox(Wiring::fence));
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
-        LocalPostgres postgres = opened(new LocalPostgres(postgresSettings(secret)));
+        PostgresSettings postgresSettings = postgresSettings(secret);
+        LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
         TcpPeers peers = opened(new TcpPeers(
                 config.name(),
                 new InetSocketAddress(config.host(), config.ports().link()),
@@ -197,6 +204,14 @@ public final class Wiring implements AutoCloseable {
                 new CellLoop(config.settings(), mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
         CellOperator operator =
                 new CellOperator(loop, ports, config.zookeeper() instanceof Referee.Cells, Wiring::nothingKnown);
+        Backups backups = new ShareBackups(
+                config.transferFolder(),
+                new PostgresArchive(postgresSettings),
+                config.name(),
+                Objects.requireNonNullElse(Wiring.class.getPackage().getImplementationVersion(), "not packaged"),
+                Json.write(config));
+        BackupDesk backupDesk = opened(new BackupDesk(loop, ports, backups));
+        BackupErrands errands = opened(new BackupErrands(loop, ports, backups));
         CellMetrics metrics = new CellMetrics(operator, () -> {
             Mailbox.Busy busy = mailbox.busy();
             return new CellMetrics.Loop(busy.tasks(), busy.nanos(), busy.longestNanos());
@@ -218,6 +233,7 @@ public final class Wiring implements AutoCloseable {
                         Map.of("data", config.dataDir()),
                         Duration.ofSeconds(10)),
                 operator,
+                backupDesk,
                 coordination,
                 zookeeperStatus(),
                 metrics::scrape));
@@ -228,6 +244,7 @@ public final class Wiring implements AutoCloseable {
             LOG.info("Stopping");
             loop.stop().get(STOP_SECONDS, TimeUnit.SECONDS);
         });
+        errands.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
         api.start();
         LOG.info("The agent of {} serves at {}", config.name(), url(config));

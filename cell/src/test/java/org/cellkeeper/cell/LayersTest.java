@@ -37,7 +37,7 @@ final class LayersTest {
     private static final String LOGGING = "org.slf4j..";
 
     private static final List<String> ADAPTERS =
-            List.of("zookeeper", "postgres", "door", "peer", "http", "app", "metrics", "config", "journal");
+            List.of("zookeeper", "postgres", "door", "peer", "http", "app", "metrics", "config", "journal", "backup");
 
     @ArchTest
     static final ArchRule model_knows_only_java = only(MODEL, JAVA, NULLNESS);

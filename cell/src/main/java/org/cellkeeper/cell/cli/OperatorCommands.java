@@ -14,6 +14,7 @@ public final class OperatorCommands {
                 new SwitchoverCommand(),
                 new RemoveCommand(),
                 new DeployCommand(),
+                new BackupCommand(),
                 new TasksCommand(),
                 new HistoryCommand(),
                 new EventsCommand(),

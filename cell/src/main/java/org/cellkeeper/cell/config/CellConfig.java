@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * A cell's configuration, complete and checked. It holds no secret, only where the secrets are, so it may be printed.
  *
  * @param dataDir the folder of everything that the cell keeps
+ * @param transferFolder where the transfer share is mounted; null when there is none
  */
 public record CellConfig(
         CellName name,
@@ -39,6 +40,7 @@ public record CellConfig(
         Referee zookeeper,
         Duration sessionTimeout,
         Postgres postgres,
+        @Nullable Path transferFolder,
         Passwords passwords,
         @Nullable Tls tls,
         Duration heartbeat,
@@ -196,6 +198,7 @@ public record CellConfig(
             Referee referee = referee(name, host, ports);
             Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
             Postgres postgres = postgres();
+            Path transfer = from.optional(Keys.TRANSFER_FOLDER);
             SecretFile root = secret(Keys.ROOT_PASSWORD, SHORTEST_PASSWORD);
             SecretFile vcloud = secret(Keys.VCLOUD_PASSWORD, SHORTEST_PASSWORD);
             Tls tls = tls();
@@ -217,6 +220,7 @@ public record CellConfig(
                     given(referee),
                     given(sessionTimeout),
                     given(postgres),
+                    transfer,
                     new Passwords(given(root), given(vcloud)),
                     tls,
                     given(heartbeat),

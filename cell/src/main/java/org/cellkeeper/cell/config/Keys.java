@@ -98,6 +98,12 @@ final class Keys {
             "none",
             "Further PostgreSQL parameters, without those that replication and failover depend on.");
 
+    static final Key<Path> TRANSFER_FOLDER = Key.computed(
+            "transfer.folder",
+            Kind.PATH,
+            "there is no transfer share",
+            "Folder of the transfer share, one that all cells mount: backups are kept there. PostgreSQL's user must be able to enter it, the agent to write there.");
+
     static final Key<SecretFile> ROOT_PASSWORD =
             Key.required("security.root-password-file", Kind.SECRET, "File with the password of the API's user root.");
     static final Key<SecretFile> VCLOUD_PASSWORD = Key.required(
@@ -167,6 +173,7 @@ final class Keys {
             new Section("Failover", List.of(INITIAL_MODE, BOOTSTRAP_PRIMARY, ISOLATION_RESPONSE, MIN_STANDBYS)),
             new Section("ZooKeeper", List.of(ZOOKEEPER_CELLS, ZOOKEEPER_CONNECT, SESSION_TIMEOUT)),
             new Section("PostgreSQL", List.of(BIN_DIR, OS_USER, SETTINGS)),
+            new Section("Transfer share", List.of(TRANSFER_FOLDER)),
             new Section("Security", List.of(ROOT_PASSWORD, VCLOUD_PASSWORD, TLS_CERTIFICATE, TLS_KEY)),
             new Section(
                     "Timing",

@@ -60,6 +60,17 @@ public final class Preflight {
         return checks;
     }
 
+    /** What a backup or a restore asks of the cluster: a primary that serves, to carry it out. */
+    public static Check primaryServes(View view, ClusterState state) {
+        boolean serves = state.isSteady()
+                && (state.primary().equals(view.self()) ? Primaries.reigns(view) : Tasks.primaryServes(view));
+        return new Check(
+                "primary-serves",
+                serves,
+                state.primary().name()
+                        + (serves ? " serves" : " does not serve: wait for a failover, or promote a standby"));
+    }
+
     public static List<Check> switchover(View view, CellName target) {
         List<Check> checks = new ArrayList<>();
         ClusterState state = view.state();

@@ -20,6 +20,9 @@ public final class Tasks {
     private static final Duration REMOVE_PATIENCE = Duration.ofSeconds(90);
     private static final Duration DEPLOY_PATIENCE = Duration.ofSeconds(60);
 
+    /** The entry of an agent that has just started may not have been read yet. */
+    private static final Duration BACKUP_PATIENCE = Duration.ofSeconds(5);
+
     private Tasks() {}
 
     static List<Task> mine(View view) {
@@ -179,13 +182,16 @@ public final class Tasks {
     /** What its executor cannot end any more is ended by the primary: it would run for ever, or bar the next change. */
     private static @Nullable Task orphaned(View view, ClusterState state, Task task) {
         Duration age = Duration.between(task.start(), view.wall());
-        boolean gone = !view.referee().present().containsKey(task.executor());
+        boolean gone = !task.executor().equals(view.settings().name())
+                && !view.referee().present().containsKey(task.executor());
         boolean overdue = switch (task.operation()) {
             case SWITCHOVER -> age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0;
             case PROMOTE -> age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
             // A clone may take hours, but not without its agent.
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
             case REMOVE -> age.compareTo(REMOVE_PATIENCE.multipliedBy(2)) > 0;
+            // Its executor ends it itself, late or as failed, as long as it lives.
+            case BACKUP, RESTORE, DELETE_BACKUP -> gone && age.compareTo(BACKUP_PATIENCE) > 0;
             case MODE -> false;
         };
         boolean due = overdue && state.isSteady() && Primaries.reigns(view);
@@ -202,7 +208,7 @@ public final class Tasks {
         Duration age = Duration.between(task.start(), view.wall());
         boolean steady = state.isSteady();
         return switch (task.operation()) {
-            case MODE -> null;
+            case MODE, BACKUP, RESTORE, DELETE_BACKUP -> null;
             case PROMOTE -> {
                 if (Primaries.reigns(view)) {
                     yield task.ended(

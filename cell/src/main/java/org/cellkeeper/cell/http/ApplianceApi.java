@@ -34,15 +34,20 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.cellkeeper.api.ApiPaths;
+import org.cellkeeper.api.BackupList;
 import org.cellkeeper.api.Checks;
 import org.cellkeeper.api.PrimaryAnswer;
 import org.cellkeeper.api.Problem;
 import org.cellkeeper.api.PromoteRequest;
+import org.cellkeeper.api.RestoreRequest;
 import org.cellkeeper.api.SessionInfo;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.RevokedSession;
+import org.cellkeeper.cell.port.BackupOperator;
+import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.port.Revocations;
@@ -73,6 +78,7 @@ public final class ApplianceApi implements AutoCloseable {
     private static final int BODY_LIMIT = 64 * 1024;
     private static final int HISTORY_LIMIT = 1000;
     private static final int DEFAULT_HISTORY = 100;
+    private static final int BACKUPS_PAGE = 25;
     private static final int CONNECTIONS = 1024;
     private static final long IDLE_MILLIS = 30_000;
     private static final String SESSION = "session";
@@ -82,6 +88,7 @@ public final class ApplianceApi implements AutoCloseable {
 
     private final ApiSettings settings;
     private final Operator operator;
+    private final BackupOperator backups;
     private final Rendering rendering;
     private final ObjectMapper json;
     private final byte[] credentials;
@@ -100,11 +107,13 @@ public final class ApplianceApi implements AutoCloseable {
     public ApplianceApi(
             ApiSettings settings,
             Operator operator,
+            BackupOperator backups,
             Revocations revocations,
             @Nullable Supplier<String> zookeeper,
             Supplier<String> metrics) {
         this.settings = settings;
         this.operator = operator;
+        this.backups = backups;
         this.revocations = revocations;
         this.metrics = metrics;
         this.tokens = new AccessTokens(settings.tokenSecret(), settings.rootPassword());
@@ -228,8 +237,17 @@ public final class ApplianceApi implements AutoCloseable {
                 Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.service(ctx.pathParam("name"))))));
         path(config, ApiPaths.SESSIONS, Map.of(HandlerType.POST, guarded(this::logIn)));
         path(config, ApiPaths.CURRENT_SESSION, Map.of(HandlerType.DELETE, guarded(this::logOut)));
+        path(
+                config,
+                ApiPaths.BACKUPS,
+                Map.of(HandlerType.GET, guarded(this::backups), HandlerType.POST, guarded(this::createBackup)));
+        path(
+                config,
+                ApiPaths.BACKUPS + "/{name}",
+                Map.of(HandlerType.GET, guarded(this::backup), HandlerType.DELETE, guarded(this::deleteBackup)));
+        path(config, ApiPaths.BACKUPS + "/{name}/restore", Map.of(HandlerType.POST, guarded(this::restoreBackup)));
         path(config, ApiPaths.VERSION, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.version()))));
-        path(config, ApiPaths.MOUNT, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.mount()))));
+        path(config, ApiPaths.MOUNT, Map.of(HandlerType.GET, guarded(this::mount)));
         path(config, ApiPaths.STORAGE, Map.of(HandlerType.GET, guarded(this::storage)));
         path(config, ApiPaths.FIPS, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.fips()))));
         path(
@@ -523,9 +541,99 @@ public final class ApplianceApi implements AutoCloseable {
         ask(ctx, new Operator.Request.Remove(target, flag(ctx, "force"), flag(ctx, "dryRun")));
     }
 
+    // ---- backups
+
+    private void mount(Context ctx) {
+        answer(ctx, 200, rendering.mount(share()));
+    }
+
+    private Backups.Share share() {
+        return within(backups.share(), "the transfer share does not answer: see its mount on this cell");
+    }
+
+    private Backups.Share usableShare() {
+        Backups.Share share = share();
+        if (!share.usable()) {
+            throw RequestProblem.unavailable("no-transfer-share", share.detail());
+        }
+        return share;
+    }
+
+    private List<Backup> listed() {
+        return within(backups.list(), "the transfer share does not answer: see its mount on this cell");
+    }
+
+    private static String location(Backups.Share share, Backup backup) {
+        return share.folder() + "/" + backup.name();
+    }
+
+    private void backups(Context ctx) {
+        String asked = ctx.queryParam("page");
+        if (asked != null && !asked.matches("[1-9][0-9]{0,5}")) {
+            throw RequestProblem.badRequest("page must be a number from 1");
+        }
+        int page = asked == null ? 1 : Integer.parseInt(asked);
+        Backups.Share share = usableShare();
+        List<Backup> all = listed();
+        answer(
+                ctx,
+                200,
+                new BackupList(
+                        all.stream()
+                                .skip((page - 1L) * BACKUPS_PAGE)
+                                .limit(BACKUPS_PAGE)
+                                .map(backup -> rendering.backupFile(backup, location(share, backup)))
+                                .toList(),
+                        (all.size() + BACKUPS_PAGE - 1) / BACKUPS_PAGE,
+                        BACKUPS_PAGE,
+                        all.size()));
+    }
+
+    /** The one that the path names; only one that is listed is ever asked for. */
+    private Backup named(Context ctx) {
+        usableShare();
+        String name = ctx.pathParam("name");
+        return listed().stream()
+                .filter(backup -> backup.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> RequestProblem.notFound(
+                        "no-such-backup", "there is no such backup; GET /backups names those that there are"));
+    }
+
+    private void backup(Context ctx) {
+        Backup backup = named(ctx);
+        answer(ctx, 200, rendering.backup(backup, location(share(), backup)));
+    }
+
+    private void createBackup(Context ctx) {
+        noBody(ctx);
+        ask(ctx, backups.ask(new BackupOperator.Request.Create(flag(ctx, "dryRun"))));
+    }
+
+    private void deleteBackup(Context ctx) {
+        noBody(ctx);
+        boolean dryRun = flag(ctx, "dryRun");
+        ask(ctx, backups.ask(new BackupOperator.Request.Delete(named(ctx).name(), dryRun)));
+    }
+
+    private void restoreBackup(Context ctx) {
+        RestoreRequest body = body(ctx, RestoreRequest.class);
+        boolean dryRun = flag(ctx, "dryRun");
+        String name = named(ctx).name();
+        if (body == null || !name.equals(body.confirm())) {
+            throw RequestProblem.badRequest("the database is about to be replaced: the body must be {\"confirm\": \""
+                    + name + "\"}, the backup's name once more");
+        }
+        ask(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun)));
+    }
+
     private void ask(Context ctx, Operator.Request request) {
-        Operator.Verdict verdict = within(
-                operator.ask(request), "it is not known in time whether the request was accepted: look at the tasks");
+        ask(ctx, operator.ask(request));
+    }
+
+    private void ask(Context ctx, CompletableFuture<Operator.Verdict> answer) {
+        Operator.Verdict verdict =
+                within(answer, "it is not known in time whether the request was accepted: look at the tasks");
         switch (verdict) {
             case Operator.Verdict.Accepted(String taskId) ->
                 ctx.status(202)

@@ -1,12 +1,17 @@
 package org.cellkeeper.cell.http;
 
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Locale;
+import org.cellkeeper.api.BackupFile;
+import org.cellkeeper.api.BackupInfo;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.HistoryEvent;
+import org.cellkeeper.api.MountInfo;
 import org.cellkeeper.api.TaskInfo;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
@@ -15,6 +20,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.Backups;
 import org.jspecify.annotations.Nullable;
 
 /** The model in the contract's words. */
@@ -47,7 +53,7 @@ final class Rendering {
         return new TaskInfo(
                 task.id(),
                 task.operation().name(),
-                task.target().value(),
+                task.backup() == null ? task.target().value() : task.backup(),
                 task.status().name(),
                 time(task.start()),
                 end == null ? null : time(end),
@@ -56,7 +62,8 @@ final class Rendering {
                 task.status() == Task.Status.SUCCESS ? new TaskInfo.Result(task.message()) : null,
                 failed
                         ? new TaskInfo.Failure(
-                                task.operation().name().toLowerCase(Locale.ROOT) + "-failed", task.message())
+                                task.operation().name().toLowerCase(Locale.ROOT).replace('_', '-') + "-failed",
+                                task.message())
                         : null);
     }
 
@@ -68,6 +75,40 @@ final class Rendering {
                 entry.rule(),
                 entry.sentence(),
                 entry.detail());
+    }
+
+    MountInfo mount(Backups.Share share) {
+        boolean mounted = share.usable();
+        Path folder = share.folder();
+        return new MountInfo(
+                mounted,
+                share.detail(),
+                folder == null ? null : folder.toString(),
+                mounted ? share.sizeBytes() : null,
+                mounted ? share.usedBytes() : null,
+                mounted ? share.availableBytes() : null);
+    }
+
+    /** The location is where the asked cell sees it. */
+    BackupFile backupFile(Backup backup, String location) {
+        return new BackupFile(time(backup.date()), location, backup.name(), backup.size(), backup.version());
+    }
+
+    BackupInfo backup(Backup backup, String location) {
+        return new BackupInfo(
+                time(backup.date()),
+                location,
+                backup.name(),
+                backup.size(),
+                backup.version(),
+                backup.cell().value(),
+                backup.postgresVersion(),
+                backup.systemId(),
+                backup.timeline(),
+                backup.lsn().toString(),
+                backup.files().stream()
+                        .map(part -> new BackupInfo.Part(part.name(), part.size(), part.sha256()))
+                        .toList());
     }
 
     private Cluster.Node node(Node node, @Nullable FailoverMode mode) {

@@ -14,7 +14,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.cellkeeper.api.Checks;
 import org.cellkeeper.api.FipsInfo;
-import org.cellkeeper.api.MountInfo;
 import org.cellkeeper.api.ServiceInfo;
 import org.cellkeeper.api.StorageInfo;
 import org.cellkeeper.api.VersionInfo;
@@ -82,10 +81,6 @@ final class ThisCell {
     VersionInfo version() {
         String packaged = ThisCell.class.getPackage().getImplementationVersion();
         return new VersionInfo("Cellkeeper", Objects.requireNonNullElse(packaged, "not packaged"), "1.0.0");
-    }
-
-    MountInfo mount() {
-        return new MountInfo(false, "this appliance needs no transfer share");
     }
 
     FipsInfo fips() {

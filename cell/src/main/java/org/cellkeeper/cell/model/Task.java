@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param ballot the ballot opened for it, 0 while none
  * @param progress in percent
  * @param message the result, or the cause of the error
+ * @param backup the name of the backup that it is about; null when it is about none
  */
 public record Task(
         String id,
@@ -23,14 +24,28 @@ public record Task(
         @Nullable Instant end,
         int progress,
         long ballot,
-        String message) {
+        String message,
+        @Nullable String backup) {
     /** What was asked for. */
     public enum Operation {
         PROMOTE,
         SWITCHOVER,
         REMOVE,
         DEPLOY,
-        MODE
+        MODE,
+        BACKUP,
+        RESTORE,
+        DELETE_BACKUP;
+
+        /** Whether it is about the transfer share's backups; these tasks leave the cluster's state alone. */
+        public boolean isAboutBackups() {
+            return this == BACKUP || this == RESTORE || this == DELETE_BACKUP;
+        }
+
+        /** Whether only the primary can carry it out. */
+        public boolean needsPrimary() {
+            return this == BACKUP || this == RESTORE;
+        }
     }
 
     /** How far it is. */
@@ -39,6 +54,22 @@ public record Task(
         RUNNING,
         SUCCESS,
         ERROR
+    }
+
+    /** A task that is about no backup. */
+    public Task(
+            String id,
+            Operation operation,
+            CellName target,
+            CellName executor,
+            boolean acceptDataLoss,
+            Status status,
+            Instant start,
+            @Nullable Instant end,
+            int progress,
+            long ballot,
+            String message) {
+        this(id, operation, target, executor, acceptDataLoss, status, start, end, progress, ballot, message, null);
     }
 
     public boolean isOpen() {
@@ -57,7 +88,8 @@ public record Task(
                 null,
                 newProgress,
                 newBallot,
-                newMessage);
+                newMessage,
+                backup);
     }
 
     public Task ended(Status verdict, Instant now, String verdictMessage) {
@@ -72,6 +104,7 @@ public record Task(
                 now,
                 verdict == Status.SUCCESS ? 100 : progress,
                 ballot,
-                verdictMessage);
+                verdictMessage,
+                backup);
     }
 }

@@ -104,7 +104,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.settings = settings;
         this.files = new OwnedFiles(settings.osUser());
         this.programs = new Programs(settings.binDir(), settings.osUser());
-        this.passFile = settings.runDir().resolve("replication.pgpass");
+        this.passFile = settings.passFile();
         this.logDir = settings.runDir().resolve("log");
         try {
             files.makeFolder(settings.runDir(), "rwxr-xr-x");

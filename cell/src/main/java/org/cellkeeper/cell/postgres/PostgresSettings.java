@@ -43,6 +43,11 @@ public record PostgresSettings(
         extra = Map.copyOf(new TreeMap<>(extra));
     }
 
+    /** Holds the password of the replication role, for PostgreSQL's own programs. */
+    Path passFile() {
+        return runDir.resolve("replication.pgpass");
+    }
+
     /** The passwords of the three roles; never printed. */
     public record Passwords(String superuser, String replication, String application) {
         @Override

@@ -26,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Function;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -53,6 +54,8 @@ public final class Json {
     /** What other cells, perhaps newer ones, write. */
     private static final List<Class<?>> SHARED = List.of(
             Address.class,
+            Backup.class,
+            Backup.Part.class,
             ClusterState.class,
             Halt.class,
             HistoryEntry.class,

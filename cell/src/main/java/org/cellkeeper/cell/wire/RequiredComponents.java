@@ -29,7 +29,7 @@ final class RequiredComponents extends JacksonAnnotationIntrospector {
             LocalState.class, Set.of("seen", "handoverMark", "haltReason"),
             PeerView.class, Set.of("streamsFrom", "received", "replayed", "oldestWal"),
             Phase.Handover.class, Set.of("token"),
-            Task.class, Set.of("end"),
+            Task.class, Set.of("end", "backup"),
             Vote.class, Set.of("veto"));
 
     private static final String MODEL = CellName.class.getPackageName();

@@ -16,12 +16,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.FakeBackups;
 import org.cellkeeper.cell.http.FakeOperator;
 import org.cellkeeper.cell.http.FakeRevocations;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -39,6 +41,7 @@ final class OperatorCommandsTest {
     private static ApplianceApi api;
     private static String cell;
     private static Path password;
+    private static final FakeBackups backups = new FakeBackups();
 
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
@@ -58,6 +61,7 @@ final class OperatorCommandsTest {
                         "a long password",
                         "a secret"),
                 operator,
+                backups,
                 new FakeRevocations(),
                 () -> "running",
                 () -> "");
@@ -120,6 +124,29 @@ final class OperatorCommandsTest {
         assertThat(run("deploy", "cell-1", "--yes", "--timeout", "1")).isEqualTo(1);
         assertThat(out.toString()).contains("DEPLOY cell-1: 40% cloning");
         assertThat(err.toString()).contains("task task-9 has not ended");
+    }
+
+    @Test
+    void backupsAreMadeListedAndDeleted() {
+        backups.asked.clear();
+        assertThat(run("backup", "create")).isZero();
+        assertThat(run("backup", "delete", "backup-0")).isZero();
+        assertThat(backups.asked)
+                .containsExactly(
+                        new BackupOperator.Request.Create(false), new BackupOperator.Request.Delete("backup-0", false));
+        assertThat(run("backup", "list")).isZero();
+        assertThat(out.toString()).contains("backup-0  42 bytes  0.1.0  /transfer/backup-0");
+    }
+
+    @Test
+    void aRestoreAsksForTheNameOnceMore() {
+        backups.asked.clear();
+        assertThat(run("backup", "restore", "backup-0")).isEqualTo(2);
+        assertThat(err.toString()).contains("--confirm=backup-0");
+        assertThat(backups.asked).isEmpty();
+        assertThat(run("backup", "restore", "backup-0", "--confirm", "backup-0"))
+                .isZero();
+        assertThat(backups.asked).containsExactly(new BackupOperator.Request.Restore("backup-0", false));
     }
 
     @Test

@@ -216,6 +216,49 @@ final class SwitchoverTest {
         memory = memory.after(view());
     }
 
+    @Test
+    void aBackupWhoseCellIsGoneIsEndedByThePrimaryAndItsOwnIsNot() {
+        for (Task.Operation operation :
+                List.of(Task.Operation.BACKUP, Task.Operation.RESTORE, Task.Operation.DELETE_BACKUP)) {
+            tasks.clear();
+            tasks.add(new Task(
+                    "id",
+                    operation,
+                    A.name(),
+                    A.name(),
+                    false,
+                    Task.Status.RUNNING,
+                    wall(),
+                    null,
+                    40,
+                    0,
+                    "",
+                    "backup-1"));
+            pass(Duration.ofHours(1));
+            assertThat(Tasks.settled(view())).as(operation.name()).isNull();
+            tasks.clear();
+            tasks.add(new Task(
+                    "id",
+                    operation,
+                    B.name(),
+                    B.name(),
+                    false,
+                    Task.Status.RUNNING,
+                    wall(),
+                    null,
+                    40,
+                    0,
+                    "",
+                    "backup-1"));
+            assertThat(Tasks.settled(view())).as(operation.name()).isNull();
+            pass(Duration.ofSeconds(6));
+            Task ended = Tasks.settled(view());
+            assertThat(ended).as(operation.name()).isNotNull();
+            assertThat(ended.status()).isEqualTo(Task.Status.ERROR);
+            assertThat(ended.backup()).isEqualTo("backup-1");
+        }
+    }
+
     private void ask(CellId target) {
         tasks.add(task(target, A));
     }

@@ -54,6 +54,7 @@ final class CellRoutesTest {
     @TempDir
     static Path directory;
 
+    private static final FakeBackups backups = new FakeBackups();
     private static FakeOperator operator;
     private static FakeRevocations revocations;
     private static HttpClient http;
@@ -87,6 +88,7 @@ final class CellRoutesTest {
                         PASSWORD,
                         "the secret of all cells"),
                 operator,
+                backups,
                 revocations,
                 zookeeperStatus,
                 metrics::scrape);
@@ -167,7 +169,7 @@ final class CellRoutesTest {
         assertThat(get("/version").body())
                 .isEqualTo("{\"product\":\"Cellkeeper\",\"version\":\"not packaged\",\"apiVersion\":\"1.0.0\"}");
         assertThat(JSON.readTree(get("/mount").body()).get("mounted").asBoolean())
-                .isFalse();
+                .isTrue();
         assertThat(get("/fips").body()).isEqualTo("{\"fipsMode\":\"off\"}");
     }
 
@@ -471,6 +473,8 @@ final class CellRoutesTest {
                 "/services/vcd",
                 "/version",
                 "/mount",
+                "/backups",
+                "/backups/backup-0",
                 "/storage",
                 "/fips",
                 "/metrics",

@@ -43,6 +43,7 @@ final class OpenApiTest {
                 ApiSettings.of(
                         FakeOperator.CELL_1, new Address("127.0.0.1", 5432, 5480, 5481), directory, "word", "secret"),
                 new FakeOperator(),
+                new FakeBackups(),
                 new FakeRevocations(),
                 null,
                 () -> "")) {

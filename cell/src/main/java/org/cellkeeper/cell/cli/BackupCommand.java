@@ -1,0 +1,97 @@
+package org.cellkeeper.cell.cli;
+
+import java.util.concurrent.Callable;
+import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.api.BackupFile;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** What concerns backups on the transfer share. */
+@Command(
+        name = "backup",
+        description = "Make, list, restore and delete backups on the transfer share.",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            BackupCommand.Create.class,
+            BackupCommand.Show.class,
+            BackupCommand.Restore.class,
+            BackupCommand.Delete.class
+        })
+final class BackupCommand implements Callable<Integer> {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    /** Makes one. */
+    @Command(
+            name = "create",
+            description = "Make a backup of the database. The primary makes it, whichever cell is asked.")
+    static final class Create extends ChangeCommand {
+        @Override
+        ApplianceClient.Request request() {
+            return new ApplianceClient.Request.Backup();
+        }
+    }
+
+    /** Names them all. */
+    @Command(name = "list", description = "List the backups, newest first.")
+    static final class Show extends OperatorCommand {
+        @Override
+        int run(ApplianceClient client) {
+            for (BackupFile file : client.backups()) {
+                out().println(String.join(
+                        "  ", file.date(), file.name(), file.size() + " bytes", file.version(), file.location()));
+            }
+            return OK;
+        }
+    }
+
+    /** Brings one back. */
+    @Command(
+            name = "restore",
+            description =
+                    "Replace the application's database by that of a backup. Its sessions are ended; the old database is kept"
+                            + " under another name.")
+    static final class Restore extends ChangeCommand {
+        @Parameters(paramLabel = "BACKUP", description = "The backup.")
+        private String backup = "";
+
+        @Option(
+                names = "--confirm",
+                paramLabel = "BACKUP",
+                description = "Its name once more: nothing is done without.")
+        private @Nullable String confirm;
+
+        @Override
+        ApplianceClient.Request request() {
+            if (!backup.equals(confirm)) {
+                throw new Connection.UsageProblem(
+                        "this replaces the application's database; to go on, add: --confirm=" + backup);
+            }
+            return new ApplianceClient.Request.Restore(backup, backup);
+        }
+    }
+
+    /** Deletes one. */
+    @Command(name = "delete", description = "Delete a backup.")
+    static final class Delete extends ChangeCommand {
+        @Parameters(paramLabel = "BACKUP", description = "The backup.")
+        private String backup = "";
+
+        @Override
+        ApplianceClient.Request request() {
+            return new ApplianceClient.Request.DeleteBackup(backup);
+        }
+    }
+}

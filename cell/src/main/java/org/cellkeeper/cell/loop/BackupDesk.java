@@ -1,0 +1,168 @@
+package org.cellkeeper.cell.loop;
+
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.cellkeeper.cell.decide.Preflight;
+import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.model.Backup;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.BackupOperator;
+import org.cellkeeper.cell.port.Backups;
+import org.cellkeeper.cell.port.Operator.Check;
+import org.cellkeeper.cell.port.Operator.Verdict;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Examines requests about backups and makes tasks of them, for {@link BackupErrands}. Looks at the share on threads of its own,
+ * few and with a short queue, since a share may hang; the loop's thread only tells of the cluster.
+ */
+public final class BackupDesk implements BackupOperator, AutoCloseable {
+    private static final DateTimeFormatter NAME =
+            DateTimeFormatter.ofPattern("'backup-'yyyyMMdd-HHmmss").withZone(ZoneOffset.UTC);
+
+    private final CellLoop loop;
+    private final Ports ports;
+    private final Backups backups;
+    private final ExecutorService looks = new ThreadPoolExecutor(
+            2,
+            2,
+            1,
+            TimeUnit.MINUTES,
+            new LinkedBlockingQueue<>(16),
+            Thread.ofPlatform().name("backup-share-", 0).daemon().factory());
+
+    public BackupDesk(CellLoop loop, Ports ports, Backups backups) {
+        this.loop = loop;
+        this.ports = ports;
+        this.backups = backups;
+    }
+
+    @Override
+    public CompletableFuture<Backups.Share> share() {
+        return CompletableFuture.supplyAsync(backups::share, looks);
+    }
+
+    @Override
+    public CompletableFuture<List<Backup>> list() {
+        return CompletableFuture.supplyAsync(backups::list, looks);
+    }
+
+    @Override
+    public CompletableFuture<Verdict> ask(Request request) {
+        return share().thenCompose(share -> loop.ask(view -> examine(view, share, request)))
+                .thenCompose(next -> next.task == null
+                        ? CompletableFuture.completedFuture(Objects.requireNonNull(next.verdict))
+                        : put(next.task));
+    }
+
+    /** What is answered, or the task to make first. */
+    private record Next(@Nullable Verdict verdict, @Nullable Task task) {}
+
+    private static Next answer(Verdict verdict) {
+        return new Next(verdict, null);
+    }
+
+    private Next examine(@Nullable View view, Backups.Share share, Request request) {
+        ClusterState state = view == null ? null : view.state();
+        if (view == null || state == null || !view.refereeKnown()) {
+            return answer(
+                    new Verdict.Unavailable(
+                            "ZooKeeper cannot be asked, so nothing can be begun; bring a majority of the ZooKeeper servers back"));
+        }
+        Task wanted = task(view, state, request);
+        for (Task open : view.referee().tasks()) {
+            boolean same = open.isOpen() && open.operation() == wanted.operation();
+            boolean anyName = wanted.operation() == Task.Operation.BACKUP;
+            if (same && !request.dryRun() && (anyName || Objects.equals(open.backup(), wanted.backup()))) {
+                return answer(new Verdict.Accepted(open.id()));
+            }
+        }
+        List<Check> checks = checks(view, state, share, wanted);
+        if (request.dryRun()) {
+            return answer(new Verdict.Checked(checks));
+        }
+        return checks.stream()
+                .filter(check -> !check.ok())
+                .findFirst()
+                .map(check -> answer(new Verdict.Refused(check.name(), check.detail())))
+                .orElseGet(() -> new Next(null, wanted));
+    }
+
+    private Task task(View view, ClusterState state, Request request) {
+        Instant now = ports.clock().now();
+        CellName primary = state.primary().name();
+        return switch (request) {
+            case Request.Create _ -> queued(Task.Operation.BACKUP, primary, NAME.format(now), now);
+            case Request.Restore restore -> queued(Task.Operation.RESTORE, primary, restore.name(), now);
+            case Request.Delete delete ->
+                queued(Task.Operation.DELETE_BACKUP, view.settings().name(), delete.name(), now);
+        };
+    }
+
+    private static Task queued(Task.Operation operation, CellName executor, String backup, Instant now) {
+        return new Task(
+                UUID.randomUUID().toString(),
+                operation,
+                executor,
+                executor,
+                false,
+                Task.Status.QUEUED,
+                now,
+                null,
+                0,
+                0,
+                "",
+                backup);
+    }
+
+    private static List<Check> checks(View view, ClusterState state, Backups.Share share, Task wanted) {
+        List<Check> checks = new ArrayList<>();
+        checks.add(new Check("share-usable", share.usable(), share.detail()));
+        if (wanted.operation().needsPrimary()) {
+            Preflight.Check serves = Preflight.primaryServes(view, state);
+            checks.add(new Check(serves.code(), serves.ok(), serves.detail()));
+        }
+        boolean creates = wanted.operation() == Task.Operation.BACKUP;
+        Task restore = view.referee().tasks().stream()
+                .filter(task -> task.isOpen() && task.operation() == Task.Operation.RESTORE)
+                .filter(task -> wanted.operation().needsPrimary() || Objects.equals(task.backup(), wanted.backup()))
+                .findFirst()
+                .orElse(null);
+        checks.add(new Check(
+                "no-restore-under-way",
+                restore == null,
+                restore == null
+                        ? (creates ? "the database is not being replaced" : "none is in the way")
+                        : restore.backup() + " is being restored; wait for task " + restore.id()));
+        return checks;
+    }
+
+    private CompletableFuture<Verdict> put(Task task) {
+        return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
+            case APPLIED -> new Verdict.Accepted(task.id());
+            case CONFLICT, NOT_SENT ->
+                new Verdict.Unavailable(
+                        "ZooKeeper did not take the task (" + outcome + "); nothing was changed, try again");
+            case UNKNOWN ->
+                new Verdict.Unavailable(
+                        "ZooKeeper's answer was lost; see GET /tasks whether task " + task.id() + " is there");
+        });
+    }
+
+    @Override
+    public void close() {
+        looks.shutdownNow();
+    }
+}

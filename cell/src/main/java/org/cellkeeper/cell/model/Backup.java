@@ -1,0 +1,40 @@
+package org.cellkeeper.cell.model;
+
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * What the manifest of a backup says. It is written last, so a backup that has one is whole.
+ *
+ * @param date when it was complete
+ * @param cell the primary that made it
+ * @param version of this product
+ * @param postgresVersion such as {@code 17.6}
+ * @param timeline of the WAL that it ends with
+ * @param lsn what it restores is the database as of here
+ * @param databaseBytes the size of all databases, unpacked
+ */
+public record Backup(
+        String name,
+        Instant date,
+        CellName cell,
+        String version,
+        String postgresVersion,
+        String systemId,
+        int timeline,
+        Lsn lsn,
+        long databaseBytes,
+        List<Part> files) {
+    /**
+     * One of its files.
+     *
+     * @param name below the backup's folder
+     * @param sha256 in hexadecimal digits
+     */
+    public record Part(String name, long size, String sha256) {}
+
+    /** What it takes on the share, without its manifest. */
+    public long size() {
+        return files.stream().mapToLong(Part::size).sum();
+    }
+}

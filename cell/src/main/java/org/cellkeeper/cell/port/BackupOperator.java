@@ -1,0 +1,27 @@
+package org.cellkeeper.cell.port;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.cellkeeper.cell.model.Backup;
+
+/** Backups as operators see them, through the API. */
+public interface BackupOperator {
+    CompletableFuture<Backups.Share> share();
+
+    /** The newest first. */
+    CompletableFuture<List<Backup>> list();
+
+    /** Examines it; unless it is a dry run, or refused, it becomes a task. A repeated request gets the task that is open. */
+    CompletableFuture<Operator.Verdict> ask(Request request);
+
+    /** What an operator wants. */
+    sealed interface Request {
+        boolean dryRun();
+
+        record Create(boolean dryRun) implements Request {}
+
+        record Restore(String name, boolean dryRun) implements Request {}
+
+        record Delete(String name, boolean dryRun) implements Request {}
+    }
+}

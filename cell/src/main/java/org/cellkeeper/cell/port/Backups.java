@@ -1,0 +1,41 @@
+package org.cellkeeper.cell.port;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.IntConsumer;
+import org.cellkeeper.cell.model.Backup;
+import org.jspecify.annotations.Nullable;
+
+/** The transfer share and the backups on it. Any verb may hang as long as the share does: never for the loop's thread. */
+public interface Backups {
+    /**
+     * The transfer share as this cell sees it now.
+     *
+     * @param usable whether backups can be read and written there
+     * @param folder null when none is configured
+     * @param detail why it is not usable, and what to do; or what is well
+     */
+    record Share(
+            boolean usable,
+            @Nullable Path folder,
+            long sizeBytes,
+            long usedBytes,
+            long availableBytes,
+            String detail) {}
+
+    Share share();
+
+    /** Whole ones only, the newest first. */
+    List<Backup> list();
+
+    /** Makes one; nothing of it is listed before it is whole. */
+    Backup create(String name, IntConsumer percent);
+
+    /** Verifies it, then brings its application database back; says what was done. */
+    String restore(String name, IntConsumer percent);
+
+    void delete(String name);
+
+    /** Ends and removes what an earlier agent of this cell left behind. */
+    void tidy();
+}

@@ -1,0 +1,28 @@
+package org.cellkeeper.cell.port;
+
+import java.nio.file.Path;
+import java.util.function.IntConsumer;
+import org.cellkeeper.cell.model.Lsn;
+
+/**
+ * Copies of this cell's PostgreSQL in files, and the way back. Verbs take as long as they take, on the caller's thread; an
+ * interrupt of that thread ends them. They fail with {@link DatabaseFailure} or {@link BackupFailure}.
+ */
+public interface DatabaseArchive {
+    /** What a copy is of, and up to where. */
+    record Origin(String postgresVersion, String systemId, int timeline, Lsn lsn, long databaseBytes) {}
+
+    /** Copies the whole instance into a folder that is not there yet, with all WAL that the copy needs. */
+    Origin backUp(Path folder, IntConsumer percent);
+
+    /**
+     * Puts the application's database of a copy in the place of the live one, as ordinary transactions of this primary. Until
+     * the copy has proved good, and its database has been read out in full, nothing is changed.
+     *
+     * @return what was done with the old database
+     */
+    String restore(Path folder, long databaseBytes, IntConsumer percent);
+
+    /** Ends and removes what an earlier agent left behind in the middle of a restore. */
+    void tidy();
+}

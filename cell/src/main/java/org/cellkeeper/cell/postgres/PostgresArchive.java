@@ -1,0 +1,419 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.port.BackupFailure;
+import org.cellkeeper.cell.port.DatabaseArchive;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies the instance by pg_basebackup. Brings a database back by starting the copy as a scratch instance, which nobody but the
+ * agent reaches, and by loading what it holds into the live primary: there it is one more application that commits, so
+ * replication, acknowledgement and failover know nothing of it.
+ */
+public final class PostgresArchive implements DatabaseArchive {
+    private static final Logger LOG = LoggerFactory.getLogger(PostgresArchive.class);
+
+    private static final Duration LONG = Duration.ofDays(7);
+    private static final Duration STATEMENT = Duration.ofMinutes(10);
+    private static final Duration LOGIN = Duration.ofSeconds(10);
+    /** The scratch instance, the dump, the loaded copy, and the WAL of loading it. */
+    private static final int ROOM = 4;
+
+    private static final String LOADING = PostgresSettings.APPLICATION + "_restoring";
+    private static final Pattern PROGRESS = Pattern.compile("\\s*[0-9]+/[0-9]+ kB \\(([0-9]+)%\\).*");
+    private static final Pattern WAL_RANGE = Pattern.compile(
+            "\"Timeline\": *([0-9]+), *\"Start-LSN\": *\"[0-9A-F/]+\", *\"End-LSN\": *\"([0-9A-F/]+)\"");
+    private static final DateTimeFormatter DATE =
+            DateTimeFormatter.ofPattern("yyyyMMddHHmmss").withZone(ZoneOffset.UTC);
+
+    private final PostgresSettings settings;
+    private final Programs programs;
+    private final OwnedFiles files;
+    private final Sessions live;
+    private final Path scratch;
+
+    public PostgresArchive(PostgresSettings settings) {
+        this.settings = settings;
+        this.programs = new Programs(settings.binDir(), settings.osUser());
+        this.files = new OwnedFiles(settings.osUser());
+        this.live = new Sessions(settings);
+        this.scratch = settings.dataDir().resolveSibling("restore");
+    }
+
+    private void run(String program, List<String> arguments, Map<String, String> environment, IntConsumer percent) {
+        Programs.Result result = programs.run(new Cancellation(), LONG, program, arguments, environment, null, line -> {
+            Matcher matcher = PROGRESS.matcher(line);
+            if (matcher.matches()) {
+                percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
+            }
+        });
+        if (result.exit() != 0) {
+            throw new BackupFailure(Path.of(program).getFileName() + ": " + result.lastWords());
+        }
+    }
+
+    private void run(String program, String... arguments) {
+        run(program, List.of(arguments), Map.of(), percent -> {});
+    }
+
+    // ---- copying
+
+    @Override
+    public Origin backUp(Path folder, IntConsumer percent) {
+        try (Connection session = live.open("backup", LOGIN, STATEMENT)) {
+            if (ask(session, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'")
+                            .compareTo("0")
+                    > 0) {
+                throw new BackupFailure(
+                        "there are tablespaces of your own, which a backup cannot hold: move their tables to pg_default");
+            }
+            files.makeFolder(folder, "rwx------");
+            run(
+                    "pg_basebackup",
+                    List.of(
+                            "--pgdata=" + folder,
+                            "--format=tar",
+                            "--compress=client-gzip:1",
+                            "--wal-method=stream",
+                            "--checkpoint=fast",
+                            "--manifest-checksums=SHA256",
+                            "--host=" + settings.listenHost(),
+                            "--port=" + settings.port(),
+                            "--username=" + PostgresSettings.REPLICATION_ROLE,
+                            "--no-password",
+                            "--progress"),
+                    Map.of(
+                            "PGPASSFILE", settings.passFile().toString(),
+                            "PGSSLMODE", "disable",
+                            "PGGSSENCMODE", "disable",
+                            "PGAPPNAME", "cellkeeper-backup"),
+                    percent);
+            Matcher range = WAL_RANGE.matcher(Files.readString(folder.resolve("backup_manifest")));
+            if (!range.find()) {
+                throw new BackupFailure("pg_basebackup wrote a manifest that is not understood");
+            }
+            return new Origin(
+                    ask(session, "SELECT split_part(current_setting('server_version'), ' ', 1)"),
+                    ask(session, "SELECT system_identifier FROM pg_control_system()"),
+                    Integer.parseInt(range.group(1)),
+                    Lsn.parse(range.group(2)),
+                    Long.parseLong(ask(session, "SELECT sum(pg_database_size(oid)) FROM pg_database")));
+        } catch (SQLException | IOException e) {
+            throw new BackupFailure("the database could not be copied: " + e.getMessage(), e);
+        }
+    }
+
+    private static String ask(Connection session, String question) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(question)) {
+            row.next();
+            return String.valueOf(row.getString(1));
+        }
+    }
+
+    private static void execute(Connection session, String sql) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    // ---- bringing back
+
+    @Override
+    public String restore(Path folder, long databaseBytes, IntConsumer percent) {
+        tidy();
+        try {
+            needRoom(databaseBytes);
+            Path data = unpack(folder);
+            percent.accept(25);
+            run(
+                    "pg_verifybackup",
+                    "--quiet",
+                    "--exit-on-error",
+                    "--manifest-path=" + folder.resolve("backup_manifest"),
+                    data.toString());
+            percent.accept(35);
+            isolate(data);
+            run(
+                    "pg_ctl",
+                    "start",
+                    "--silent",
+                    "--wait",
+                    "--timeout=3600",
+                    "--pgdata=" + data,
+                    "--log=" + scratch.resolve("log"));
+            Path dump = scratch.resolve("application.dump");
+            run(
+                    "pg_dump",
+                    "--host=" + scratch,
+                    "--port=" + settings.port(),
+                    "--username=" + PostgresSettings.SUPERUSER,
+                    "--format=custom",
+                    "--compress=1",
+                    "--file=" + dump,
+                    PostgresSettings.APPLICATION);
+            percent.accept(55);
+            List<Role> roles = roles();
+            stopScratch();
+            return load(roles, dump, percent);
+        } catch (SQLException | IOException e) {
+            throw new BackupFailure("the backup could not be restored: " + e.getMessage(), e);
+        } finally {
+            tidy();
+        }
+    }
+
+    /** A full volume would stop the primary itself. */
+    private void needRoom(long databaseBytes) throws IOException {
+        long room = Files.getFileStore(settings.dataDir()).getUsableSpace();
+        if (room / ROOM < databaseBytes) {
+            throw new BackupFailure("the data volume has room for " + room + " bytes, " + databaseBytes * ROOM
+                    + " are needed for the time of a restore; nothing was changed");
+        }
+    }
+
+    private Path unpack(Path folder) throws IOException {
+        String tar = Programs.find("tar");
+        if (tar == null) {
+            throw new BackupFailure("tar is not on this machine");
+        }
+        Path data = scratch.resolve("data");
+        files.makeFolder(scratch, "rwx------");
+        files.makeFolder(data, "rwx------");
+        run(tar, "--extract", "--gzip", "--file=" + folder.resolve("base.tar.gz"), "--directory=" + data);
+        run(
+                tar,
+                "--extract",
+                "--gzip",
+                "--file=" + folder.resolve("pg_wal.tar.gz"),
+                "--directory=" + data.resolve("pg_wal"));
+        // A copy as tar always has it, empty; an entry would lead the scratch instance into the live one's files.
+        Path map = data.resolve("tablespace_map");
+        if (Files.exists(map) && Files.size(map) > 0) {
+            throw new BackupFailure("the backup has tablespaces, which cannot be restored; nothing was changed");
+        }
+        return data;
+    }
+
+    /** Own settings in place of the cell's: no network, no standby to wait for, no file of the live instance. */
+    private void isolate(Path data) throws IOException {
+        for (String name : List.of("postgresql.auto.conf", "standby.signal", "recovery.signal")) {
+            files.delete(data.resolve(name));
+        }
+        files.write(data.resolve("pg_hba.conf"), "local all all trust\n");
+        files.write(data.resolve("postgresql.conf"), """
+                listen_addresses = ''
+                unix_socket_directories = '%s'
+                port = %d
+                cluster_name = 'restore'
+                fsync = off
+                archive_mode = off
+                max_prepared_transactions = 1000
+                """.formatted(
+                        scratch.toString().replace("'", "''"), settings.port()));
+    }
+
+    /** A role of the backup: what is created again where it is missing. */
+    private record Role(
+            String name, boolean login, @Nullable String password) {
+        private String statement() {
+            return "CREATE ROLE \"" + name.replace("\"", "\"\"") + "\"" + (login ? " LOGIN" : " NOLOGIN")
+                    + (password == null ? "" : " PASSWORD '" + password.replace("'", "''") + "'");
+        }
+
+        @Override
+        public String toString() {
+            return "Role[" + name + "]";
+        }
+    }
+
+    private List<Role> roles() throws SQLException {
+        PostgresSettings there = new PostgresSettings(
+                settings.binDir(),
+                scratch.resolve("data"),
+                scratch,
+                settings.listenHost(),
+                settings.port(),
+                settings.osUser(),
+                settings.passwords(),
+                Map.of(),
+                settings.timeouts());
+        List<Role> roles = new ArrayList<>();
+        try (Connection session = new Sessions(there).open("restore", LOGIN, STATEMENT);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT rolname, rolcanlogin, rolpassword FROM pg_authid"
+                        + " WHERE rolname !~ '^pg_' AND NOT rolsuper AND NOT rolreplication ORDER BY rolname")) {
+            while (row.next()) {
+                roles.add(new Role(row.getString(1), row.getBoolean(2), row.getString(3)));
+            }
+        }
+        return roles;
+    }
+
+    /** From here on the live database is changed: by transactions like any client's, which standbys acknowledge. */
+    private String load(List<Role> roles, Path dump, IntConsumer percent) throws SQLException {
+        try (Connection session = live.open("restore", LOGIN, STATEMENT)) {
+            execute(session, "SET synchronous_commit = on");
+            needWrites(session);
+            for (Role role : roles) {
+                if (!exists(session, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.name())) {
+                    execute(session, role.statement());
+                }
+            }
+            dropLoading(session);
+            execute(
+                    session,
+                    "CREATE DATABASE " + LOADING + " OWNER " + PostgresSettings.APPLICATION + " TEMPLATE template0");
+            try {
+                run(
+                        "pg_restore",
+                        "--host=" + settings.runDir(),
+                        "--port=" + settings.port(),
+                        "--username=" + PostgresSettings.SUPERUSER,
+                        "--dbname=" + LOADING,
+                        "--single-transaction",
+                        "--no-password",
+                        dump.toString());
+                percent.accept(95);
+                return swap(session);
+            } catch (SQLException | RuntimeException e) {
+                forgetLoading(session);
+                throw e;
+            }
+        }
+    }
+
+    /** The agent's sessions may always write, and would wait for a standby that is not there. */
+    private static void needWrites(Connection session) throws SQLException {
+        boolean readOnly = !ask(
+                        session,
+                        "SELECT count(*) FROM pg_file_settings"
+                                + " WHERE name = 'default_transaction_read_only' AND setting = 'on' AND applied")
+                .equals("0");
+        if (readOnly) {
+            throw new BackupFailure(
+                    "the primary refuses writes, since no standby acknowledges them: bring one back; nothing was changed");
+        }
+    }
+
+    /** The next restore does it when this one cannot any more. */
+    private static void forgetLoading(Connection session) {
+        try {
+            dropLoading(session);
+        } catch (SQLException e) {
+            LOG.warn("{} is left: {}", LOADING, e.getMessage());
+        }
+    }
+
+    private static boolean exists(Connection session, String question, String name) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(question)) {
+            statement.setString(1, name);
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
+    }
+
+    private static void dropLoading(Connection session) throws SQLException {
+        execute(session, "DROP DATABASE IF EXISTS " + LOADING + " WITH (FORCE)");
+    }
+
+    /** Both names change in one transaction: whoever dies meanwhile, there is always one database of the application's name. */
+    private String swap(Connection session) throws SQLException {
+        String kept = PostgresSettings.APPLICATION + "_before_" + DATE.format(Instant.now());
+        boolean old = exists(session, "SELECT 1 FROM pg_database WHERE datname = ?", PostgresSettings.APPLICATION);
+        try (Connection axe = live.open("restore-axe", LOGIN, STATEMENT)) {
+            session.setAutoCommit(false);
+            Thread terminator = Thread.ofVirtual().start(() -> terminateClients(axe));
+            try {
+                if (old) {
+                    execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " RENAME TO " + kept);
+                }
+                execute(session, "ALTER DATABASE " + LOADING + " RENAME TO " + PostgresSettings.APPLICATION);
+                session.commit();
+            } catch (SQLException e) {
+                session.rollback();
+                throw e;
+            } finally {
+                terminator.interrupt();
+                session.setAutoCommit(true);
+            }
+        }
+        return old ? "the database of before is kept as " + kept : "there was no such database before";
+    }
+
+    /**
+     * A rename waits up to 5 s for the last session to end, and lets no new one in meanwhile. Only so long are sessions ended: ten
+     * times, on an interrupt sooner.
+     */
+    private static void terminateClients(Connection axe) {
+        try {
+            for (int round = 0; round < 10 && !Thread.currentThread().isInterrupted(); round++) {
+                execute(
+                        axe,
+                        "SELECT pg_terminate_backend(pid), pg_sleep(0) FROM pg_stat_activity WHERE datname = '"
+                                + PostgresSettings.APPLICATION + "'");
+                execute(axe, "SELECT pg_sleep(0.2)");
+            }
+        } catch (SQLException e) {
+            // The rename has come to its end, and this session with it; else it says itself what stands in its way.
+            LOG.debug("No more sessions are ended: {}", e.getMessage());
+        }
+    }
+
+    // ---- the scratch instance
+
+    private void stopScratch() {
+        run("pg_ctl", "stop", "--silent", "--wait", "--mode=immediate", "--pgdata=" + scratch.resolve("data"));
+    }
+
+    /** Whether the process that its file names is it: after a restart of the machine the number may be another's. */
+    private boolean scratchRuns() throws IOException {
+        Path data = scratch.resolve("data");
+        String pid = OwnedFiles.read(data.resolve("postmaster.pid"));
+        return pid != null
+                && pid.lines().findFirst().orElse("").matches("[0-9]{1,10}")
+                && ProcessHandle.of(Long.parseLong(pid.lines().findFirst().orElseThrow()))
+                        .flatMap(process -> process.info().commandLine())
+                        .filter(command -> command.contains(data.toString()))
+                        .isPresent();
+    }
+
+    @Override
+    public void tidy() {
+        // What ended the restore must not end the clearing up.
+        boolean interrupted = Thread.interrupted();
+        try {
+            if (scratchRuns()) {
+                stopScratch();
+            }
+            OwnedFiles.deleteTree(scratch);
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("What a restore left behind cannot be removed: {}", e.getMessage());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}

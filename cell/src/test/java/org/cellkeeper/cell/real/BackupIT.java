@@ -1,0 +1,158 @@
+package org.cellkeeper.cell.real;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.cellkeeper.api.ApplianceClient.Request;
+import org.cellkeeper.api.ApplianceFailure;
+import org.cellkeeper.api.BackupFile;
+import org.cellkeeper.api.TaskInfo;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Backups of a cluster that runs: made, brought back, refused, and interrupted by the loss of the primary. */
+@ExtendWith(Labs.class)
+final class BackupIT {
+    private static final Duration LONG = Duration.ofSeconds(120);
+
+    private final RealCells cells;
+
+    BackupIT(RealCells cells) {
+        this.cells = cells;
+    }
+
+    @BeforeEach
+    void allCellsTakePart(TestInfo test) {
+        System.out.println(test.getDisplayName());
+        cells.restore(true);
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Connection session = cells.connect(Duration.ofSeconds(60));
+                Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private List<String> words(String cell) throws SQLException {
+        List<String> words = new ArrayList<>();
+        try (Connection session = cells.connectTo(cell);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT word FROM words ORDER BY word")) {
+            while (row.next()) {
+                words.add(row.getString(1));
+            }
+        }
+        return words;
+    }
+
+    private BackupFile backUp() {
+        cells.succeeds(cells.client().submit(new Request.Backup()), LONG);
+        return cells.client().backups().getFirst();
+    }
+
+    private void everyCellHas(String... words) {
+        for (String cell : cells.cells()) {
+            Patience.await(cell + " has its rows", Duration.ofSeconds(20), () -> {
+                try {
+                    List<String> found = words(cell);
+                    return found.equals(List.of(words)) ? null : "it has " + found;
+                } catch (SQLException e) {
+                    return e.toString();
+                }
+            });
+        }
+    }
+
+    @Test
+    void aRestoreBringsTheRowsBackOnEveryCellAndADamagedBackupChangesNothing() throws Exception {
+        execute("DROP TABLE IF EXISTS words");
+        execute("CREATE TABLE words (word text PRIMARY KEY)");
+        execute("INSERT INTO words VALUES ('one'), ('two')");
+        long epoch = cells.epoch();
+        BackupFile backup = backUp();
+        assertThat(cells.client().mount(cells.api("cell-1")).mounted()).isTrue();
+        execute("DELETE FROM words WHERE word = 'one'");
+        execute("INSERT INTO words VALUES ('three')");
+
+        assertThatExceptionOfType(ApplianceFailure.Refused.class)
+                .isThrownBy(() -> cells.client().submit(new Request.Restore(backup.name(), "")))
+                .satisfies(refused -> assertThat(refused.status()).isEqualTo(400));
+        everyCellHas("three", "two");
+
+        // A client that holds a session, and one that always comes again, do not keep a restore from its end.
+        try (Connection held = cells.connect(Duration.ofSeconds(60));
+                Writer writer = cells.writer()) {
+            assertThat(held.isValid(1)).isTrue();
+            TaskInfo done =
+                    cells.succeeds(cells.client().submit(new Request.Restore(backup.name(), backup.name())), LONG);
+            System.out.println("  " + done);
+            writer.awaitRow(Duration.ofSeconds(10));
+        }
+        everyCellHas("one", "two");
+        cells.awaitHealth("HEALTHY", Duration.ofSeconds(20));
+        assertThat(cells.epoch()).isEqualTo(epoch);
+
+        execute("INSERT INTO words VALUES ('zebra')");
+        Path part = Path.of(backup.location(), "base", "base.tar.gz");
+        flipAByte(part);
+        TaskInfo refused = cells.ends(cells.client().submit(new Request.Restore(backup.name(), backup.name())), LONG);
+        assertThat(refused.status()).isEqualTo("ERROR");
+        assertThat(refused.error().message()).contains("base.tar.gz").contains("nothing was changed");
+        everyCellHas("one", "two", "zebra");
+
+        cells.succeeds(cells.client().submit(new Request.DeleteBackup(backup.name())), Duration.ofSeconds(20));
+        assertThat(cells.client().backups()).doesNotContain(backup);
+    }
+
+    private static void flipAByte(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes, StandardOpenOption.WRITE);
+    }
+
+    @Test
+    void aBackupEndsAsFailedWhenThePrimaryDiesAndTheClusterFailsOver() throws Exception {
+        // Random text does not compress: the backup takes its time.
+        execute("DROP TABLE IF EXISTS ballast");
+        execute("CREATE TABLE ballast AS SELECT g, sha512(g::text::bytea) FROM generate_series(1, 600000) g");
+        int before = cells.client().backups().size();
+        String old = cells.primary();
+        Runnable kill = cells.readyToKill(old);
+        String task = cells.client().submit(new Request.Backup());
+        assertThat(cells.client().submit(new Request.Backup())).isEqualTo(task);
+        Patience.await(
+                "the backup runs",
+                Duration.ofSeconds(20),
+                () -> cells.client()
+                                .task(task)
+                                .filter(seen -> seen.status().equals("RUNNING"))
+                                .isPresent()
+                        ? null
+                        : "it does not");
+        kill.run();
+        cells.awaitOtherPrimary(old, Duration.ofSeconds(20));
+        TaskInfo end = cells.ends(task, Duration.ofSeconds(40));
+        assertThat(end.status()).isEqualTo("ERROR");
+        assertThat(cells.client().backups()).hasSize(before);
+        cells.restore(true);
+        BackupFile next = backUp();
+        try (var share = Files.list(Path.of(next.location()).getParent())) {
+            assertThat(share.map(path -> path.getFileName().toString())).noneMatch(name -> name.startsWith("."));
+        }
+        execute("DROP TABLE ballast");
+    }
+}
