@@ -40,6 +40,7 @@ public final class PostgresArchive implements DatabaseArchive {
     private static final int ROOM = 4;
 
     private static final String LOADING = PostgresSettings.APPLICATION + "_restoring";
+    private static final String COPYING = "cellkeeper-copying";
     private static final Pattern PROGRESS = Pattern.compile("\\s*[0-9]+/[0-9]+ kB \\(([0-9]+)%\\).*");
     private static final Pattern WAL_RANGE = Pattern.compile(
             "\"Timeline\": *([0-9]+), *\"Start-LSN\": *\"[0-9A-F/]+\", *\"End-LSN\": *\"([0-9A-F/]+)\"");
@@ -87,6 +88,7 @@ public final class PostgresArchive implements DatabaseArchive {
                 throw new BackupFailure(
                         "there are tablespaces of your own, which a backup cannot hold: move their tables to pg_default");
             }
+            endOldCopies(session);
             files.makeFolder(folder, "rwx------");
             run(
                     "pg_basebackup",
@@ -103,10 +105,14 @@ public final class PostgresArchive implements DatabaseArchive {
                             "--no-password",
                             "--progress"),
                     Map.of(
-                            "PGPASSFILE", settings.passFile().toString(),
-                            "PGSSLMODE", "disable",
-                            "PGGSSENCMODE", "disable",
-                            "PGAPPNAME", "cellkeeper-backup"),
+                            "PGPASSFILE",
+                            settings.passFile().toString(),
+                            "PGSSLMODE",
+                            "disable",
+                            "PGGSSENCMODE",
+                            "disable",
+                            "PGAPPNAME",
+                            COPYING),
                     percent);
             Matcher range = WAL_RANGE.matcher(Files.readString(folder.resolve("backup_manifest")));
             if (!range.find()) {
@@ -121,6 +127,13 @@ public final class PostgresArchive implements DatabaseArchive {
         } catch (SQLException | IOException e) {
             throw new BackupFailure("the database could not be copied: " + e.getMessage(), e);
         }
+    }
+
+    /** An agent that died leaves its pg_basebackup behind, which holds WAL back for nobody. */
+    private static void endOldCopies(Connection session) throws SQLException {
+        execute(
+                session,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = '" + COPYING + "'");
     }
 
     private static String ask(Connection session, String question) throws SQLException {
@@ -408,6 +421,13 @@ public final class PostgresArchive implements DatabaseArchive {
                 stopScratch();
             }
             OwnedFiles.deleteTree(scratch);
+            if (Files.exists(live.socket())) {
+                try (Connection session = live.open("backup-tidy", LOGIN, LOGIN)) {
+                    endOldCopies(session);
+                }
+            }
+        } catch (SQLException e) {
+            LOG.info("PostgreSQL cannot be asked for copies that an earlier agent began: {}", e.getMessage());
         } catch (IOException | RuntimeException e) {
             LOG.warn("What a restore left behind cannot be removed: {}", e.getMessage());
         } finally {
