@@ -1,13 +1,16 @@
 package org.cellkeeper.cell.loop;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -32,9 +35,14 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private static final DateTimeFormatter NAME =
             DateTimeFormatter.ofPattern("'backup-'yyyyMMdd-HHmmss").withZone(ZoneOffset.UTC);
 
+    private static final Duration READ_WITHIN = Duration.ofSeconds(5);
+
     private final CellLoop loop;
     private final Ports ports;
     private final Backups backups;
+    /** Made here, and not read back from ZooKeeper yet: a request that is repeated at once must find it. */
+    private final Map<String, Task> unread = new ConcurrentHashMap<>();
+
     private final ExecutorService looks = new ThreadPoolExecutor(
             2,
             2,
@@ -82,7 +90,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
                             "ZooKeeper cannot be asked, so nothing can be begun; bring a majority of the ZooKeeper servers back"));
         }
         Task wanted = task(view, state, request);
-        for (Task open : view.referee().tasks()) {
+        for (Task open : known(view)) {
             boolean same = open.isOpen() && open.operation() == wanted.operation();
             boolean anyName = wanted.operation() == Task.Operation.BACKUP;
             if (same && !request.dryRun() && (anyName || Objects.equals(open.backup(), wanted.backup()))) {
@@ -97,7 +105,18 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
                 .filter(check -> !check.ok())
                 .findFirst()
                 .map(check -> answer(new Verdict.Refused(check.name(), check.detail())))
-                .orElseGet(() -> new Next(null, wanted));
+                .orElseGet(() -> {
+                    unread.put(wanted.id(), wanted);
+                    return new Next(null, wanted);
+                });
+    }
+
+    private List<Task> known(View view) {
+        List<Task> tasks = new ArrayList<>(view.referee().tasks());
+        tasks.forEach(task -> unread.remove(task.id()));
+        unread.values().removeIf(task -> task.start().isBefore(view.wall().minus(READ_WITHIN)));
+        tasks.addAll(unread.values());
+        return tasks;
     }
 
     private Task task(View view, ClusterState state, Request request) {
@@ -152,9 +171,11 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private CompletableFuture<Verdict> put(Task task) {
         return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
             case APPLIED -> new Verdict.Accepted(task.id());
-            case CONFLICT, NOT_SENT ->
-                new Verdict.Unavailable(
+            case CONFLICT, NOT_SENT -> {
+                unread.remove(task.id());
+                yield new Verdict.Unavailable(
                         "ZooKeeper did not take the task (" + outcome + "); nothing was changed, try again");
+            }
             case UNKNOWN ->
                 new Verdict.Unavailable(
                         "ZooKeeper's answer was lost; see GET /tasks whether task " + task.id() + " is there");
