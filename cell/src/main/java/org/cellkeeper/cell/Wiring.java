@@ -38,6 +38,7 @@ import org.cellkeeper.cell.loop.BackupDesk;
 import org.cellkeeper.cell.loop.BackupErrands;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
+import org.cellkeeper.cell.loop.HealthWatch;
 import org.cellkeeper.cell.loop.Mailbox;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
@@ -213,9 +214,14 @@ public final class Wiring implements AutoCloseable {
         BackupDesk backupDesk = opened(new BackupDesk(loop, ports, backups));
         BackupErrands errands = opened(new BackupErrands(loop, ports, backups));
         CellMetrics metrics = new CellMetrics(operator, () -> {
-            Mailbox.Busy busy = mailbox.busy();
-            return new CellMetrics.Loop(busy.tasks(), busy.nanos(), busy.longestNanos());
+            CellLoop.Snapshot snapshot = loop.snapshot();
+            return new CellMetrics.Agent(
+                    mailbox.busy(),
+                    postgres.looks(),
+                    snapshot == null ? 0 : snapshot.takeovers().ballots(),
+                    snapshot == null ? 0 : snapshot.takeovers().vetoed());
         });
+        loop.onTakeover(metrics::takeover);
         String rootPassword = text(config.passwords().root().read());
         CellConfig.Tls tls = config.tls();
         ApplianceApi api = opened(new ApplianceApi(
@@ -245,6 +251,7 @@ public final class Wiring implements AutoCloseable {
             loop.stop().get(STOP_SECONDS, TimeUnit.SECONDS);
         });
         errands.start();
+        new HealthWatch(loop, ports, operator).start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
         api.start();
         LOG.info("The agent of {} serves at {}", config.name(), url(config));

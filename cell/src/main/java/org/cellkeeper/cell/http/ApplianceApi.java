@@ -607,13 +607,13 @@ public final class ApplianceApi implements AutoCloseable {
 
     private void createBackup(Context ctx) {
         noBody(ctx);
-        ask(ctx, backups.ask(new BackupOperator.Request.Create(flag(ctx, "dryRun"))));
+        ask(ctx, backups.ask(new BackupOperator.Request.Create(flag(ctx, "dryRun")), caller(ctx)));
     }
 
     private void deleteBackup(Context ctx) {
         noBody(ctx);
         boolean dryRun = flag(ctx, "dryRun");
-        ask(ctx, backups.ask(new BackupOperator.Request.Delete(named(ctx).name(), dryRun)));
+        ask(ctx, backups.ask(new BackupOperator.Request.Delete(named(ctx).name(), dryRun), caller(ctx)));
     }
 
     private void restoreBackup(Context ctx) {
@@ -624,11 +624,11 @@ public final class ApplianceApi implements AutoCloseable {
             throw RequestProblem.badRequest("the database is about to be replaced: the body must be {\"confirm\": \""
                     + name + "\"}, the backup's name once more");
         }
-        ask(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun)));
+        ask(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun), caller(ctx)));
     }
 
     private void ask(Context ctx, Operator.Request request) {
-        ask(ctx, operator.ask(request));
+        ask(ctx, operator.ask(request, caller(ctx)));
     }
 
     private void ask(Context ctx, CompletableFuture<Operator.Verdict> answer) {
@@ -656,6 +656,10 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     // ---- what requests bring
+
+    private static String caller(Context ctx) {
+        return USER + " from " + ctx.ip();
+    }
 
     private static CellName target(Context ctx) {
         String name = ctx.pathParam("name");

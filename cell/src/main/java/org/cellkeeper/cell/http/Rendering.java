@@ -74,7 +74,10 @@ final class Rendering {
                 entry.epoch(),
                 entry.rule(),
                 entry.sentence(),
-                entry.detail());
+                entry.detail(),
+                entry.steps().stream()
+                        .map(step -> new HistoryEvent.Step(step.name(), step.millis()))
+                        .toList());
     }
 
     MountInfo mount(Backups.Share share) {

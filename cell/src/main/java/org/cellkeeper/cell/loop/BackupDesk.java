@@ -40,6 +40,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private final CellLoop loop;
     private final Ports ports;
     private final Backups backups;
+    private final Chronicle chronicle;
     /** Made here, and not read back from ZooKeeper yet: a request that is repeated at once must find it. */
     private final Map<String, Task> unread = new ConcurrentHashMap<>();
 
@@ -55,6 +56,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
         this.loop = loop;
         this.ports = ports;
         this.backups = backups;
+        this.chronicle = new Chronicle(loop, ports);
     }
 
     @Override
@@ -68,11 +70,11 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     }
 
     @Override
-    public CompletableFuture<Verdict> ask(Request request) {
+    public CompletableFuture<Verdict> ask(Request request, String caller) {
         return share().thenCompose(share -> loop.ask(view -> examine(view, share, request)))
                 .thenCompose(next -> next.task == null
                         ? CompletableFuture.completedFuture(Objects.requireNonNull(next.verdict))
-                        : put(next.task));
+                        : put(next.task, caller));
     }
 
     /** What is answered, or the task to make first. */
@@ -168,9 +170,12 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
         return checks;
     }
 
-    private CompletableFuture<Verdict> put(Task task) {
+    private CompletableFuture<Verdict> put(Task task, String caller) {
         return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
-            case APPLIED -> new Verdict.Accepted(task.id());
+            case APPLIED -> {
+                chronicle.asked(task, caller);
+                yield new Verdict.Accepted(task.id());
+            }
             case CONFLICT, NOT_SENT -> {
                 unread.remove(task.id());
                 yield new Verdict.Unavailable(

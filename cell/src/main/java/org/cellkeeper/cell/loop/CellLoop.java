@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -17,6 +18,7 @@ import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.Rule;
 import org.cellkeeper.cell.decide.SelfReport;
+import org.cellkeeper.cell.decide.TakeoverWatch;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
@@ -31,6 +33,7 @@ import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Presence;
+import org.cellkeeper.cell.model.Takeover;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.port.Coordination.Outcome;
 import org.cellkeeper.cell.port.Peers;
@@ -76,6 +79,7 @@ public final class CellLoop {
     private @Nullable DatabaseView database;
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private Memory memory;
+    private TakeoverWatch takeovers = TakeoverWatch.atStart();
     private boolean stopRequested;
 
     private @Nullable Run run;
@@ -106,9 +110,10 @@ public final class CellLoop {
     private long announcedEpoch;
 
     private volatile @Nullable Snapshot snapshot;
+    private volatile Consumer<Takeover> takeoverListener = takeover -> {};
 
     /** What the loop last saw and decided; for reading by other threads. */
-    public record Snapshot(View view, Plan plan, PeerView self) {}
+    public record Snapshot(View view, Plan plan, PeerView self, TakeoverWatch takeovers) {}
 
     /** A plan that is being carried out, and the version of the state that it was made of. */
     private static final class Run {
@@ -188,6 +193,11 @@ public final class CellLoop {
     /** What was last seen and decided; null before the first decision. */
     public @Nullable Snapshot snapshot() {
         return snapshot;
+    }
+
+    /** Tells, on the loop's thread, how this cell has come to be primary, each time that it has. */
+    public void onTakeover(Consumer<Takeover> listener) {
+        takeoverListener = listener;
     }
 
     /** Runs a question on the loop's thread, with the view of this moment; null before the first. */
@@ -342,6 +352,7 @@ public final class CellLoop {
         }
         Plan plan = decider.apply(view);
         noteRule(plan, view.now());
+        watchTakeovers(view);
         boolean closer = plan.lookClosely() && !lookClosely;
         lookClosely = plan.lookClosely();
         carryOut(plan, view);
@@ -353,6 +364,25 @@ public final class CellLoop {
             stopped.complete(null);
         }
         setTimer(pace(plan, view.now()));
+    }
+
+    private void watchTakeovers(View view) {
+        takeovers = takeovers.after(view);
+        Takeover ended = takeovers.ended(view);
+        if (ended != null && referee.connected()) {
+            takeovers = takeovers.told();
+            LOG.info("{} {}", ended.sentence(), ended.detail());
+            takeoverListener.accept(ended);
+            var ignored = ports.coordination()
+                    .appendHistory(new HistoryEntry(
+                            view.wall(),
+                            settings.name(),
+                            ended.epoch(),
+                            0,
+                            ended.sentence(),
+                            ended.detail(),
+                            ended.steps()));
+        }
     }
 
     private void noteRule(Plan plan, long now) {
@@ -733,7 +763,7 @@ public final class CellLoop {
 
     private void tell(Plan plan, View view) {
         PeerView mine = SelfReport.of(view, plan, progress);
-        snapshot = new Snapshot(view, plan, mine);
+        snapshot = new Snapshot(view, plan, mine, takeovers);
         PeerView before = published;
         boolean changed = before == null
                 || before.state() != mine.state()

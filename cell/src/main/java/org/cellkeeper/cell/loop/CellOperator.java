@@ -33,6 +33,7 @@ public final class CellOperator implements Operator {
     private final Ports ports;
     private final boolean refereeOnCells;
     private final Supplier<ClusterReport> beforeTheFirst;
+    private final Chronicle chronicle;
 
     /**
      * Made once per agent.
@@ -45,6 +46,7 @@ public final class CellOperator implements Operator {
         this.ports = ports;
         this.refereeOnCells = refereeOnCells;
         this.beforeTheFirst = beforeTheFirst;
+        this.chronicle = new Chronicle(loop, ports);
     }
 
     @Override
@@ -117,14 +119,14 @@ public final class CellOperator implements Operator {
     }
 
     @Override
-    public CompletableFuture<Verdict> ask(Request request) {
-        return ask(request, LOOKS);
+    public CompletableFuture<Verdict> ask(Request request, String caller) {
+        return ask(request, caller, LOOKS);
     }
 
-    private CompletableFuture<Verdict> ask(Request request, int looks) {
+    private CompletableFuture<Verdict> ask(Request request, String caller, int looks) {
         return loop.ask(view -> looks > 1 && isBehind(view)
-                        ? (Next) () -> later().thenCompose(ignored -> ask(request, looks - 1))
-                        : examine(view, request))
+                        ? (Next) () -> later().thenCompose(ignored -> ask(request, caller, looks - 1))
+                        : examine(view, request, caller))
                 .thenCompose(next -> next.begin());
     }
 
@@ -146,7 +148,7 @@ public final class CellOperator implements Operator {
         CompletableFuture<Verdict> begin();
     }
 
-    private Next examine(@Nullable View view, Request request) {
+    private Next examine(@Nullable View view, Request request, String caller) {
         ClusterState state = view == null ? null : view.state();
         if (view == null || state == null) {
             return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
@@ -157,11 +159,13 @@ public final class CellOperator implements Operator {
                             "ZooKeeper cannot be asked, so nothing can be changed; bring a majority of the ZooKeeper servers back"));
         }
         return switch (request) {
-            case Request.SetMode mode -> mode.dryRun() ? checked(List.of()) : () -> setMode(mode.mode(), MODE_ATTEMPTS);
+            case Request.SetMode mode ->
+                mode.dryRun() ? checked(List.of()) : () -> setMode(mode.mode(), caller, MODE_ATTEMPTS);
             case Request.Promote promote ->
                 inspect(
                         view,
                         promote,
+                        caller,
                         promote.target(),
                         Preflight.promote(view, promote.target(), promote.acceptDataLoss()),
                         new Errand(
@@ -170,6 +174,7 @@ public final class CellOperator implements Operator {
                 inspect(
                         view,
                         switchover,
+                        caller,
                         switchover.target(),
                         Preflight.switchover(view, switchover.target()),
                         new Errand(
@@ -181,6 +186,7 @@ public final class CellOperator implements Operator {
                 inspect(
                         view,
                         remove,
+                        caller,
                         remove.target(),
                         Preflight.remove(view, remove.target(), remove.force()),
                         new Errand(Task.Operation.REMOVE, remove.target(), remover(view, state), remove.force()));
@@ -188,6 +194,7 @@ public final class CellOperator implements Operator {
                 inspect(
                         view,
                         deploy,
+                        caller,
                         deploy.target(),
                         Preflight.deploy(view, deploy.target()),
                         new Errand(Task.Operation.DEPLOY, deploy.target(), deploy.target(), false));
@@ -197,7 +204,8 @@ public final class CellOperator implements Operator {
     /** A task to be. */
     private record Errand(Task.Operation operation, CellName target, CellName executor, boolean accepted) {}
 
-    private Next inspect(View view, Request request, CellName target, List<Preflight.Check> checks, Errand errand) {
+    private Next inspect(
+            View view, Request request, String caller, CellName target, List<Preflight.Check> checks, Errand errand) {
         ClusterState state = view.state();
         if (state == null) {
             return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
@@ -231,7 +239,7 @@ public final class CellOperator implements Operator {
                         "change-under-way", open.operation() + " of " + open.target() + " is under way; wait for it"));
             }
         }
-        return () -> put(newTask(errand, Task.Status.QUEUED, ""));
+        return () -> put(newTask(errand, Task.Status.QUEUED, ""), caller);
     }
 
     private Task newTask(Errand errand, Task.Status status, String message) {
@@ -268,9 +276,12 @@ public final class CellOperator implements Operator {
         return () -> now(new Verdict.Checked(answers));
     }
 
-    private CompletableFuture<Verdict> put(Task task) {
+    private CompletableFuture<Verdict> put(Task task, String caller) {
         return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
-            case APPLIED -> new Verdict.Accepted(task.id());
+            case APPLIED -> {
+                chronicle.asked(task, caller);
+                yield new Verdict.Accepted(task.id());
+            }
             case CONFLICT, NOT_SENT ->
                 new Verdict.Unavailable(
                         "ZooKeeper did not take the task (" + outcome + "); nothing was changed, try again");
@@ -280,7 +291,7 @@ public final class CellOperator implements Operator {
         });
     }
 
-    private CompletableFuture<Verdict> setMode(FailoverMode mode, int attempts) {
+    private CompletableFuture<Verdict> setMode(FailoverMode mode, String caller, int attempts) {
         return loop.ask(view -> view)
                 .thenCompose(view -> {
                     ClusterState state = view == null ? null : view.state();
@@ -295,15 +306,17 @@ public final class CellOperator implements Operator {
                 .thenCompose(outcome -> switch (outcome) {
                     case APPLIED -> {
                         CellName name = loop.name();
-                        yield put(newTask(
-                                new Errand(Task.Operation.MODE, name, name, false),
-                                Task.Status.SUCCESS,
-                                "the failover mode is " + mode));
+                        yield put(
+                                newTask(
+                                        new Errand(Task.Operation.MODE, name, name, false),
+                                        Task.Status.SUCCESS,
+                                        "the failover mode is " + mode),
+                                caller);
                     }
                     case CONFLICT, UNKNOWN -> {
                         ports.coordination().refresh();
                         yield attempts > 1
-                                ? later().thenCompose(ignored -> setMode(mode, attempts - 1))
+                                ? later().thenCompose(ignored -> setMode(mode, caller, attempts - 1))
                                 : now(
                                         new Verdict.Unavailable(
                                                 "the cluster's state changes too fast, or ZooKeeper's answers are lost; try again"));

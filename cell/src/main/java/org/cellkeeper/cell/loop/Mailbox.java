@@ -5,6 +5,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.cellkeeper.cell.model.Busy;
 
 /**
  * The one thread that a {@link CellLoop} lives on, and its timers. A task that fails is a programmer's error: it is handed to
@@ -15,10 +16,7 @@ public final class Mailbox implements Executor, AutoCloseable {
     private final Consumer<Throwable> fatal;
 
     /** Written by the one thread alone. */
-    private volatile Busy busy = new Busy(0, 0, 0);
-
-    /** How much the thread has had to do since its start. */
-    public record Busy(long tasks, long nanos, long longestNanos) {}
+    private volatile Busy busy = Busy.NEVER;
 
     public Mailbox(Consumer<Throwable> fatal) {
         this.fatal = fatal;
@@ -52,6 +50,7 @@ public final class Mailbox implements Executor, AutoCloseable {
         thread.scheduleWithFixedDelay(guarded(task), 0, periodMillis, TimeUnit.MILLISECONDS);
     }
 
+    /** What the thread has had to do since its start. */
     public Busy busy() {
         return busy;
     }
@@ -64,9 +63,7 @@ public final class Mailbox implements Executor, AutoCloseable {
             } catch (RuntimeException | Error e) {
                 fatal.accept(e);
             }
-            long took = System.nanoTime() - begun;
-            Busy before = busy;
-            busy = new Busy(before.tasks() + 1, before.nanos() + took, Math.max(before.longestNanos(), took));
+            busy = busy.and(System.nanoTime() - begun);
         };
     }
 

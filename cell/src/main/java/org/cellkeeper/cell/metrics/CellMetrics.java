@@ -4,45 +4,70 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
+import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Takeover;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Operator;
 import org.jspecify.annotations.Nullable;
 
 /** A few numbers, worked out anew at every scrape from one report. What is not known is NaN, never 0. Any thread may scrape. */
 public final class CellMetrics {
+    private static final Duration[] BUCKETS = Stream.of(100, 200, 300, 500, 750, 1000, 2000, 5000, 10_000, 30_000)
+            .map(Duration::ofMillis)
+            .toArray(Duration[]::new);
+
     private final Operator operator;
-    private final Supplier<Loop> loop;
+    private final Supplier<Agent> agent;
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final MultiGauge lagBytes =
             nodes("cellkeeper.node.lag.bytes", "WAL that the primary has and the cell has not");
     private final MultiGauge lagSeconds = nodes("cellkeeper.node.lag.seconds", "How far the cell's replay is behind");
     private final MultiGauge healthy = nodes("cellkeeper.node.healthy", "Whether the cell is healthy");
     private final MultiGauge voters = nodes("cellkeeper.node.voter", "Whether the cell's acknowledgement counts");
+    private final Timer failovers = takeovers(
+            "cellkeeper.failover", "Failovers to this cell, from its suspicion to the first acknowledged WAL");
+    private final Timer switchovers = takeovers(
+            "cellkeeper.switchover", "Switchovers to this cell, from their beginning to the first acknowledged WAL");
     private Seen seen;
 
-    /** What the loop's thread has had to do since its start. */
-    public record Loop(long tasks, long nanos, long longestNanos) {}
+    /**
+     * The agent's own doings since its start.
+     *
+     * @param loop what the loop's thread has had to do
+     * @param probes how it has looked at PostgreSQL
+     * @param ballots how many ballots it has seen; {@code vetoed} how many of them vetoed
+     */
+    public record Agent(Busy loop, Busy probes, long ballots, long vetoed) {}
 
     /** All that one scrape tells. */
-    private record Seen(ClusterReport report, Operator.@Nullable Local local, List<Task> tasks, Loop loop) {}
+    private record Seen(ClusterReport report, Operator.@Nullable Local local, List<Task> tasks, Agent agent) {}
 
-    public CellMetrics(Operator operator, Supplier<Loop> loop) {
+    public CellMetrics(Operator operator, Supplier<Agent> agent) {
         this.operator = operator;
-        this.loop = loop;
+        this.agent = agent;
         this.seen = look();
         cluster();
         cell();
         agent();
+    }
+
+    /** This cell has become primary. */
+    public void takeover(Takeover takeover) {
+        (takeover.kind() == Takeover.Kind.FAILOVER ? failovers : switchovers)
+                .record(Duration.ofMillis(takeover.millis()));
     }
 
     /** In Prometheus' text format. */
@@ -56,7 +81,7 @@ public final class CellMetrics {
     }
 
     private Seen look() {
-        return new Seen(operator.report(), operator.local(), operator.tasks(), loop.get());
+        return new Seen(operator.report(), operator.local(), operator.tasks(), agent.get());
     }
 
     private void cluster() {
@@ -134,22 +159,32 @@ public final class CellMetrics {
                 "cellkeeper.loop.age.seconds",
                 "How long ago the agent last looked and decided",
                 cell -> cell.decidedMillisAgo() / 1000.0);
-        FunctionCounter.builder(
-                        "cellkeeper.loop.tasks",
-                        this,
-                        metrics -> metrics.seen.loop().tasks())
-                .description("Events and timers that the agent's loop has handled")
-                .register(registry);
-        FunctionCounter.builder(
-                        "cellkeeper.loop.busy.seconds",
-                        this,
-                        metrics -> seconds(metrics.seen.loop().nanos()))
-                .description("Time that the agent's loop has been busy")
-                .register(registry);
+        counter(
+                "cellkeeper.loop.tasks",
+                "Events and timers that the agent's loop has handled",
+                at -> at.loop().count());
+        counter(
+                "cellkeeper.loop.busy.seconds",
+                "Time that the agent's loop has been busy",
+                at -> seconds(at.loop().nanos()));
         gauge(
                 "cellkeeper.loop.longest.seconds",
                 "The longest that one event took",
-                at -> seconds(at.loop().longestNanos()));
+                at -> seconds(at.agent().loop().longestNanos()));
+        counter(
+                "cellkeeper.probe.looks",
+                "How often the agent has looked at PostgreSQL",
+                at -> at.probes().count());
+        counter(
+                "cellkeeper.probe.busy.seconds",
+                "Time that looking at PostgreSQL has taken",
+                at -> seconds(at.probes().nanos()));
+        gauge(
+                "cellkeeper.probe.longest.seconds",
+                "The longest that one look at PostgreSQL took",
+                at -> seconds(at.agent().probes().longestNanos()));
+        counter("cellkeeper.cell.ballots", "Ballots that this agent has seen opened", Agent::ballots);
+        counter("cellkeeper.cell.vetoed.ballots", "Ballots that this agent has seen vetoed", Agent::vetoed);
         gauge(
                 "cellkeeper.agent.heap.bytes",
                 "Java heap in use",
@@ -162,11 +197,24 @@ public final class CellMetrics {
                 .register(registry);
     }
 
+    private void counter(String name, String help, ToDoubleFunction<Agent> value) {
+        FunctionCounter.builder(name, this, metrics -> value.applyAsDouble(metrics.seen.agent()))
+                .description(help)
+                .register(registry);
+    }
+
     private void local(String name, String help, ToDoubleFunction<Operator.Local> value) {
         gauge(name, help, at -> {
             Operator.Local local = at.local();
             return local == null ? Double.NaN : value.applyAsDouble(local);
         });
+    }
+
+    private Timer takeovers(String name, String help) {
+        return Timer.builder(name)
+                .description(help)
+                .serviceLevelObjectives(BUCKETS)
+                .register(registry);
     }
 
     private MultiGauge nodes(String name, String help) {

@@ -11,8 +11,12 @@ public interface BackupOperator {
     /** The newest first. */
     CompletableFuture<List<Backup>> list();
 
-    /** Examines it; unless it is a dry run, or refused, it becomes a task. A repeated request gets the task that is open. */
-    CompletableFuture<Operator.Verdict> ask(Request request);
+    /**
+     * Examines it; unless it is a dry run, or refused, it becomes a task. A repeated request gets the task that is open.
+     *
+     * @param caller who asks, for the history
+     */
+    CompletableFuture<Operator.Verdict> ask(Request request, String caller);
 
     /** What an operator wants. */
     sealed interface Request {

@@ -29,7 +29,8 @@ public interface Operator {
     /** What happened, newest first. */
     CompletableFuture<List<HistoryEntry>> history(int limit);
 
-    CompletableFuture<Verdict> ask(Request request);
+    /** Examines it; unless it is a dry run, or refused, it becomes a task. {@code caller}: who asks, for the history. */
+    CompletableFuture<Verdict> ask(Request request, String caller);
 
     /**
      * What one cell knows of itself.

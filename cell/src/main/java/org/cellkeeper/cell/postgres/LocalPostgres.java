@@ -28,6 +28,7 @@ import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.SyncSetting;
@@ -207,6 +208,11 @@ public final class LocalPostgres implements Database, AutoCloseable {
     @Override
     public CompletableFuture<DatabaseView> observeThoroughly() {
         return observer.observeThoroughly();
+    }
+
+    /** What observing has taken since the start. */
+    public Busy looks() {
+        return observer.looks();
     }
 
     // ---- verbs: how they run

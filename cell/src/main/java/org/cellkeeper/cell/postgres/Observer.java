@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
@@ -50,6 +51,7 @@ final class Observer implements AutoCloseable {
     private @Nullable Lsn oldestWal;
     private long endKnownIn;
     private long lastRun;
+    private volatile Busy looks = Busy.NEVER;
 
     private record Kept(long run, Connection session, PreparedStatement statement) {}
 
@@ -117,14 +119,22 @@ final class Observer implements AutoCloseable {
         return result;
     }
 
+    /** What looking has taken since the start. */
+    Busy looks() {
+        return looks;
+    }
+
     /** To be called before an upstream is written. */
     void willFollow() {
         follows.incrementAndGet();
     }
 
     private void complete(CompletableFuture<DatabaseView> result, boolean thoroughly) {
+        long begun = System.nanoTime();
         try {
-            result.complete(look(thoroughly));
+            DatabaseView seen = look(thoroughly);
+            looks = looks.and(System.nanoTime() - begun);
+            result.complete(seen);
         } catch (RuntimeException e) {
             result.completeExceptionally(new DatabaseFailure("the instance cannot be observed: " + e.getMessage(), e));
         }

@@ -30,6 +30,7 @@ import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -63,7 +64,10 @@ final class ApplianceApiTest {
         port = freePort();
         operator = new FakeOperator();
         revocations = new FakeRevocations();
-        metrics = new CellMetrics(operator, () -> new CellMetrics.Loop(7, 2_000_000_000L, 500_000_000L));
+        metrics = new CellMetrics(
+                operator,
+                () -> new CellMetrics.Agent(
+                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1));
         api = api(settings(port));
         api.start();
         http = HttpClient.newBuilder()

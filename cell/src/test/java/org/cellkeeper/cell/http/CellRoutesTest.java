@@ -31,6 +31,7 @@ import java.util.regex.Pattern;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
@@ -79,7 +80,10 @@ final class CellRoutesTest {
     }
 
     private static ApplianceApi serve(int onPort, java.util.function.Supplier<String> zookeeperStatus) {
-        CellMetrics metrics = new CellMetrics(operator, () -> new CellMetrics.Loop(7, 2_000_000_000L, 500_000_000L));
+        CellMetrics metrics = new CellMetrics(
+                operator,
+                () -> new CellMetrics.Agent(
+                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1));
         ApplianceApi made = new ApplianceApi(
                 ApiSettings.of(
                         FakeOperator.CELL_1,
@@ -325,7 +329,8 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_node_lag_bytes{cell=\"cell-3\"} 512.0\n")
                 .contains("\ncellkeeper_node_lag_seconds{cell=\"cell-3\"} NaN\n")
                 .contains("\ncellkeeper_node_healthy{cell=\"cell-2\"} 1.0\n");
-        assertThat(answer.body().lines().filter(line -> !line.startsWith("#"))).hasSizeLessThanOrEqualTo(40);
+        assertThat(answer.body().lines().filter(line -> line.startsWith("# TYPE ")))
+                .hasSizeLessThanOrEqualTo(40);
 
         operator.mode = null;
         operator.local = null;

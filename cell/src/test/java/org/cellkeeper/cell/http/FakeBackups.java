@@ -46,7 +46,7 @@ public final class FakeBackups implements BackupOperator {
     }
 
     @Override
-    public CompletableFuture<Operator.Verdict> ask(Request request) {
+    public CompletableFuture<Operator.Verdict> ask(Request request, String caller) {
         synchronized (asked) {
             asked.add(request);
         }

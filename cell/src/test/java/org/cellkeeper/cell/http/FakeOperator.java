@@ -184,7 +184,7 @@ public final class FakeOperator implements Operator {
     }
 
     @Override
-    public CompletableFuture<Verdict> ask(Request request) {
+    public CompletableFuture<Verdict> ask(Request request, String caller) {
         synchronized (asked) {
             asked.add(request);
         }

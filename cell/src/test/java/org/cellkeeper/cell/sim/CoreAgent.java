@@ -5,6 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
+import org.cellkeeper.cell.loop.HealthWatch;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.port.Operator;
@@ -12,10 +13,11 @@ import org.cellkeeper.cell.port.Operator;
 /** The real core in the simulated world. */
 final class CoreAgent implements SimAgent {
     private final CellLoop loop;
+    private final Ports ports;
     private final Operator operator;
 
     CoreAgent(Seat seat) {
-        Ports ports = new Ports(
+        ports = new Ports(
                 seat.clock(), seat.coordination(), seat.database(), seat.door(), seat.peers(), seat.journal());
         CellRules rules = new CellRules(seat.newIncarnation());
         loop = new CellLoop(
@@ -26,6 +28,11 @@ final class CoreAgent implements SimAgent {
     private static ClusterReport nothingYet() {
         return new ClusterReport(
                 ClusterReport.Health.NO_ACTIVE_PRIMARY, null, 0, null, 0, 0, 0, "", List.of(), List.of());
+    }
+
+    /** Has it tell of the cluster's health; left out where many worlds are run, since no rule asks for it. */
+    void watchHealth() {
+        new HealthWatch(loop, ports, operator).start();
     }
 
     CellLoop loop() {

@@ -447,7 +447,7 @@ final class Faults {
                 world.note(agent.cell().label(), "operator asks", request, null);
                 agent.post(
                         0,
-                        () -> agent.core().operator().ask(request).whenComplete((verdict, failure) -> {
+                        () -> agent.core().operator().ask(request, "somebody").whenComplete((verdict, failure) -> {
                             world.note(
                                     agent.cell().label(),
                                     "operator is told",

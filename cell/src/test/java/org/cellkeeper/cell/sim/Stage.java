@@ -9,6 +9,7 @@ import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.port.Operator;
 
@@ -211,7 +212,23 @@ final class Stage {
     }
 
     CompletableFuture<Operator.Verdict> ask(String name, Operator.Request request) {
-        return Objects.requireNonNull(cell(name).agent()).core().operator().ask(request);
+        return Objects.requireNonNull(cell(name).agent()).core().operator().ask(request, "somebody");
+    }
+
+    /** What the history says that begins so, the oldest first. */
+    List<HistoryEntry> told(String beginning) {
+        return world.referee.history().stream()
+                .filter(entry -> entry.sentence().startsWith(beginning))
+                .toList();
+    }
+
+    /** Every cell tells the history of the cluster's health from now on. */
+    void watchHealth() {
+        for (SimCell cell : world.cells()) {
+            if (Objects.requireNonNull(cell.agent()).core() instanceof CoreAgent core) {
+                core.watchHealth();
+            }
+        }
     }
 
     void pass(long millis) {

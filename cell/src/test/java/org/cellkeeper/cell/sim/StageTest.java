@@ -3,6 +3,8 @@ package org.cellkeeper.cell.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.Test;
 
@@ -33,6 +35,94 @@ final class StageTest {
         stage.await("all vote again", () -> stage.state().voters().size() == 3);
         assertThat(stage.state().halted()).isEmpty();
         assertThat(stage.cell("a").postgres().isStandby()).isTrue();
+    }
+
+    @Test
+    void the_history_tells_of_a_failover_with_the_time_of_each_step() {
+        Stage stage = new Stage(3).born();
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        stage.pass(1_000);
+
+        HistoryEntry told = stage.told("Failover: ").getFirst();
+
+        assertThat(stage.told("Failover: ")).hasSize(1);
+        assertThat(told.cell()).isEqualTo(stage.state().primary().name());
+        assertThat(told.epoch()).isEqualTo(stage.state().epoch());
+        assertThat(told.steps())
+                .extracting(HistoryEntry.Step::name)
+                .containsExactly("suspected", "proposed", "sealed", "elected", "promoted", "recorded", "acknowledged");
+        assertThat(told.steps())
+                .extracting(HistoryEntry.Step::millis)
+                .isSorted()
+                .startsWith(0L);
+        assertThat(told.steps().getLast().millis()).isPositive().isLessThan(1_000);
+        assertThat(told.detail()).startsWith(told.steps().getLast().millis() + " ms: suspected 0, ");
+    }
+
+    @Test
+    void the_history_tells_of_a_switchover_who_asked_and_the_time_of_each_step() {
+        Stage stage = new Stage(3).born();
+        stage.ask("b", new Operator.Request.Switchover(new CellName("c"), false));
+        stage.await("c is writable", () -> stage.isWritable("c"));
+        stage.pass(1_000);
+
+        assertThat(stage.told("An operator asked for a switchover to c."))
+                .singleElement()
+                .satisfies(entry -> assertThat(entry.detail()).startsWith("somebody, at b; task "));
+        assertThat(stage.told("Switchover: c is primary in place of a"))
+                .singleElement()
+                .satisfies(entry -> assertThat(entry.steps())
+                        .extracting(HistoryEntry.Step::name)
+                        .containsExactly("begun", "stopped", "elected", "promoted", "recorded", "acknowledged"));
+        assertThat(stage.told("Failover: ")).isEmpty();
+    }
+
+    @Test
+    void a_ballot_that_came_to_nothing_is_no_failover() {
+        Stage stage = new Stage(3).born();
+        stage.kill("a", "b");
+        stage.pass(10_000);
+        stage.boot("a");
+        stage.boot("b");
+        stage.endWell();
+        stage.pass(1_000);
+
+        assertThat(stage.told("Failover: ")).hasSize((int) stage.state().epoch() - 1);
+    }
+
+    @Test
+    void the_history_tells_how_the_health_changed_and_one_cell_tells_it() {
+        Stage stage = new Stage(3).born();
+        stage.watchHealth();
+        stage.pass(5_000);
+        stage.kill("c");
+        stage.pass(5_000);
+        stage.kill("b");
+        stage.pass(10_000);
+
+        assertThat(stage.told("The cluster's health is "))
+                .extracting(HistoryEntry::sentence)
+                .containsExactly("The cluster's health is DEGRADED.", "The cluster's health is READ_ONLY_PRIMARY.");
+    }
+
+    @Test
+    void without_a_primary_the_first_of_the_others_tells_of_the_health() {
+        Stage stage = new Stage(3).born();
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.watchHealth();
+        stage.pass(5_000);
+        stage.kill("a");
+        stage.pass(10_000);
+
+        assertThat(stage.told("An operator changed the failover mode."))
+                .singleElement()
+                .satisfies(
+                        entry -> assertThat(entry.detail()).startsWith("the failover mode is MANUAL; somebody, at b"));
+        assertThat(stage.told("The cluster's health is ")).singleElement().satisfies(entry -> {
+            assertThat(entry.sentence()).isEqualTo("The cluster's health is NO_ACTIVE_PRIMARY.");
+            assertThat(entry.cell().value()).isEqualTo("b");
+        });
     }
 
     @Test

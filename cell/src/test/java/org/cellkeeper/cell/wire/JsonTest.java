@@ -149,7 +149,8 @@ final class JsonTest {
                         false,
                         PeerView.Trouble.NONE,
                         null),
-                new HistoryEntry(NOON, ONE.name(), 7, 3, "elected", "2 votes"));
+                new HistoryEntry(
+                        NOON, ONE.name(), 7, 3, "elected", "2 votes", List.of(new HistoryEntry.Step("elected", 12))));
     }
 
     @ParameterizedTest
@@ -297,6 +298,7 @@ final class JsonTest {
                         ClusterState.class,
                         Halt.class,
                         HistoryEntry.class,
+                        HistoryEntry.Step.class,
                         LocalState.class,
                         LocalState.HandoverMark.class,
                         Member.class,
