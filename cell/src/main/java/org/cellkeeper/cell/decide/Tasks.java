@@ -21,7 +21,7 @@ public final class Tasks {
     private static final Duration DEPLOY_PATIENCE = Duration.ofSeconds(60);
 
     /** The entry of an agent that has just started may not have been read yet. */
-    private static final Duration BACKUP_PATIENCE = Duration.ofSeconds(5);
+    private static final Duration PRESENCE_PATIENCE = Duration.ofSeconds(5);
 
     private Tasks() {}
 
@@ -179,28 +179,33 @@ public final class Tasks {
         return state.isSteady() && state.reign() != null && task.ballot() != 0 && state.epoch() >= task.ballot();
     }
 
-    /** What its executor cannot end any more is ended by the primary: it would run for ever, or bar the next change. */
+    /**
+     * What its executor cannot end any more is ended by the primary, and while there is none by any other cell: it would run for
+     * ever, or bar the next change.
+     */
     private static @Nullable Task orphaned(View view, ClusterState state, Task task) {
         Duration age = Duration.between(task.start(), view.wall());
         boolean gone = !task.executor().equals(view.settings().name())
                 && !view.referee().present().containsKey(task.executor());
+        boolean goneForGood = gone && age.compareTo(PRESENCE_PATIENCE) > 0;
         boolean overdue = switch (task.operation()) {
-            case SWITCHOVER -> age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0;
-            case PROMOTE -> age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
+            case SWITCHOVER -> goneForGood || age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0;
+            case PROMOTE -> goneForGood || age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
             // A clone may take hours, but not without its agent.
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
             case REMOVE -> age.compareTo(REMOVE_PATIENCE.multipliedBy(2)) > 0;
             // Its executor ends it itself, late or as failed, as long as it lives.
-            case BACKUP, RESTORE, DELETE_BACKUP -> gone && age.compareTo(BACKUP_PATIENCE) > 0;
+            case BACKUP, RESTORE, DELETE_BACKUP -> goneForGood;
             case MODE -> false;
         };
-        boolean due = overdue && state.isSteady() && Primaries.reigns(view);
-        return due
+        boolean reigns = Primaries.reigns(view);
+        boolean mayEnd = reigns || (goneForGood && !primaryServes(view));
+        return overdue && state.isSteady() && mayEnd
                 ? task.ended(
                         Status.ERROR,
                         view.wall(),
                         task.executor() + " did not carry it out; "
-                                + state.primary().name() + " is primary")
+                                + (reigns ? state.primary().name() + " is primary" : "no primary serves"))
                 : null;
     }
 

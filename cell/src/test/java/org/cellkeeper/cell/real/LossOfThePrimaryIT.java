@@ -13,6 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.cellkeeper.api.ApplianceFailure;
+import org.cellkeeper.api.HistoryEvent;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
@@ -50,6 +51,15 @@ final class LossOfThePrimaryIT {
             assertThat(gap).isLessThan(FAILOVER);
             assertThat(cells.epoch()).isGreaterThan(epoch);
             cells.assertNothingLost(writer);
+
+            String sentence = "Failover: " + next + " is primary in place of " + old;
+            Patience.await("the history tells of it", Duration.ofSeconds(5), () -> {
+                List<HistoryEvent> told = cells.client().history(50).stream()
+                        .filter(event -> event.sentence().startsWith(sentence) && event.epoch() == cells.epoch())
+                        .toList();
+                told.forEach(event -> System.out.println("  " + event.detail()));
+                return told.size() == 1 && told.getFirst().steps().size() >= 6 ? null : "told: " + told;
+            });
         }
     }
 

@@ -11,6 +11,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Operator;
 
 /**
@@ -220,6 +221,10 @@ final class Stage {
         return world.referee.history().stream()
                 .filter(entry -> entry.sentence().startsWith(beginning))
                 .toList();
+    }
+
+    long openTasks() {
+        return world.referee.tree().tasks().stream().filter(Task::isOpen).count();
     }
 
     /** Every cell tells the history of the cluster's health from now on. */

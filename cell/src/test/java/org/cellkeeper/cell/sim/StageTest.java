@@ -126,6 +126,42 @@ final class StageTest {
     }
 
     @Test
+    void a_promotion_whose_cell_died_bars_no_other_one() {
+        Stage stage = new Stage(3).born();
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.pass(1_000);
+        stage.kill("a");
+        stage.pass(20_000);
+        stage.ask("c", new Operator.Request.Promote(new CellName("b"), false, false));
+        stage.await("it is a task", () -> stage.openTasks() == 1);
+        stage.kill("b");
+
+        stage.await("it has ended", () -> stage.openTasks() == 0);
+        stage.pass(500);
+
+        stage.promote("c", true);
+        stage.await("c reigns", () -> stage.state().primary().equals(stage.id("c")));
+    }
+
+    @Test
+    void a_switchover_whose_primary_died_bars_no_promotion() {
+        Stage stage = new Stage(3).born();
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.pass(1_000);
+        stage.ask("c", new Operator.Request.Switchover(new CellName("b"), false));
+        stage.await("it is a task", () -> stage.openTasks() == 1);
+        stage.kill("a");
+
+        stage.await("it has ended", () -> stage.openTasks() == 0);
+        stage.pass(500);
+
+        if (!stage.state().primary().equals(stage.id("b"))) {
+            stage.promote("b", false);
+        }
+        stage.awaitWritable("b");
+    }
+
+    @Test
     void a_cell_that_is_cut_off_returns_as_a_standby() {
         Stage stage = new Stage(3).born();
         stage.network().isolate(stage.cell("c"));
