@@ -1,35 +1,38 @@
 package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.apache.curator.RetryPolicy;
+import org.apache.curator.RetrySleeper;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.curator.framework.CuratorFrameworkFactory;
+import org.apache.curator.framework.api.ACLProvider;
+import org.apache.curator.framework.api.BackgroundCallback;
+import org.apache.curator.framework.api.CuratorEventType;
 import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.ZooDefs;
-import org.apache.zookeeper.ZooKeeper;
-import org.apache.zookeeper.client.HostProvider;
-import org.apache.zookeeper.client.ZKClientConfig;
+import org.apache.zookeeper.data.ACL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One connection to one server, for as long as it lasts. It never reconnects: ZooKeeper's own client sleeps up to a second
- * before it does, so {@link Session} makes the next connection instead and takes the session along. It never repeats a
- * request. Replies and events are handed to the owner's thread, in the order in which they came.
+ * One connection to one server, for as long as it lasts: a Curator client of its own, on the one {@link Handle} that it ever
+ * gets. It never reconnects and never repeats a request, and Curator is held to both: it has no retry to give, no time to
+ * wait for a connection, and none of its recipes is used. {@link Session} makes the next connection and takes the session
+ * along. Replies and events are handed to the owner's thread, in the order in which they came.
  */
 final class Connection {
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
@@ -40,7 +43,12 @@ final class Connection {
     private final ScheduledExecutorService thread;
     private final Consumer<Reply> observer;
     private final long answerMillis;
+    private final CuratorFramework client;
     private final Handle handle;
+
+    /** Hears of nodes alone: of the connection itself the client's listener is told. */
+    private final Watcher changes;
+
     private volatile boolean abandoned;
 
     /**
@@ -60,16 +68,58 @@ final class Connection {
         this.thread = thread;
         this.observer = observer;
         this.answerMillis = target.sessionTimeout().toMillis() + 1000;
-        OneServer server = new OneServer(target, () -> hand(failed));
-        Watcher watcher = event -> hand(() -> events.accept(event));
-        this.handle =
-                resumed == null ? new Handle(target, watcher, server) : new Handle(target, watcher, server, resumed);
-        server.live = () -> handle.getState().isAlive();
-        handle.addAuthInfo("digest", ("cell:" + secret).getBytes(StandardCharsets.UTF_8));
+        Handle.Factory factory = new Handle.Factory(target, resumed, () -> hand(failed));
+        this.client = curator(target, secret, thread, factory);
+        client.getCuratorListenable().addListener((curator, event) -> {
+            if (event.getType() == CuratorEventType.WATCHED) {
+                hand(() -> events.accept(event.getWatchedEvent()));
+            }
+        });
+        this.changes = event -> {
+            if (event.getType() != Watcher.Event.EventType.None) {
+                hand(() -> events.accept(event));
+            }
+        };
+        client.getUnhandledErrorListenable().addListener(Connection::sayFailure);
+        client.start();
+        this.handle = factory.made();
+    }
+
+    private static CuratorFramework curator(
+            Target target, String secret, ScheduledExecutorService thread, Handle.Factory factory) {
+        return CuratorFrameworkFactory.builder()
+                .connectString(target.address())
+                .zookeeperFactory(factory)
+                .sessionTimeoutMs(target.sessionMillis())
+                .connectionTimeoutMs(0) // what cannot be sent now is never sent
+                .retryPolicy(new NoRetry())
+                .authorization("digest", ("cell:" + secret).getBytes(StandardCharsets.UTF_8))
+                .aclProvider(new CreatorOnly())
+                .ensembleTracker(false)
+                .dontUseContainerParents()
+                .threadFactory(Thread.ofVirtual().name("curator-", 0).factory())
+                .runSafeService(thread)
+                .build();
+    }
+
+    private static void sayFailure(String what, Throwable failure) {
+        if (failure instanceof KeeperException.ConnectionLossException) {
+            LOG.debug("{}: {}", what, failure.toString()); // told by the reply
+        } else {
+            LOG.error("Curator failed: {}", what, failure);
+        }
     }
 
     /** Where to connect to. {@code connectTimeout} bounds the way from the first packet to the open session. */
-    record Target(String host, int port, Duration sessionTimeout, Duration connectTimeout) {}
+    record Target(String host, int port, Duration sessionTimeout, Duration connectTimeout) {
+        String address() {
+            return host + ":" + port;
+        }
+
+        int sessionMillis() {
+            return Math.toIntExact(sessionTimeout.toMillis());
+        }
+    }
 
     /** What a session is resumed by. */
     @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -91,106 +141,76 @@ final class Connection {
     /** Gives the connection up and leaves the session as it is. */
     void abandon() {
         abandoned = true;
-        Thread.ofVirtual().name("zookeeper-abandon").start(handle::disconnect);
+        Thread.ofVirtual().name("zookeeper-abandon").start(client::close);
     }
 
-    /** Ends the session: its ephemeral nodes go at once. Waits for the server a little. */
+    /** Ends the session: its ephemeral nodes go at once. Waits for the server's word. */
     void endSession() {
-        try {
-            handle.close(1000);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        handle.endSessionOnClose();
+        client.close();
     }
 
     CompletableFuture<Reply> get(String path) {
-        return ask(
-                path,
-                reply -> handle.getData(
-                        path,
-                        false,
-                        (code, p, context, data, stat) -> reply.accept(Reply.of(code, path, data, null, stat)),
-                        null));
+        return ask(path, reply -> client.getData().inBackground(reply).forPath(path));
     }
 
     CompletableFuture<Reply> exists(String path) {
-        return ask(
-                path,
-                reply -> handle.exists(
-                        path,
-                        false,
-                        (code, p, context, stat) -> reply.accept(Reply.of(code, path, null, null, stat)),
-                        null));
+        return ask(path, reply -> client.checkExists().inBackground(reply).forPath(path));
     }
 
     CompletableFuture<Reply> children(String path) {
-        return ask(
-                path,
-                reply -> handle.getChildren(
-                        path,
-                        false,
-                        (code, p, context, children, stat) -> reply.accept(Reply.of(code, path, null, children, stat)),
-                        null));
+        return ask(path, reply -> client.getChildren().inBackground(reply).forPath(path));
     }
 
     CompletableFuture<Reply> create(String path, byte[] data, CreateMode mode) {
         return ask(
                 path,
-                reply -> handle.create(
-                        path,
-                        data,
-                        ZooDefs.Ids.CREATOR_ALL_ACL,
-                        mode,
-                        (code, p, context, name, stat) ->
-                                reply.accept(Reply.of(code, name == null ? path : name, null, null, stat)),
-                        null));
+                reply -> client.create().withMode(mode).inBackground(reply).forPath(path, data));
     }
 
     CompletableFuture<Reply> set(String path, byte[] data, int version) {
         return ask(
                 path,
-                reply -> handle.setData(
-                        path,
-                        data,
-                        version,
-                        (code, p, context, stat) -> reply.accept(Reply.of(code, path, null, null, stat)),
-                        null));
+                reply -> client.setData()
+                        .withVersion(version)
+                        .inBackground(reply)
+                        .forPath(path, data));
     }
 
     CompletableFuture<Reply> delete(String path, int version) {
         return ask(
                 path,
-                reply -> handle.delete(
-                        path,
-                        version,
-                        (code, p, context) -> reply.accept(Reply.of(code, path, null, null, null)),
-                        null));
+                reply ->
+                        client.delete().withVersion(version).inBackground(reply).forPath(path));
     }
 
     /** Whatever is read after this has seen all that the ensemble had agreed on before. */
     CompletableFuture<Reply> sync(String path) {
-        return ask(
-                path,
-                reply -> handle.sync(
-                        path, (code, p, context) -> reply.accept(Reply.of(code, path, null, null, null)), null));
+        return ask(path, reply -> client.sync().inBackground(reply).forPath(path));
     }
 
     /** From now on every change of the node and below it is an event. */
     CompletableFuture<Reply> watch(String path) {
         return ask(
                 path,
-                reply -> handle.addWatch(
-                        path,
-                        AddWatchMode.PERSISTENT_RECURSIVE,
-                        (code, p, context) -> reply.accept(Reply.of(code, path, null, null, null)),
-                        null));
+                reply -> client.watchers()
+                        .add()
+                        .withMode(AddWatchMode.PERSISTENT_RECURSIVE)
+                        .inBackground(reply)
+                        .usingWatcher(changes)
+                        .forPath(path));
     }
 
-    private CompletableFuture<Reply> ask(String path, Consumer<Consumer<Reply>> request) {
+    /** A request as Curator takes it, in its background way: sent by the caller's thread, answered on ZooKeeper's. */
+    private interface Request {
+        void send(BackgroundCallback reply) throws Exception;
+    }
+
+    private CompletableFuture<Reply> ask(String path, Request request) {
         CompletableFuture<Reply> answer = new CompletableFuture<>();
         Reply late = Reply.of(KeeperException.Code.OPERATIONTIMEOUT, path);
         Future<?> deadline = thread.schedule(() -> answer.complete(late), answerMillis, TimeUnit.MILLISECONDS);
-        request.accept(reply -> {
+        Consumer<Reply> take = reply -> {
             boolean handed = hand(() -> {
                 deadline.cancel(false);
                 observer.accept(reply);
@@ -199,7 +219,17 @@ final class Connection {
             if (!handed) {
                 answer.complete(reply);
             }
-        });
+        };
+        if (!client.getZookeeperClient().isConnected()) {
+            take.accept(Reply.of(KeeperException.Code.CONNECTIONLOSS, path));
+            return answer;
+        }
+        try {
+            request.send((curator, event) -> take.accept(Reply.of(path, event)));
+        } catch (Exception e) {
+            LOG.debug("{} could not be asked for", path, e); // closed meanwhile
+            take.accept(Reply.of(KeeperException.Code.SYSTEMERROR, path));
+        }
         return answer;
     }
 
@@ -218,95 +248,29 @@ final class Connection {
         }
     }
 
-    /** Reaches the verb that drops a connection without ending its session. */
-    @SuppressWarnings("try") // ZooKeeper's own close() declares InterruptedException
-    private static final class Handle extends ZooKeeper {
-        Handle(Target target, Watcher watcher, HostProvider server) throws IOException {
-            super(text(target), millis(target), watcher, false, server, configuration());
+    /** Whatever happened to a request, it is not sent again: the one who asked decides. */
+    private static final class NoRetry implements RetryPolicy {
+        @Override
+        public boolean allowRetry(int retryCount, long elapsedMillis, RetrySleeper sleeper) {
+            return false;
         }
 
-        Handle(Target target, Watcher watcher, HostProvider server, Credentials resumed) throws IOException {
-            super(
-                    text(target),
-                    millis(target),
-                    watcher,
-                    resumed.sessionId(),
-                    resumed.password(),
-                    false,
-                    server,
-                    configuration());
-        }
-
-        void disconnect() {
-            cnxn.disconnect();
-        }
-
-        private static String text(Target target) {
-            return target.host() + ":" + target.port();
-        }
-
-        private static int millis(Target target) {
-            return Math.toIntExact(target.sessionTimeout().toMillis());
-        }
-
-        private static ZKClientConfig configuration() {
-            ZKClientConfig configuration = new ZKClientConfig();
-            configuration.setProperty(ZKClientConfig.ENABLE_CLIENT_SASL_KEY, "false");
-            configuration.setProperty(ZKClientConfig.DISABLE_AUTO_WATCH_RESET, "true");
-            return configuration;
+        @Override
+        public boolean allowRetry(Throwable failure) {
+            return false;
         }
     }
 
-    /** Names the server once, and holds the client's thread back when it asks for another until it is told to end. */
-    private static final class OneServer implements HostProvider {
-        private static final int POLL_MILLIS = 20;
-        private static final int PATIENCE_MILLIS = 10_000;
-
-        private final Target target;
-        private final Runnable failed;
-        private final CountDownLatch never = new CountDownLatch(1);
-        private volatile BooleanSupplier live = () -> true;
-        private volatile boolean given;
-
-        OneServer(Target target, Runnable failed) {
-            this.target = target;
-            this.failed = failed;
-        }
-
-        /** The client divides the session timeout by this to get its connect timeout. */
+    /** Every node is its creators': whoever knows the cluster's secret. */
+    private static final class CreatorOnly implements ACLProvider {
         @Override
-        public int size() {
-            return Math.max(1, (int) target.sessionTimeout().dividedBy(target.connectTimeout()));
+        public List<ACL> getDefaultAcl() {
+            return ZooDefs.Ids.CREATOR_ALL_ACL;
         }
 
         @Override
-        public InetSocketAddress next(long spinDelay) {
-            if (given) {
-                failed.run(); // the client itself says nothing of a connection that never stood
-                awaitEnd();
-            }
-            given = true;
-            return new InetSocketAddress(target.host(), target.port());
-        }
-
-        private void awaitEnd() {
-            try {
-                for (int waited = 0; live.getAsBoolean() && waited < PATIENCE_MILLIS; waited += POLL_MILLIS) {
-                    if (never.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
-                        return;
-                    }
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
-
-        @Override
-        public void onConnected() {}
-
-        @Override
-        public boolean updateServerList(Collection<InetSocketAddress> servers, InetSocketAddress current) {
-            return false;
+        public List<ACL> getAclForPath(String path) {
+            return ZooDefs.Ids.CREATOR_ALL_ACL;
         }
     }
 }

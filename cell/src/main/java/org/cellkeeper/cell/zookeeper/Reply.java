@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.zookeeper;
 
 import java.util.List;
+import org.apache.curator.framework.api.CuratorEvent;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
 import org.cellkeeper.cell.port.Coordination.Outcome;
@@ -21,15 +22,18 @@ record Reply(
         @Nullable Stat stat) {
     private static final byte[] NO_DATA = {};
 
-    static Reply of(
-            int code, String path, byte @Nullable [] data, @Nullable List<String> children, @Nullable Stat stat) {
-        KeeperException.Code known = KeeperException.Code.get(code);
+    /** What Curator tells of a request that meant {@code path}. */
+    static Reply of(String path, CuratorEvent event) {
+        KeeperException.Code known = KeeperException.Code.get(event.getResultCode());
+        String name = event.getName();
+        byte[] data = event.getData();
+        List<String> children = event.getChildren();
         return new Reply(
                 known == null ? KeeperException.Code.SYSTEMERROR : known,
-                path,
+                name == null ? path : name,
                 data == null ? NO_DATA : data,
                 children == null ? List.of() : children,
-                stat);
+                event.getStat());
     }
 
     static Reply of(KeeperException.Code code, String path) {
