@@ -220,7 +220,7 @@ final class Connection {
                 answer.complete(reply);
             }
         };
-        if (!client.getZookeeperClient().isConnected()) {
+        if (abandoned || !client.getZookeeperClient().isConnected()) {
             take.accept(Reply.of(KeeperException.Code.CONNECTIONLOSS, path));
             return answer;
         }
