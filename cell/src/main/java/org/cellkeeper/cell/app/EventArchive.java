@@ -14,6 +14,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,9 @@ import org.slf4j.LoggerFactory;
 final class EventArchive {
     /** So many are kept. */
     static final int KEPT = 100_000;
+
+    /** As JSON writes it: the escape itself, and not one behind an escaped backslash. */
+    private static final Pattern NUL = Pattern.compile("(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000");
 
     private static final Logger LOG = LoggerFactory.getLogger(EventArchive.class);
 
@@ -78,7 +82,7 @@ final class EventArchive {
                 statement.setInt(5, entry.rule());
                 statement.setString(6, storable(entry.sentence()));
                 statement.setString(7, storable(entry.detail()));
-                statement.setString(8, Json.writeText(entry).replace("\\u0000", ""));
+                statement.setString(8, NUL.matcher(Json.writeText(entry)).replaceAll("$1"));
                 statement.setString(9, digest);
                 added += statement.executeUpdate();
             }
@@ -107,7 +111,7 @@ final class EventArchive {
                 + (before == null ? "" : "WHERE at < ? ") + "ORDER BY at DESC, id DESC LIMIT ?")) {
             int next = 1;
             if (before != null) {
-                statement.setObject(next++, before.atOffset(ZoneOffset.UTC));
+                statement.setObject(next++, before.truncatedTo(ChronoUnit.MILLIS).atOffset(ZoneOffset.UTC));
             }
             statement.setInt(next, limit);
             try (ResultSet row = statement.executeQuery()) {

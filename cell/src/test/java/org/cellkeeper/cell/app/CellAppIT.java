@@ -230,6 +230,9 @@ final class CellAppIT {
                     .isEqualTo(newestFirst(12).subList(0, 5));
             HistoryEntry odd = new HistoryEntry(NOON, A.name(), 5, 501, "nul \0", "quote ' and \\u0000 \\");
             assertThat(EventArchive.add(session, List.of(odd))).isEqualTo(1);
+            assertThat(EventArchive.add(session, List.of(odd))).isZero();
+            assertThat(EventArchive.read(session, null, 100))
+                    .contains(new HistoryEntry(NOON, A.name(), 5, 501, "nul ", odd.detail()));
         }
     }
 
