@@ -339,7 +339,7 @@ public final class Wiring implements AutoCloseable {
                 view.self(),
                 state.epoch(),
                 state.primary(),
-                state.isSteady() && serves,
+                state.isSteady() && serves && !state.standbyVoters().isEmpty(),
                 self.state() == CellState.PRIMARY || self.state() == CellState.STREAMING,
                 state.members());
     }

@@ -103,7 +103,9 @@ final class Chores {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (SQLException | RuntimeException e) {
-            later(e);
+            if (!Thread.currentThread().isInterrupted()) {
+                later(e);
+            }
         }
     }
 

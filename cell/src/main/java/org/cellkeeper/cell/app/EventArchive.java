@@ -111,7 +111,8 @@ final class EventArchive {
                 + (before == null ? "" : "WHERE at < ? ") + "ORDER BY at DESC, id DESC LIMIT ?")) {
             int next = 1;
             if (before != null) {
-                statement.setObject(next++, before.truncatedTo(ChronoUnit.MILLIS).atOffset(ZoneOffset.UTC));
+                statement.setObject(
+                        next++, before.truncatedTo(ChronoUnit.MILLIS).atOffset(ZoneOffset.UTC));
             }
             statement.setInt(next, limit);
             try (ResultSet row = statement.executeQuery()) {

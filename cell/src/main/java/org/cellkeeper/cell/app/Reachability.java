@@ -42,9 +42,12 @@ final class Reachability implements AutoCloseable {
         this.primary = primary;
     }
 
-    /** Somebody has just worked with the tables. */
-    void reached() {
+    /** Somebody has just worked with the tables: what was seen before they were there counts no longer. */
+    synchronized void reached() {
         everSeen = true;
+        if (!underWay) {
+            last = null;
+        }
     }
 
     boolean everReached() {

@@ -10,7 +10,8 @@ import org.cellkeeper.cell.model.Member;
 /**
  * What the app sees of the cluster, at one moment.
  *
- * @param calm whether no change of primary is under way, and the primary is heard and takes writes
+ * @param calm whether no change of primary is under way, and the primary is heard, takes writes, and has whom to ask for
+ *     acknowledgement
  * @param localCurrent whether this cell's PostgreSQL is the primary, or a standby with a live stream
  */
 public record Surroundings(
