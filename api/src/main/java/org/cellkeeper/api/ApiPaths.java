@@ -22,6 +22,7 @@ public final class ApiPaths {
     public static final String READYZ = BASE + "/readyz";
     public static final String OPENAPI = BASE + "/openapi.yaml";
     public static final String SERVER_STATUS = "/cloud/server_status";
+    public static final String CELLS = "/cloudapi/1.0.0/cells";
 
     private ApiPaths() {}
 

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.Socket;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -120,6 +121,30 @@ public final class ApplianceClient implements AutoCloseable {
 
     public List<HistoryEvent> history(int limit) {
         return List.of(read(ApiPaths.HISTORY + "?limit=" + limit, HistoryEvent[].class));
+    }
+
+    /** What happened before that time (ISO 8601), newest first. */
+    public List<HistoryEvent> history(String before, int limit) {
+        String encoded = URLEncoder.encode(before, StandardCharsets.UTF_8);
+        return List.of(read(ApiPaths.HISTORY + "?limit=" + limit + "&before=" + encoded, HistoryEvent[].class));
+    }
+
+    /** The registry of cells, by name; page after page is asked for. */
+    public List<RegisteredCell> registeredCells() {
+        List<RegisteredCell> all = new ArrayList<>();
+        CellPage page;
+        int number = 1;
+        do {
+            page = read(ApiPaths.CELLS + "?page=" + number, CellPage.class);
+            all.addAll(page.values());
+            number++;
+        } while (number <= page.pageCount());
+        return List.copyOf(all);
+    }
+
+    /** The registry as this cell reads it; no other is asked. */
+    public CellPage registeredCells(URI cell) {
+        return readAt(cell, ApiPaths.CELLS, CellPage.class);
     }
 
     /** All backups, the newest first; page after page is asked for. */

@@ -1,7 +1,11 @@
 package org.cellkeeper.cell;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetSocketAddress;
+import java.net.JarURLConnection;
+import java.net.URL;
+import java.net.URLConnection;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,6 +13,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,8 +25,12 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.jar.JarFile;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.cellkeeper.cell.app.AppSettings;
+import org.cellkeeper.cell.app.CellApp;
+import org.cellkeeper.cell.app.Surroundings;
 import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.Referee;
@@ -43,11 +52,15 @@ import org.cellkeeper.cell.loop.Mailbox;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
 import org.cellkeeper.cell.metrics.CellMetrics;
+import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.postgres.LocalPostgres;
+import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresArchive;
 import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
@@ -209,7 +222,7 @@ public final class Wiring implements AutoCloseable {
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),
                 config.name(),
-                Objects.requireNonNullElse(Wiring.class.getPackage().getImplementationVersion(), "not packaged"),
+                version(),
                 Json.write(config));
         BackupDesk backupDesk = opened(new BackupDesk(loop, ports, backups));
         BackupErrands errands = opened(new BackupErrands(loop, ports, backups));
@@ -222,6 +235,11 @@ public final class Wiring implements AutoCloseable {
                     snapshot == null ? 0 : snapshot.takeovers().vetoed());
         });
         loop.onTakeover(metrics::takeover);
+        CellApp app = opened(new CellApp(
+                appSettings(secret),
+                () -> surroundings(loop.snapshot()),
+                new PostgresAppDatabase(postgresSettings),
+                operator::history));
         String rootPassword = text(config.passwords().root().read());
         CellConfig.Tls tls = config.tls();
         ApplianceApi api = opened(new ApplianceApi(
@@ -240,6 +258,7 @@ public final class Wiring implements AutoCloseable {
                         Duration.ofSeconds(10)),
                 operator,
                 backupDesk,
+                app,
                 coordination,
                 zookeeperStatus(),
                 metrics::scrape));
@@ -252,6 +271,7 @@ public final class Wiring implements AutoCloseable {
         });
         errands.start();
         new HealthWatch(loop, ports, operator).start();
+        app.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
         api.start();
         LOG.info("The agent of {} serves at {}", config.name(), url(config));
@@ -291,6 +311,62 @@ public final class Wiring implements AutoCloseable {
         long pid = LocalPostgres.pid(view.database().postmaster());
         boolean mayAcknowledge = view.database().isPrimary() || view.local().primaryEpoch() > 0;
         heartbeat.alive(pid == 0 ? Role.NONE : mayAcknowledge ? Role.PRIMARY : Role.STANDBY, pid);
+    }
+
+    private AppSettings appSettings(byte[] secret) {
+        return new AppSettings(
+                config.address(),
+                config.host(),
+                PostgresSettings.APP_ROLE,
+                PostgresSettings.APP_DATABASE,
+                HexFormat.of().formatHex(derived(secret, "app")),
+                version(),
+                built().toString(),
+                AppSettings.Pace.usual());
+    }
+
+    /** The cluster as the app sees it; null while this cell knows of none. */
+    private static @Nullable Surroundings surroundings(CellLoop.@Nullable Snapshot snapshot) {
+        ClusterState state = snapshot == null ? null : snapshot.view().state();
+        if (snapshot == null || state == null) {
+            return null;
+        }
+        View view = snapshot.view();
+        PeerView self = snapshot.self();
+        PeerView primary = state.primary().equals(view.self()) ? self : view.fresh(state.primary());
+        boolean serves = primary != null && primary.state() == CellState.PRIMARY && !primary.readOnly();
+        return new Surroundings(
+                view.self(),
+                state.epoch(),
+                state.primary(),
+                state.isSteady() && serves && !state.standbyVoters().isEmpty(),
+                self.state() == CellState.PRIMARY || self.state() == CellState.STREAMING,
+                state.members());
+    }
+
+    private static String version() {
+        return Objects.requireNonNullElse(Wiring.class.getPackage().getImplementationVersion(), "not packaged");
+    }
+
+    /** When the program was put together: the time of this class, in its archive or its folder. */
+    private static Instant built() {
+        try {
+            URL place = Objects.requireNonNull(Wiring.class.getResource("Wiring.class"));
+            URLConnection file = place.openConnection();
+            file.setUseCaches(false);
+            if (file instanceof JarURLConnection archived) {
+                try (JarFile archive = archived.getJarFile()) {
+                    return archive.getJarEntry(archived.getEntryName())
+                            .getLastModifiedTime()
+                            .toInstant();
+                }
+            }
+            try (InputStream _ = file.getInputStream()) {
+                return Instant.ofEpochMilli(file.getLastModified());
+            }
+        } catch (IOException e) {
+            return Instant.EPOCH;
+        }
     }
 
     private static ClusterReport nothingKnown() {
@@ -354,7 +430,8 @@ public final class Wiring implements AutoCloseable {
                 new PostgresSettings.Passwords(
                         HexFormat.of().formatHex(derived(secret, "superuser")),
                         HexFormat.of().formatHex(derived(secret, "replication")),
-                        text(config.passwords().vcloud().read())),
+                        text(config.passwords().vcloud().read()),
+                        HexFormat.of().formatHex(derived(secret, "app"))),
                 config.postgres().settings(),
                 PostgresSettings.Timeouts.defaults());
     }

@@ -91,6 +91,9 @@ final class LayersTest {
             List.of("java.sql..", "javax.sql..", "org.postgresql..", "com.zaxxer.."), in("postgres"), in("app"));
 
     @ArchTest
+    static final ArchRule migrations_stay_in_app = confined(List.of("org.flywaydb.."), in("app"));
+
+    @ArchTest
     static final ArchRule javalin_types_stay_in_http = confined(List.of("io.javalin.."), in("http"));
 
     @ArchTest

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.cli;
 import java.util.List;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.HistoryEvent;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -16,9 +17,15 @@ public final class HistoryCommand extends OperatorCommand {
             description = "How much. Default: ${DEFAULT-VALUE}.")
     private int limit;
 
+    @Option(
+            names = "--before",
+            paramLabel = "TIME",
+            description = "Only what happened before, such as 2026-01-02T12:00:00Z, from the archive.")
+    private @Nullable String before;
+
     @Override
     int run(ApplianceClient client) {
-        List<HistoryEvent> events = client.history(limit);
+        List<HistoryEvent> events = before == null ? client.history(limit) : client.history(before, limit);
         for (HistoryEvent event : events.reversed()) {
             out().println(line(event));
         }

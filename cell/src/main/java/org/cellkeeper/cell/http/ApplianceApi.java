@@ -19,8 +19,10 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -35,6 +37,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.cellkeeper.api.ApiPaths;
 import org.cellkeeper.api.BackupList;
+import org.cellkeeper.api.CellPage;
 import org.cellkeeper.api.Checks;
 import org.cellkeeper.api.PrimaryAnswer;
 import org.cellkeeper.api.Problem;
@@ -46,6 +49,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.RevokedSession;
+import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.Coordination;
@@ -79,6 +83,15 @@ public final class ApplianceApi implements AutoCloseable {
     private static final int HISTORY_LIMIT = 1000;
     private static final int DEFAULT_HISTORY = 100;
     private static final int BACKUPS_PAGE = 25;
+    private static final int CELLS_PAGE = 25;
+    private static final int CELLS_PAGE_LIMIT = 128;
+    private static final Instant EARLIEST = Instant.EPOCH;
+    private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
+    private static final Duration HISTORY_WITHIN = Duration.ofSeconds(3);
+    private static final String NO_HISTORY = "the history cannot be read while ZooKeeper does not answer";
+    private static final String NO_DATABASE =
+            "neither this cell's database nor the primary's can be read, or the app's tables are not there yet; ask another cell, or"
+                    + " later";
     private static final int CONNECTIONS = 1024;
     private static final long IDLE_MILLIS = 30_000;
     private static final String SESSION = "session";
@@ -89,6 +102,7 @@ public final class ApplianceApi implements AutoCloseable {
     private final ApiSettings settings;
     private final Operator operator;
     private final BackupOperator backups;
+    private final App app;
     private final Rendering rendering;
     private final ObjectMapper json;
     private final byte[] credentials;
@@ -108,16 +122,18 @@ public final class ApplianceApi implements AutoCloseable {
             ApiSettings settings,
             Operator operator,
             BackupOperator backups,
+            App app,
             Revocations revocations,
             @Nullable Supplier<String> zookeeper,
             Supplier<String> metrics) {
         this.settings = settings;
         this.operator = operator;
         this.backups = backups;
+        this.app = app;
         this.revocations = revocations;
         this.metrics = metrics;
         this.tokens = new AccessTokens(settings.tokenSecret(), settings.rootPassword());
-        this.thisCell = new ThisCell(settings, operator, zookeeper);
+        this.thisCell = new ThisCell(settings, operator, app, zookeeper);
         this.events = new EventStreams(operator);
         this.rendering = new Rendering(settings);
         this.json = JsonMapper.builder()
@@ -261,6 +277,7 @@ public final class ApplianceApi implements AutoCloseable {
         path(config, ApiPaths.METRICS, Map.of(HandlerType.GET, guarded(this::metrics)));
         path(config, ApiPaths.OPENAPI, Map.of(HandlerType.GET, guarded(this::openApi)));
         path(config, ApiPaths.SERVER_STATUS, Map.of(HandlerType.GET, this::serverStatus));
+        path(config, ApiPaths.CELLS, Map.of(HandlerType.GET, guarded(this::cells)));
     }
 
     private void path(JavalinConfig config, String path, Map<HandlerType, Route> verbs) {
@@ -413,15 +430,14 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void serverStatus(Context ctx) {
-        if (!thisCell.reachesPrimary()) {
+        if (!within(app.reachesPrimary(), "it is not known in time whether a primary database is reached")) {
             throw RequestProblem.unavailable("no-primary", "this cell reaches no primary database");
         }
         write(ctx, 200, "text/plain", "Service is up.".getBytes(StandardCharsets.US_ASCII));
     }
 
     private void events(Context ctx) throws IOException, InterruptedException {
-        var newest = within(
-                operator.history(EventStreams.WINDOW), "the history cannot be read while ZooKeeper does not answer");
+        var newest = within(operator.history(EventStreams.WINDOW), NO_HISTORY);
         try (EventStreams.Listener listener = events.listen(newest, ctx.header("Last-Event-ID"))) {
             ctx.res().setContentType("text/event-stream");
             ctx.header("Cache-Control", "no-store");
@@ -488,22 +504,59 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void history(Context ctx) {
-        int limit = DEFAULT_HISTORY;
-        String asked = ctx.queryParam("limit");
-        if (asked != null) {
-            if (!asked.matches("[0-9]{1,4}")
-                    || Integer.parseInt(asked) < 1
-                    || Integer.parseInt(asked) > HISTORY_LIMIT) {
-                throw RequestProblem.badRequest("limit must be a number from 1 to " + HISTORY_LIMIT);
-            }
-            limit = Integer.parseInt(asked);
+        int limit = number(ctx, "limit", DEFAULT_HISTORY, HISTORY_LIMIT);
+        String before = ctx.queryParam("before");
+        List<HistoryEntry> entries =
+                before == null ? newestHistory(limit) : fromDatabase(app.history(time("before", before), limit));
+        answer(ctx, 200, entries.stream().map(rendering::event).toList());
+    }
+
+    /** While ZooKeeper is away, what the archive holds. */
+    private List<HistoryEntry> newestHistory(int limit) {
+        try {
+            return operator.history(limit).get(HISTORY_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            return within(app.history(null, limit), NO_HISTORY + ", and its archive in the database cannot either");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw stopping();
         }
+    }
+
+    private void cells(Context ctx) {
+        int page = number(ctx, "page", 1, 999_999);
+        int pageSize = number(ctx, "pageSize", CELLS_PAGE, CELLS_PAGE_LIMIT);
+        List<App.RegisteredCell> all = fromDatabase(app.cells());
         answer(
                 ctx,
                 200,
-                within(operator.history(limit), "the history cannot be read while ZooKeeper does not answer").stream()
-                        .map(rendering::event)
-                        .toList());
+                new CellPage(
+                        all.size(),
+                        (all.size() + pageSize - 1) / pageSize,
+                        page,
+                        pageSize,
+                        null,
+                        all.stream()
+                                .skip((page - 1L) * pageSize)
+                                .limit(pageSize)
+                                .map(rendering::registered)
+                                .toList()));
+    }
+
+    private <T> T fromDatabase(CompletableFuture<T> future) {
+        try {
+            return future.get(settings.answerWithin().toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            log.debug("the database could not be read", e);
+            throw RequestProblem.unavailable("no-database", NO_DATABASE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw stopping();
+        }
+    }
+
+    private static RequestProblem stopping() {
+        return RequestProblem.unavailable("stopping", "this cell is being stopped");
     }
 
     private void setMode(Context ctx) {
@@ -568,11 +621,7 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void backups(Context ctx) {
-        String asked = ctx.queryParam("page");
-        if (asked != null && !asked.matches("[1-9][0-9]{0,5}")) {
-            throw RequestProblem.badRequest("page must be a number from 1");
-        }
-        int page = asked == null ? 1 : Integer.parseInt(asked);
+        int page = number(ctx, "page", 1, 999_999);
         Backups.Share share = usableShare();
         List<Backup> all = listed();
         answer(
@@ -670,6 +719,28 @@ public final class ApplianceApi implements AutoCloseable {
         }
     }
 
+    private static int number(Context ctx, String name, int otherwise, int most) {
+        String asked = ctx.queryParam(name);
+        if (asked == null) {
+            return otherwise;
+        }
+        int number = asked.matches("[0-9]{1,6}") ? Integer.parseInt(asked) : 0;
+        if (number < 1 || number > most) {
+            throw RequestProblem.badRequest(name + " must be a number from 1 to " + most);
+        }
+        return number;
+    }
+
+    /** Whatever PostgreSQL could not hold is as far away as anybody may ask for. */
+    private static Instant time(String name, String asked) {
+        try {
+            Instant time = OffsetDateTime.parse(asked).toInstant();
+            return time.isBefore(EARLIEST) ? EARLIEST : time.isAfter(LATEST) ? LATEST : time;
+        } catch (DateTimeException e) {
+            throw RequestProblem.badRequest(name + " must be a time such as 2026-01-02T12:00:00Z");
+        }
+    }
+
     private static boolean flag(Context ctx, String name) {
         String value = ctx.queryParam(name);
         if (value == null) {
@@ -752,7 +823,7 @@ public final class ApplianceApi implements AutoCloseable {
             throw RequestProblem.unavailable("unavailable", otherwise);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw RequestProblem.unavailable("stopping", "this cell is being stopped");
+            throw stopping();
         }
     }
 

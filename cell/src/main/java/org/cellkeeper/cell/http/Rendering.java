@@ -9,6 +9,7 @@ import org.cellkeeper.api.BackupInfo;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.HistoryEvent;
 import org.cellkeeper.api.MountInfo;
+import org.cellkeeper.api.RegisteredCell;
 import org.cellkeeper.api.TaskInfo;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Backup;
@@ -20,6 +21,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Backups;
 import org.jspecify.annotations.Nullable;
 
@@ -78,6 +80,16 @@ final class Rendering {
                 entry.steps().stream()
                         .map(step -> new HistoryEvent.Step(step.name(), step.millis()))
                         .toList());
+    }
+
+    RegisteredCell registered(App.RegisteredCell cell) {
+        return new RegisteredCell(
+                cell.cell().toString(),
+                cell.cell().name().value(),
+                cell.built(),
+                cell.active(),
+                cell.address(),
+                cell.version());
     }
 
     MountInfo mount(Backups.Share share) {

@@ -10,6 +10,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.cellkeeper.api.Checks;
@@ -19,6 +22,7 @@ import org.cellkeeper.api.StorageInfo;
 import org.cellkeeper.api.VersionInfo;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Operator;
 import org.jspecify.annotations.Nullable;
 
@@ -29,18 +33,21 @@ final class ThisCell {
     private static final String START = "start";
     private static final String DEAD_IN_MANUAL_MODE = "dead (normal when appliance is in manual failover mode)";
     private static final long STUCK_MILLIS = 10_000;
+    private static final Duration APP_ANSWERS = Duration.ofSeconds(3);
     private static final Duration START_TAKES = Duration.ofMinutes(1);
 
     private final ApiSettings settings;
     private final Operator operator;
+    private final App app;
     private final @Nullable Supplier<String> zookeeper;
     private final long started = System.nanoTime();
     private final AtomicReference<@Nullable CompletableFuture<StorageInfo>> looking = new AtomicReference<>();
 
     /** @param zookeeper the status of this cell's ZooKeeper server; null where it runs none */
-    ThisCell(ApiSettings settings, Operator operator, @Nullable Supplier<String> zookeeper) {
+    ThisCell(ApiSettings settings, Operator operator, App app, @Nullable Supplier<String> zookeeper) {
         this.settings = settings;
         this.operator = operator;
+        this.app = app;
         this.zookeeper = zookeeper;
     }
 
@@ -48,8 +55,7 @@ final class ThisCell {
         Operator.Local local = operator.local();
         boolean manual = operator.report().mode() == FailoverMode.MANUAL;
         List<ServiceInfo> services = new ArrayList<>();
-        // No application is part of the appliance yet.
-        services.add(new ServiceInfo("vcd", DEAD));
+        services.add(new ServiceInfo("vcd", app()));
         services.add(new ServiceInfo("vpostgres", local == null ? START : postgres(local)));
         services.add(new ServiceInfo("repmgrd", manual ? DEAD_IN_MANUAL_MODE : RUNNING));
         services.add(
@@ -58,6 +64,21 @@ final class ThisCell {
             services.add(new ServiceInfo("zookeeper", zookeeper.get()));
         }
         return services;
+    }
+
+    private String app() {
+        try {
+            return switch (app.status().get(APP_ANSWERS.toMillis(), TimeUnit.MILLISECONDS)) {
+                case RUNNING -> RUNNING;
+                case STARTING -> START;
+                case DEAD -> DEAD;
+            };
+        } catch (ExecutionException | TimeoutException e) {
+            return DEAD;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return DEAD;
+        }
     }
 
     private static String postgres(Operator.Local local) {
@@ -142,10 +163,5 @@ final class ThisCell {
         }
         long ago = local.decidedMillisAgo();
         return new Checks.Check("agent-decides", ago < STUCK_MILLIS, "it last looked " + ago + " ms ago");
-    }
-
-    boolean reachesPrimary() {
-        Operator.Local local = operator.local();
-        return local != null && local.reachesPrimary();
     }
 }

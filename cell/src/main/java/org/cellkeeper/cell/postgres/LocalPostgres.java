@@ -166,7 +166,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
             problems.add("the run folder's path is too long for a socket: " + settings.runDir());
         }
         PostgresSettings.Passwords passwords = settings.passwords();
-        for (String password : List.of(passwords.superuser(), passwords.replication(), passwords.application())) {
+        for (String password :
+                List.of(passwords.superuser(), passwords.replication(), passwords.application(), passwords.app())) {
             if (password.isEmpty() || password.chars().anyMatch(c -> c < ' ')) {
                 problems.add("a password is empty, or holds a control character");
             }
@@ -426,11 +427,17 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 CREATE ROLE %1$s LOGIN REPLICATION PASSWORD %2$s;
                 CREATE ROLE %3$s LOGIN PASSWORD %4$s;
                 CREATE DATABASE %3$s OWNER %3$s;
+                CREATE ROLE %5$s LOGIN PASSWORD %6$s;
+                CREATE DATABASE %7$s OWNER %5$s;
+                REVOKE ALL ON DATABASE %7$s FROM PUBLIC;
                 """.formatted(
                         PostgresSettings.REPLICATION_ROLE,
                         literal(settings.passwords().replication()),
                         PostgresSettings.APPLICATION,
-                        literal(settings.passwords().application()));
+                        literal(settings.passwords().application()),
+                        PostgresSettings.APP_ROLE,
+                        literal(settings.passwords().app()),
+                        PostgresSettings.APP_DATABASE);
         expect(programs.run(
                 cancellation,
                 settings.timeouts().program(),
@@ -450,7 +457,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 statements));
     }
 
-    private static String literal(String text) {
+    static String literal(String text) {
         return "'" + text.replace("'", "''") + "'";
     }
 

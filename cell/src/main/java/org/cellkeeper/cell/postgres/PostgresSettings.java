@@ -36,6 +36,12 @@ public record PostgresSettings(
     /** The application's role, and the name of its database. */
     public static final String APPLICATION = "vcloud";
 
+    /** The role of the cell's own app; its database is {@link #APP_DATABASE}. */
+    public static final String APP_ROLE = "cellkeeper_app";
+
+    /** What the cell's own app keeps: the registry of cells and the archive of events. */
+    public static final String APP_DATABASE = "cellkeeper";
+
     public PostgresSettings {
         binDir = binDir.toAbsolutePath().normalize();
         dataDir = dataDir.toAbsolutePath().normalize();
@@ -48,8 +54,8 @@ public record PostgresSettings(
         return runDir.resolve("replication.pgpass");
     }
 
-    /** The passwords of the three roles; never printed. */
-    public record Passwords(String superuser, String replication, String application) {
+    /** The passwords of the four roles; never printed. */
+    public record Passwords(String superuser, String replication, String application, String app) {
         @Override
         public String toString() {
             return "Passwords[***]";

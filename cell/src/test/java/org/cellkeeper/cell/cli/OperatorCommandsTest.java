@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.FakeApp;
 import org.cellkeeper.cell.http.FakeBackups;
 import org.cellkeeper.cell.http.FakeOperator;
 import org.cellkeeper.cell.http.FakeRevocations;
@@ -62,6 +63,7 @@ final class OperatorCommandsTest {
                         "a secret"),
                 operator,
                 backups,
+                new FakeApp(),
                 new FakeRevocations(),
                 () -> "running",
                 () -> "");
@@ -223,6 +225,16 @@ final class OperatorCommandsTest {
         assertThat(out.toString()).contains("2026-01-02T12:00:00.123Z  task-8  PROMOTE  cell-2  ERROR  10%  no votes");
         assertThat(run("history", "--limit", "5")).isZero();
         assertThat(out.toString()).contains("cell-2  epoch 8  It was elected.  limit 5");
+        assertThat(run("history", "--before", "yesterday")).isEqualTo(1);
+        assertThat(err.toString()).contains("[bad-request]");
+    }
+
+    @Test
+    void registeredCellsAreListed() {
+        assertThat(run("cells")).isZero();
+        assertThat(out.toString())
+                .contains("cell-1  127.0.0.11  active  0.1.0  cell-1.00000001")
+                .contains("cell-2  127.0.0.12  not active");
     }
 
     @Test

@@ -622,7 +622,8 @@ final class ApplianceApiTest {
     // ---- tools
 
     private static ApplianceApi api(ApiSettings settings) {
-        return new ApplianceApi(settings, operator, new FakeBackups(), revocations, () -> "running", metrics::scrape);
+        return new ApplianceApi(
+                settings, operator, new FakeBackups(), new FakeApp(), revocations, () -> "running", metrics::scrape);
     }
 
     private static ApiSettings settings(int onPort) {

@@ -42,6 +42,7 @@ final class BackupRoutesTest {
                         FakeOperator.CELL_1, new Address("127.0.0.1", 5432, port, 5481), directory, "word", "secret"),
                 new FakeOperator(),
                 backups,
+                new FakeApp(),
                 new FakeRevocations(),
                 null,
                 () -> "");

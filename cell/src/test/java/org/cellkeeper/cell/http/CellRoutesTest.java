@@ -36,6 +36,7 @@ import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.AfterAll;
@@ -61,6 +62,7 @@ final class CellRoutesTest {
     private static HttpClient http;
     private static int port;
     private static int otherPort;
+    private static final FakeApp app = new FakeApp();
     private static ApplianceApi api;
     private static ApplianceApi otherApi;
     private static volatile String zookeeper;
@@ -93,6 +95,7 @@ final class CellRoutesTest {
                         "the secret of all cells"),
                 operator,
                 backups,
+                app,
                 revocations,
                 zookeeperStatus,
                 metrics::scrape);
@@ -113,6 +116,8 @@ final class CellRoutesTest {
         operator.mode = FailoverMode.AUTOMATIC;
         operator.local = FakeOperator.LOCAL;
         operator.history = List.of();
+        app.reaches = true;
+        app.status = App.Status.RUNNING;
         revocations.ended.clear();
         revocations.known = true;
         revocations.outcome = Coordination.Outcome.APPLIED;
@@ -128,7 +133,7 @@ final class CellRoutesTest {
     void servicesAreToldUnderTheNamesThatClientsKnow() throws Exception {
         assertThat(services(port))
                 .containsExactly(
-                        Map.entry("vcd", "dead"),
+                        Map.entry("vcd", "running"),
                         Map.entry("vpostgres", "running"),
                         Map.entry("repmgrd", "running"),
                         Map.entry("appliance-sync.timer", "running"),
@@ -139,6 +144,7 @@ final class CellRoutesTest {
     void servicesFollowWhatTheCellSees() throws Exception {
         operator.mode = FailoverMode.MANUAL;
         operator.local = local(CellState.DOWN, DatabaseView.Process.STOPPED, false, 0);
+        app.status = App.Status.DEAD;
         zookeeper = "start";
         assertThat(services(port))
                 .containsExactly(
@@ -162,7 +168,7 @@ final class CellRoutesTest {
     void oneServiceIsToldByItsNameOrAlias() throws Exception {
         JsonNode vcd = JSON.readTree(get("/services/vmware-vcd").body());
         assertThat(vcd.get("serviceName").asText()).isEqualTo("vmware-vcd");
-        assertThat(vcd.get("status").asText()).isEqualTo("dead");
+        assertThat(vcd.get("status").asText()).isEqualTo("running");
         assertProblem(get("/services/pgbouncer"), 404, "no-such-service");
     }
 
@@ -218,10 +224,7 @@ final class CellRoutesTest {
         assertThat(up.statusCode()).isEqualTo(200);
         assertThat(up.body()).isEqualTo("Service is up.");
 
-        operator.local = new Operator.Local(
-                CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, false, 9, 0, 0, 20);
-        assertProblem(send(request), 503, "no-primary");
-        operator.local = null;
+        app.reaches = false;
         assertProblem(send(request), 503, "no-primary");
     }
 
@@ -476,6 +479,7 @@ final class CellRoutesTest {
             strings = {
                 "/services",
                 "/services/vcd",
+                "/history?before=2026-01-01T00:00:00Z",
                 "/version",
                 "/mount",
                 "/backups",

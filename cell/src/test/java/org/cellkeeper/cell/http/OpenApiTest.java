@@ -44,6 +44,7 @@ final class OpenApiTest {
                         FakeOperator.CELL_1, new Address("127.0.0.1", 5432, 5480, 5481), directory, "word", "secret"),
                 new FakeOperator(),
                 new FakeBackups(),
+                new FakeApp(),
                 new FakeRevocations(),
                 null,
                 () -> "")) {

@@ -139,7 +139,12 @@ final class EveryCellAnswersTheSameIT {
                     .as(path)
                     .isEqualTo(404);
         }
-        for (String bad : List.of("/api/1.0.0/history?limit=0", "/api/1.0.0/history?limit=x")) {
+        for (String bad : List.of(
+                "/api/1.0.0/history?limit=0",
+                "/api/1.0.0/history?limit=x",
+                "/api/1.0.0/history?before=x",
+                "/cloudapi/1.0.0/cells?page=0",
+                "/cloudapi/1.0.0/cells?pageSize=129")) {
             assertThat(everywhere("GET", bad, right, NOTHING).status()).as(bad).isEqualTo(400);
         }
     }
@@ -154,9 +159,12 @@ final class EveryCellAnswersTheSameIT {
                 "/api/1.0.0/tasks",
                 "/api/1.0.0/tasks/" + task,
                 "/api/1.0.0/history?limit=20",
+                "/api/1.0.0/history?limit=20&before=2100-01-01T00:00:00Z",
+                "/cloudapi/1.0.0/cells",
+                "/cloudapi/1.0.0/cells?page=2&pageSize=2",
                 "/api/1.0.0/version",
                 "/api/1.0.0/openapi.yaml")) {
-            Patience.await("all cells say the same at " + path, Duration.ofSeconds(10), () -> {
+            Patience.await("all cells say the same at " + path, Duration.ofSeconds(30), () -> {
                 Map<String, String> said = new TreeMap<>();
                 for (String cell : cells.cells()) {
                     said.put(cell, steady(body(cell, path)));
