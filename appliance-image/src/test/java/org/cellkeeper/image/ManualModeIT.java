@@ -25,7 +25,7 @@ final class ManualModeIT extends Scenario {
             assertThat(cells.primary()).isEqualTo(target);
             writer.awaitRow(SOON);
             cells.start(old);
-            cells.awaitState(old, "HALTED", SOON);
+            awaitHalted(old);
             assertNothingLost(writer);
         }
     }
