@@ -94,7 +94,7 @@ program_is_stale() {
 build_program() {
   say 'building cell/target/cell.jar'
   if ! (cd "$project" && JAVA_HOME=$(find_jdk) mvn --batch-mode --quiet --no-transfer-progress \
-    --projects cell --also-make -DskipTests package); then
+    --projects cell --also-make -Dmaven.test.skip=true package); then
     complain 'the build failed'
     return 1
   fi

@@ -2,8 +2,11 @@ package org.cellkeeper.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.cellkeeper.api.ApplianceClient.Request;
+import org.cellkeeper.api.Checks;
 import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
+import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
 import org.junit.jupiter.api.Test;
 
@@ -21,11 +24,12 @@ final class ManualModeIT extends Scenario {
             nobodyIsPrimaryForAWhile();
             cells.awaitHealth("NO_ACTIVE_PRIMARY", SOON);
             String target = cells.cellWithMostWal();
+            awaitPromotable(target);
             cells.succeeds(cells.api().promote(target, false), SOON);
             assertThat(cells.primary()).isEqualTo(target);
             writer.awaitRow(SOON);
             cells.start(old);
-            cells.awaitState(old, "HALTED", SOON);
+            awaitHalted(old);
             assertNothingLost(writer);
         }
     }
@@ -41,6 +45,8 @@ final class ManualModeIT extends Scenario {
             cells.kill(old);
             nobodyIsPrimaryForAWhile();
             cells.start(down);
+            // From here on they could elect.
+            awaitPromotable(left);
             cells.awaitHealth("NO_ACTIVE_PRIMARY", SOON);
             nobodyIsPrimaryForAWhile();
             assertThat(cells.cellWithMostWal()).isEqualTo(left);
@@ -64,5 +70,13 @@ final class ManualModeIT extends Scenario {
             assertThat(cells.nodes().localClusterFailover()).isEqualTo("AUTOMATIC");
             assertNothingLost(writer);
         }
+    }
+
+    /** ZooKeeper answers, and so many voters live that this cell may be promoted. */
+    private void awaitPromotable(String cell) {
+        Patience.await(cell + " may be promoted", SOON, () -> {
+            Checks checks = cells.api().dryRun(new Request.Promote(cell, false));
+            return checks.ok() ? null : checks.toString();
+        });
     }
 }

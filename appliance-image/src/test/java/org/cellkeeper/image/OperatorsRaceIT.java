@@ -1,6 +1,7 @@
 package org.cellkeeper.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
@@ -23,6 +24,10 @@ final class OperatorsRaceIT extends Scenario {
         long epoch = cells.nodes().epoch();
         ApplianceClient operator = cells.api();
         try (Writer writer = cells.writer()) {
+            assertThatExceptionOfType(ApplianceFailure.Refused.class)
+                    .as("a promotion beside a healthy primary")
+                    .isThrownBy(() -> operator.promote(target, false))
+                    .satisfies(refused -> assertThat(refused.code()).isEqualTo("no-active-primary"));
             cells.kill(old);
             // Refused before the cells notice, and after they have elected; in between it races them.
             Patience.await("a promotion is accepted, or came too late", SOON, () -> {

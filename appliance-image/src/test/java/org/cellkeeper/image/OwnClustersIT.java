@@ -16,6 +16,8 @@ import org.testcontainers.containers.Container.ExecResult;
 final class OwnClustersIT {
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final int SMALL_DISK = 600;
+    /** Megabytes; a primary wants 32. */
+    private static final int LEFT = 20;
 
     @Test
     void fiveCellsSurviveTheLossOfTwoAtOnce() {
@@ -30,13 +32,45 @@ final class OwnClustersIT {
                 writer.awaitRow(SOON);
                 System.out.println("  " + old + " and " + lost + " of five killed, " + next + " took over; gap "
                         + writer.longestGapSince(before).toMillis() + " ms");
+                cells.start(old);
+                cells.start(lost);
+                cells.awaitState(old, "HALTED", SOON);
+                cells.awaitState(lost, "STREAMING", SOON);
+                assertThat(cells.primary()).isEqualTo(next);
+                System.out.println("  nothing lost of " + cells.assertNothingLost(writer));
+                cells.awaitRowsOn(lost, writer);
+            }
+        }
+    }
+
+    @Test
+    void aPrimaryWhoseDiskFillsUpIsReplacedWhileItsPostgresStillRuns() {
+        try (CellCluster cells = new CellCluster().withDisk("cell-1", SMALL_DISK)) {
+            cells.start();
+            try (Writer writer = cells.writer()) {
+                assertThat(cells.primary()).isEqualTo("cell-1");
+                long before = System.nanoTime();
+                // Room for PostgreSQL to go on for a while, and too little for a primary.
+                ExecResult filled = cells.execute(
+                        "cell-1",
+                        "sh",
+                        "-c",
+                        "free=$(df --output=avail --block-size=1M /var/lib/cell | tail -n 1)"
+                                + " && dd if=/dev/zero of=/var/lib/cell/ballast bs=1M count=$((free - " + LEFT + "))");
+                assertThat(filled.getExitCode()).as(filled.getStderr()).isZero();
+                String next = cells.awaitPrimaryOtherThan("cell-1", SOON);
+                writer.awaitRow(SOON);
+                System.out.println("  disk of cell-1 full, " + next + " took over; gap "
+                        + writer.longestGapSince(before).toMillis() + " ms");
+                assertThat(cells.log("cell-1")).contains("the data volume has only");
+                cells.awaitState("cell-1", "HALTED", SOON);
                 System.out.println("  nothing lost of " + cells.assertNothingLost(writer));
             }
         }
     }
 
     @Test
-    void aPrimaryWhoseDiskIsFullIsReplacedOrSaysThatItIsReadOnly() {
+    void aPrimaryWhoseDiskHasNoRoomAtAllIsReplacedOrSaysThatItIsReadOnly() {
         try (CellCluster cells = new CellCluster().withDisk("cell-1", SMALL_DISK)) {
             cells.start();
             try (Writer writer = cells.writer()) {

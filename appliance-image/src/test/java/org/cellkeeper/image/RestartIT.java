@@ -2,6 +2,8 @@ package org.cellkeeper.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
@@ -25,8 +27,30 @@ final class RestartIT extends Scenario {
             writer.awaitRow(SOON);
             saidGap(old + " restarted, " + next + " took over", writer, before);
             assertThat(next).isNotEqualTo(old);
+            // Handed over, not lost and elected.
+            assertNoBallotWasOpened();
             // Nobody removed it: it was never halted.
             assertThat(cells.node(old).state()).isEqualTo("STREAMING");
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void eachCellStopsWithinTenSecondsAndNothingIsLost() {
+        List<String> all = new ArrayList<>(cells.standbys());
+        all.add(cells.primary());
+        try (Writer writer = cells.writer()) {
+            for (String cell : all) {
+                long before = System.nanoTime();
+                Duration taken = cells.stop(cell);
+                writer.awaitRow(SOON);
+                saidGap(cell + " stopped in " + taken.toMillis() + " ms", writer, before);
+                long begun = System.nanoTime();
+                cells.start(cell);
+                cells.awaitHealth("HEALTHY", SOON);
+                said(cell + " started, and the cluster healthy, in " + (System.nanoTime() - begun) / 1_000_000 + " ms");
+            }
+            assertNoBallotWasOpened();
             assertNothingLost(writer);
         }
     }

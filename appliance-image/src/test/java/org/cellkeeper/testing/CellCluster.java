@@ -2,6 +2,7 @@ package org.cellkeeper.testing;
 
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.ConflictException;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.NotFoundException;
@@ -94,8 +95,12 @@ public final class CellCluster implements Startable {
     private static final Duration STARTED = Duration.ofSeconds(180);
     private static final Duration VERB = Duration.ofSeconds(120);
     private static final Duration TASK = Duration.ofSeconds(120);
+    private static final Duration READ = Duration.ofSeconds(60);
     private static final Duration PROBE = Duration.ofSeconds(3);
     private static final Duration SILENCE = Duration.ofSeconds(2);
+    private static final Duration STOPPED = Duration.ofSeconds(10);
+    /** The exit code of what ended by SIGKILL. */
+    private static final int KILLED = 137;
 
     /** The failover mode that the cluster is born with. */
     public enum Mode {
@@ -269,16 +274,28 @@ public final class CellCluster implements Startable {
         awaitDown(cell);
     }
 
-    /** Cleanly, as {@code docker stop} does it: a primary in AUTOMATIC mode hands over first. */
-    public void stop(String name) {
+    /**
+     * Cleanly, as {@code docker stop} does it: a primary in AUTOMATIC mode hands over first. Says how long it took; a cell that
+     * has not ended after Docker's 10 s, and was killed then, is a failure.
+     */
+    public Duration stop(String name) {
         Cell cell = cell(name);
+        long begun = System.nanoTime();
         // Until it is down it answers.
         try {
-            docker().stopContainerCmd(cell.id()).withTimeout(10).exec();
+            docker().stopContainerCmd(cell.id())
+                    .withTimeout((int) STOPPED.toSeconds())
+                    .exec();
         } catch (NotModifiedException down) {
             // It was down.
         }
+        Duration taken = Duration.ofNanos(System.nanoTime() - begun);
         cell.state = State.DOWN;
+        Long exit = inspect(name).getState().getExitCodeLong();
+        if (exit != null && exit == KILLED) {
+            throw new AssertionError(name + " had not ended after " + STOPPED.toSeconds() + " s, and was killed");
+        }
+        return taken;
     }
 
     /** Starts a container that was killed or stopped. It does not wait for the cell. */
@@ -494,6 +511,10 @@ public final class CellCluster implements Startable {
         return rootPassword;
     }
 
+    public String clusterSecret() {
+        return clusterSecret;
+    }
+
     public Cluster nodes() {
         return api().nodes();
     }
@@ -511,6 +532,11 @@ public final class CellCluster implements Startable {
                 .filter(Map.Entry::getValue)
                 .map(Map.Entry::getKey)
                 .toList();
+    }
+
+    /** Those whose agents answer right now. */
+    public List<String> answering() {
+        return List.copyOf(probe().keySet());
     }
 
     /** The one primary; there must be one soon. */
@@ -596,6 +622,11 @@ public final class CellCluster implements Startable {
         return LogUtils.getOutput(docker(), cell(name).id());
     }
 
+    /** What Docker knows of the cell's container. */
+    public InspectContainerResponse inspect(String name) {
+        return docker().inspectContainerCmd(cell(name).id()).exec();
+    }
+
     /** Who answers, and whether as primary. All are asked at once: one that is silent costs no more than the time limit. */
     private Map<String, Boolean> probe() {
         Map<String, CompletableFuture<HttpResponse<String>>> asked = new LinkedHashMap<>();
@@ -652,9 +683,13 @@ public final class CellCluster implements Startable {
 
     /** A session with the primary that fails when nothing is heard for this time. */
     public Connection connect(Duration silence) throws SQLException {
+        return DriverManager.getConnection(jdbcUrl(), properties(silence));
+    }
+
+    private Properties properties(Duration silence) {
         Properties properties = properties();
         properties.setProperty("socketTimeout", String.valueOf(Math.max(1, silence.toSeconds())));
-        return DriverManager.getConnection(jdbcUrl(), properties);
+        return properties;
     }
 
     private Properties properties() {
@@ -693,27 +728,43 @@ public final class CellCluster implements Startable {
         if (acknowledged.isEmpty()) {
             throw new AssertionError("nothing was acknowledged at all: " + writer.lastFailure());
         }
-        Set<Long> there = new TreeSet<>();
-        Patience.await("the rows can be read", Duration.ofSeconds(60), () -> {
-            there.clear();
-            try (Connection session = connect(Duration.ofSeconds(20));
-                    PreparedStatement query = session.prepareStatement("SELECT n FROM rows WHERE writer = ?")) {
-                query.setString(1, writer.name());
-                try (ResultSet rows = query.executeQuery()) {
-                    while (rows.next()) {
-                        there.add(rows.getLong(1));
-                    }
-                }
+        Set<Long> lost = new TreeSet<>();
+        Patience.await("the rows can be read", READ, () -> {
+            try (Connection session = connect(Duration.ofSeconds(20))) {
+                lost.clear();
+                lost.addAll(missing(session, writer));
                 return null;
             }
         });
-        Set<Long> lost = new TreeSet<>(acknowledged);
-        lost.removeAll(there);
         if (!lost.isEmpty()) {
             throw new AssertionError("LOST: " + lost.size() + " of " + acknowledged.size() + " acknowledged rows: "
                     + lost + "; " + summary());
         }
         return acknowledged.size();
+    }
+
+    /** Waits until this cell, a standby, has replayed every row that was acknowledged to the writer. */
+    public void awaitRowsOn(String name, Writer writer) {
+        Patience.await(name + " has all acknowledged rows", READ, () -> {
+            try (Connection session = DriverManager.getConnection(jdbcUrl(name), properties(READ))) {
+                Set<Long> missing = missing(session, writer);
+                return missing.isEmpty() ? null : missing.size() + " are missing, " + missing;
+            }
+        });
+    }
+
+    /** The numbers that were acknowledged and are not there. */
+    private static Set<Long> missing(Connection session, Writer writer) throws SQLException {
+        Set<Long> missing = new TreeSet<>(writer.acknowledged());
+        try (PreparedStatement query = session.prepareStatement("SELECT n FROM rows WHERE writer = ?")) {
+            query.setString(1, writer.name());
+            try (ResultSet rows = query.executeQuery()) {
+                while (rows.next()) {
+                    missing.remove(rows.getLong(1));
+                }
+            }
+        }
+        return missing;
     }
 
     // ---- mending

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.WalSender;
@@ -102,6 +103,9 @@ public final class Primaries {
         }
         if (said.health() != PeerView.Health.OK) {
             return "it says of itself: " + said.health();
+        }
+        if (said.state() == CellState.DOWN) {
+            return "it is being stopped";
         }
         if (!said.zookeeper()) {
             return "it has not read the cluster's newest state";

@@ -129,6 +129,17 @@ final class SwitchoverTest {
     }
 
     @Test
+    void oneThatIsBeingStoppedIsNotHandedOverTo() {
+        says(B, CellState.DOWN, PeerView.Health.OK, END);
+        ask(B);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.NONE);
+        assertThat(Primaries.successor(view())).isEqualTo(C);
+
+        says(C, CellState.DOWN, PeerView.Health.OK, END);
+        assertThat(Primaries.successor(view())).isNull();
+    }
+
+    @Test
     void oneThatLagsIsRefused() {
         says(B, CellState.STREAMING, PeerView.Health.OK, new Lsn(END.value() - (17L << 20)));
         assertThat(refusal(B)).isEqualTo("target-caught-up");
