@@ -119,17 +119,20 @@ client() {
 # Commits rows, and notes "microseconds number" of each that was acknowledged. A warning comes instead of the number:
 # then it is none. Runs until the file "stop" is there.
 write_rows() {
-  local number=0 to from line idle
+  local number=0 to from line idle patience
   trap '' PIPE
   exec {idle}<> <(:)
   while [[ ! -e $work/stop ]]; do
     coproc DB { client 2>&1; }
     to=${DB[1]:-} from=${DB[0]:-}
+    # It may have to pass over cells that take a connection and say nothing: connect_timeout for each.
+    patience=$((2 + 2 * cells))
     while [[ -n $to && -n $from && ! -e $work/stop ]]; do
       number=$((number + 1))
       printf "INSERT INTO written VALUES ('%s', %d) RETURNING n;\n" "$run" "$number" >&"$to" || break
       line=
-      IFS= read -r -t 2 line 2>/dev/null <&"$from" || break
+      IFS= read -r -t "$patience" line 2>/dev/null <&"$from" || break
+      patience=2
       [[ $line == "$number" ]] || break
       printf '%s %s\n' "$(now)" "$number" >>"$work/acknowledged"
       read -r -t 0.004 -u "$idle" || true

@@ -111,6 +111,10 @@ final class VolumesIT extends Scenario {
                         .as("PostgreSQL on the foreign data")
                         .isNull();
                 assertThat(systemId(cells, victim)).as("the foreign data").isEqualTo(foreign);
+                // Nor is what its ZooKeeper peer holds put among that of the others.
+                assertThat(cells.log(victim)).contains("this cell's peer is not started");
+                assertThat(cells.execute(victim, "pgrep", "-f", "ZooKeeperPeer").getExitCode())
+                        .isEqualTo(1);
                 writer.awaitRow(SOON);
                 saidGap(victim + " has the volume of another cluster", writer, before);
                 assertNothingLost(writer);

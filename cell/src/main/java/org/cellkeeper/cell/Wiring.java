@@ -145,10 +145,12 @@ public final class Wiring implements AutoCloseable {
             Files.createDirectories(folder);
             Path settings = folder.resolve("peer.json");
             Files.write(settings, Json.write(peerSettings(config, cells, folder)));
-            arguments.add("--zookeeper-command");
-            List<String> command = ZooKeeperPeer.command(java, classPath, settings);
-            command.addAll(1, archive);
-            arguments.addAll(command);
+            if (isOfThisCluster(config, folder)) {
+                arguments.add("--zookeeper-command");
+                List<String> command = ZooKeeperPeer.command(java, classPath, settings);
+                command.addAll(1, archive);
+                arguments.addAll(command);
+            }
         }
         StringBuilder text = new StringBuilder();
         for (String argument : arguments) {
@@ -174,6 +176,22 @@ public final class Wiring implements AutoCloseable {
         return config.dataDir().resolve("run");
     }
 
+    /**
+     * Whether the ZooKeeper data in this folder are this cluster's; the first start notes whose they are. A peer with another
+     * cluster's must not join: it would lose what it holds, or, having seen more, make the others lose what they hold.
+     */
+    private static boolean isOfThisCluster(CellConfig config, Path folder) throws IOException {
+        String purpose = "zookeeper data of " + config.cluster().name();
+        String cluster =
+                HexFormat.of().formatHex(derived(config.cluster().secret().read(), purpose));
+        Path mark = folder.resolve("cluster");
+        String known = Files.exists(mark) ? Files.readString(mark).strip() : "";
+        if (known.isEmpty()) {
+            Files.writeString(mark, cluster + "\n");
+        }
+        return known.isEmpty() || known.equals(cluster);
+    }
+
     private static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
         CellConfig.Ports ports = config.ports();
         TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
@@ -196,6 +214,13 @@ public final class Wiring implements AutoCloseable {
     /** Starts everything; returns at once. */
     public void start() throws IOException {
         byte[] secret = config.cluster().secret().read();
+        Path zookeeper = config.dataDir().resolve("zookeeper");
+        if (Files.exists(zookeeper) && !isOfThisCluster(config, zookeeper)) {
+            LOG.error(
+                    "The ZooKeeper data in {} belong to another cluster: this cell's peer is not started. Give the cell its own"
+                            + " volume, or an empty one",
+                    zookeeper);
+        }
         Mailbox mailbox = opened(new Mailbox(Wiring::fence));
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));

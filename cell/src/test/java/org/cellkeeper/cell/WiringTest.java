@@ -76,6 +76,18 @@ final class WiringTest {
     }
 
     @Test
+    void aPeerWithAnotherClustersDataIsNotStarted() throws Exception {
+        Wiring.prepare(config(), null);
+        assertThat(words(Wiring.prepare(config(), null))).contains("--zookeeper-command");
+
+        Files.writeString(folder.resolve("secret"), "another-cluster-altogether");
+        assertThat(words(Wiring.prepare(config(), null))).contains("agent").doesNotContain("--zookeeper-command");
+
+        Files.writeString(folder.resolve("secret"), SECRET);
+        assertThat(words(Wiring.prepare(config(), null))).contains("--zookeeper-command");
+    }
+
+    @Test
     void noSecretIsInAnythingThatIsWritten() throws Exception {
         Wiring.prepare(config(), null);
         try (var files = Files.walk(folder.resolve("data"))) {
