@@ -28,6 +28,7 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Presence;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.VersionedState;
@@ -47,6 +48,7 @@ final class SwitchoverTest {
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private final List<WalSender> senders = new ArrayList<>();
     private final List<Task> tasks = new ArrayList<>();
+    private Map<CellName, Presence> present = Map.of();
     private ClusterState state;
     private long now = 1_000_000;
     private Memory memory = Memory.atStart(now);
@@ -210,7 +212,8 @@ final class SwitchoverTest {
     }
 
     @Test
-    void aTaskThatNobodyCanEndAnyMoreIsEndedByThePrimary() {
+    void aTaskThatItsCellDoesNotEndIsEndedByThePrimary() {
+        present = Map.of(B.name(), new Presence(B, new Address("b", 5432, 5480, 5481), "STREAMING"));
         tasks.add(task(C, B));
         pass(Duration.ofSeconds(29));
         assertThat(Tasks.settled(view())).isNull();
@@ -218,6 +221,18 @@ final class SwitchoverTest {
         Task ended = Tasks.settled(view());
         assertThat(ended).isNotNull();
         assertThat(ended.status()).isEqualTo(Task.Status.ERROR);
+    }
+
+    @Test
+    void aTaskWhoseCellIsGoneIsEndedSoon() {
+        tasks.add(task(C, B));
+        pass(Duration.ofSeconds(5));
+        assertThat(Tasks.settled(view())).isNull();
+        pass(Duration.ofSeconds(1));
+        Task ended = Tasks.settled(view());
+        assertThat(ended).isNotNull();
+        assertThat(ended.status()).isEqualTo(Task.Status.ERROR);
+        assertThat(ended.message()).startsWith("cell-2 did not carry it out");
     }
 
     // ---- the world
@@ -357,7 +372,7 @@ final class SwitchoverTest {
                         1,
                         CellSettings.Timing.defaults()),
                 local,
-                new CoordinationView(true, true, false, seen, 0, Map.of(), Map.of(), false, tasks),
+                new CoordinationView(true, true, false, seen, 0, Map.of(), present, false, tasks),
                 database(),
                 peers,
                 memory,
