@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class GuardIT {
     private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
     private static final long TIMEOUT_MILLIS = 1500;
-    private static final long PATIENCE_MILLIS = 15_000;
+    private static final long PATIENCE_MILLIS = 45_000;
 
     @TempDir
     private Path folder;

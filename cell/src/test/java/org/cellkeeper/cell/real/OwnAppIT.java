@@ -134,6 +134,9 @@ final class OwnAppIT {
     void theHistoryIsReadFromTheArchiveWhileZooKeeperHasNoQuorum() {
         cells.succeeds(cells.client().setMode(false), Duration.ofSeconds(20));
         cells.succeeds(cells.client().setMode(true), Duration.ofSeconds(20));
+        cells.awaitHealth("HEALTHY", Duration.ofSeconds(30));
+        // What the last change leads to is told within this time; then nothing happens until the peers are killed.
+        Patience.pass(Duration.ofSeconds(5));
         List<HistoryEvent> told = cells.client().history(5);
         Patience.await("it is archived", Duration.ofSeconds(60), () -> {
             List<HistoryEvent> archived =

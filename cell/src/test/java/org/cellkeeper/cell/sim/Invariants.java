@@ -122,12 +122,16 @@ final class Invariants {
                     "I2", "epoch " + epoch + " is opened by " + before.cell.name() + " and by " + cell.name(), null);
         }
         opened.put(epoch, new Opened(epoch, cell, commits));
-        Long other = epochOfTimeline.put(cell.postgres().timeline(), epoch);
+        Long other = epochOfTimeline.get(cell.postgres().timeline());
         ClusterState state = world.referee.state();
         // A reign that was never put on record was never followed: only the cell itself holds WAL of it, and that one
-        // is halted.
+        // is halted. One that opens after its successor was elected never will be on record.
         boolean followed = other != null && state != null && state.reigns().containsKey(other);
-        if (followed && other != epoch) {
+        boolean late = state != null && state.epoch() > epoch && !state.reigns().containsKey(epoch);
+        if (!followed || !late) {
+            epochOfTimeline.put(cell.postgres().timeline(), epoch);
+        }
+        if (followed && !late && other != epoch) {
             broken(
                     "I3",
                     "epochs %d and %d are both on timeline %d"
