@@ -1,19 +1,25 @@
 package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** What pg_control says, by {@code pg_controldata}; asked anew only when the file has changed. Used by one thread at a time. */
+/**
+ * What pg_control says, by {@code pg_controldata}, and where the WAL of a clean shutdown ends; asked anew only when the file has
+ * changed. Used by one thread at a time.
+ */
 final class ControlData {
     /** What was read. */
     record Content(String systemId, DatabaseView.Control control) {}
@@ -22,7 +28,12 @@ final class ControlData {
     private static final long SHORT_HEADER = 24;
 
     private static final long LONG_HEADER = 40;
-    private static final Pattern RECORD = Pattern.compile("len \\(rec/tot\\):\\s*[0-9]+/\\s*([0-9]+),");
+    /** A record's header alone, and far more than that of a checkpoint with its data (114 bytes). */
+    private static final long SHORTEST_CHECKPOINT = 24;
+
+    private static final long LONGEST_CHECKPOINT = 1024;
+
+    private static final Logger LOG = LoggerFactory.getLogger(ControlData.class);
 
     private final Programs programs;
     private final Path dataDir;
@@ -92,28 +103,42 @@ final class ControlData {
         if (!clean) {
             return new Content(systemId, new DatabaseView.Control(false, timeline, checkpoint));
         }
-        Lsn end = endOfRecord(checkpoint, timeline, Long.parseLong(page), Long.parseLong(segment));
-        return end == null ? null : new Content(systemId, new DatabaseView.Control(true, timeline, end));
+        long segmentSize = Long.parseLong(segment);
+        Long length = lengthOfShutdown(checkpoint, timeline, segmentSize);
+        return length == null
+                ? null
+                : new Content(
+                        systemId,
+                        new DatabaseView.Control(
+                                true, timeline, endOfRecord(checkpoint, length, Long.parseLong(page), segmentSize)));
     }
 
-    private @Nullable Lsn endOfRecord(Lsn start, int timeline, long pageSize, long segmentSize) {
-        Programs.Result result = programs.run(
-                new Cancellation(),
-                Duration.ofSeconds(5),
-                "pg_waldump",
-                List.of(
-                        "-p",
-                        dataDir.resolve("pg_wal").toString(),
-                        "-t",
-                        String.valueOf(timeline),
-                        "-s",
-                        start.toString(),
-                        "-n",
-                        "1"),
-                Map.of(),
-                null);
-        Matcher matcher = RECORD.matcher(result.out());
-        return matcher.find() ? endOfRecord(start, Long.parseLong(matcher.group(1)), pageSize, segmentSize) : null;
+    /**
+     * The length of the shutdown's checkpoint record; null when there is no such record. Read from the very segment: pg_waldump asks
+     * any segment of the folder for its header, and those made ahead of their use have none.
+     */
+    private @Nullable Long lengthOfShutdown(Lsn start, int timeline, long segmentSize) {
+        Path segment = dataDir.resolve("pg_wal").resolve(segmentOf(start, timeline, segmentSize));
+        ByteBuffer length = ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.nativeOrder());
+        try (FileChannel channel = FileChannel.open(segment)) {
+            // Records begin at multiples of 8, so that a record's length never runs over the end of a page.
+            channel.read(length, start.value() % segmentSize);
+        } catch (IOException e) {
+            LOG.warn("{} cannot be read: {}", segment, e.toString());
+            return null;
+        }
+        long found = length.hasRemaining() ? 0 : Integer.toUnsignedLong(length.getInt(0));
+        if (found < SHORTEST_CHECKPOINT || found > LONGEST_CHECKPOINT) {
+            LOG.warn("{} has no checkpoint record at {}", segment, start);
+            return null;
+        }
+        return found;
+    }
+
+    static String segmentOf(Lsn lsn, int timeline, long segmentSize) {
+        long number = Long.divideUnsigned(lsn.value(), segmentSize);
+        long perFile = (1L << 32) / segmentSize;
+        return "%08X%08X%08X".formatted(timeline, number / perFile, number % perFile);
     }
 
     /** Where a record of this length ends, aligned as PostgreSQL does, with the headers of the pages that it runs into. */

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the adapter must know of the cell's configuration.
  *
- * @param binDir where postgres, initdb, pg_basebackup, pg_controldata and pg_waldump are
+ * @param binDir where postgres, initdb, pg_basebackup and pg_controldata are
  * @param dataDir the data directory; its parent is on the same volume and is ours too (clones are made there and moved in place)
  * @param runDir sockets, logs and password files
  * @param listenHost what PostgreSQL listens on, as {@code listen_addresses} takes it

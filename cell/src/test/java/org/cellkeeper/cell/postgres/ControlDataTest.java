@@ -35,6 +35,13 @@ final class ControlDataTest {
         assertThat(end("0/1000028", 20_000)).isEqualTo(new Lsn(0x1000028L + 20_000 + 2 * 24));
     }
 
+    @Test
+    void aSegmentIsNamedByTimelineAndNumber() {
+        assertThat(ControlData.segmentOf(Lsn.parse("0/5F64F80"), 146, SEGMENT)).isEqualTo("000000920000000000000005");
+        assertThat(ControlData.segmentOf(Lsn.parse("1A/FF000028"), 1, SEGMENT)).isEqualTo("000000010000001A000000FF");
+        assertThat(ControlData.segmentOf(Lsn.parse("2/40000028"), 1, 1L << 30)).isEqualTo("000000010000000200000001");
+    }
+
     private static Lsn end(String start, long length) {
         return ControlData.endOfRecord(Lsn.parse(start), length, PAGE, SEGMENT);
     }

@@ -191,6 +191,25 @@ final class LocalPostgresIT {
     }
 
     @Test
+    void whereTheWalEndsIsKnownThoughSegmentsOfZeroesWaitBesideIt() throws Exception {
+        primary("a");
+        bench.get(bench.database("a").stopFast(10_000));
+        Lsn first = look("a").control().end();
+        // As PostgreSQL makes them ahead of their use; which file of a folder comes first is chance.
+        for (int number = 0x20; number < 0x2c; number++) {
+            new OwnedFiles(PostgresBench.osUser())
+                    .write(
+                            bench.dataDir("a").resolve(String.format("pg_wal/0000000100000000000000%02X", number)),
+                            "\0".repeat(16 << 20));
+        }
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").stopFast(10_000));
+        DatabaseView stopped = look("a");
+        assertThat(stopped.control().cleanlyShutDown()).isTrue();
+        assertThat(stopped.control().end().compareTo(first)).isPositive();
+    }
+
+    @Test
     void alterSystemOverridesNothingThatSafetyNeeds() throws Exception {
         primary("a");
         bench.execute("a", "ALTER SYSTEM SET synchronous_standby_names = ''");
