@@ -65,7 +65,7 @@ public record CellSettings(
                     Duration.ofSeconds(60),
                     Duration.ofSeconds(5),
                     Duration.ofMillis(200),
-                    Duration.ofMillis(10));
+                    Duration.ofMillis(30));
         }
     }
 }
