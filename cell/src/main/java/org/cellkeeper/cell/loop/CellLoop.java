@@ -2,6 +2,7 @@ package org.cellkeeper.cell.loop;
 
 import java.util.ArrayDeque;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -373,16 +374,15 @@ public final class CellLoop {
             takeovers = takeovers.told();
             LOG.info("{} {}", ended.sentence(), ended.detail());
             takeoverListener.accept(ended);
-            var ignored = ports.coordination()
-                    .appendHistory(new HistoryEntry(
-                            view.wall(),
-                            settings.name(),
-                            ended.epoch(),
-                            0,
-                            ended.sentence(),
-                            ended.detail(),
-                            ended.steps()));
+            tellHistory(ended.epoch(), 0, ended.sentence(), ended.detail(), ended.steps());
         }
+    }
+
+    /** An entry that ZooKeeper does not take is lost: the history tells, it does not decide. */
+    private void tellHistory(long epoch, int rule, String sentence, String detail, List<HistoryEntry.Step> steps) {
+        var ignored = ports.coordination()
+                .appendHistory(
+                        new HistoryEntry(ports.clock().now(), settings.name(), epoch, rule, sentence, detail, steps));
     }
 
     private void noteRule(Plan plan, long now) {
@@ -571,20 +571,11 @@ public final class CellLoop {
         doneVersion = mine.version;
         doneAt = ports.clock().millis();
         doneRefereeChanges = refereeChanges;
-        if (mine.plan.rule().notable()) {
-            Rule rule = mine.plan.rule();
-            LocalState known = local;
-            VersionedState seen = known == null ? null : known.seen();
-            var entry = new HistoryEntry(
-                    ports.clock().now(),
-                    settings.name(),
-                    seen == null ? 0 : seen.state().epoch(),
-                    rule.number(),
-                    rule.sentence(),
-                    mine.plan.detail());
-            if (referee.connected() && seen != null) {
-                var ignored = ports.coordination().appendHistory(entry);
-            }
+        LocalState known = local;
+        VersionedState seen = known == null ? null : known.seen();
+        Rule rule = mine.plan.rule();
+        if (rule.notable() && seen != null && referee.connected()) {
+            tellHistory(seen.state().epoch(), rule.number(), rule.sentence(), mine.plan.detail(), List.of());
         }
         step();
     }
