@@ -21,6 +21,8 @@ import org.slf4j.LoggerFactory;
  * changed. Used by one thread at a time.
  */
 final class ControlData {
+    private static final Logger LOG = LoggerFactory.getLogger(ControlData.class);
+
     /** What was read. */
     record Content(String systemId, DatabaseView.Control control) {}
 
@@ -32,8 +34,6 @@ final class ControlData {
     private static final long SHORTEST_CHECKPOINT = 24;
 
     private static final long LONGEST_CHECKPOINT = 1024;
-
-    private static final Logger LOG = LoggerFactory.getLogger(ControlData.class);
 
     private final Programs programs;
     private final Path dataDir;
