@@ -1,6 +1,5 @@
 package org.cellkeeper.cell.loop;
 
-import java.util.List;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.HistoryEntry;
@@ -50,12 +49,6 @@ final class Chronicle {
         ClusterState state = view == null ? null : view.state();
         var ignored = ports.coordination()
                 .appendHistory(new HistoryEntry(
-                        ports.clock().now(),
-                        loop.name(),
-                        state == null ? 0 : state.epoch(),
-                        0,
-                        sentence,
-                        detail,
-                        List.of()));
+                        ports.clock().now(), loop.name(), state == null ? 0 : state.epoch(), 0, sentence, detail));
     }
 }
