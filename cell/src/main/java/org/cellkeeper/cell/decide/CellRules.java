@@ -2,6 +2,9 @@ package org.cellkeeper.cell.decide;
 
 import static org.cellkeeper.cell.decide.Rule.Pace.CALM;
 import static org.cellkeeper.cell.decide.Rule.Pace.HASTE;
+import static org.cellkeeper.cell.decide.Rule.Told.HISTORY;
+import static org.cellkeeper.cell.decide.Rule.Told.LOG;
+import static org.cellkeeper.cell.decide.Rule.Told.NOWHERE;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -28,6 +31,7 @@ import org.cellkeeper.cell.decide.Facts.Wish;
 import org.cellkeeper.cell.decide.Rule.Pace;
 import org.cellkeeper.cell.decide.Rule.Section;
 import org.cellkeeper.cell.decide.Rule.Steps;
+import org.cellkeeper.cell.decide.Rule.Told;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -105,7 +109,7 @@ public final class CellRules {
                         && f.doorDue(),
                 EnumSet.of(Kind.OPEN_DOOR),
                 HASTE,
-                false,
+                NOWHERE,
                 CellRules::openDoor);
         act(
                 101,
@@ -114,7 +118,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.HALTED && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE, Kind.PERSIST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of(Halts.reason(v), new Action.StopImmediate(), noteHalt(v)));
         act(
                 102,
@@ -123,7 +127,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.HALTED && f.note() == Facts.Note.HALT,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of(Halts.reason(v), noteHalt(v)));
         act(
                 103,
@@ -134,7 +138,7 @@ public final class CellRules {
                         && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 CALM,
-                false,
+                NOWHERE,
                 v -> cas(v, state -> Halts.reported(v, state), "report the halt"));
         rest(
                 104,
@@ -149,7 +153,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.REMOVED && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 106,
@@ -158,7 +162,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.REMOVED && f.note() == Facts.Note.REMOVAL,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.Persist("removed by an operator", LocalState::withRemoved)));
         act(
                 107,
@@ -167,7 +171,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.REMOVED && f.wish() == Wish.DEPLOY,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.Wipe(), beBorn(false)));
         rest(
                 108,
@@ -185,7 +189,7 @@ public final class CellRules {
                                 || f.standing() == Standing.TAKEN),
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 110,
@@ -194,7 +198,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.UNLAWFUL,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 111,
@@ -203,7 +207,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.CLASH,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 CALM,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
     }
 
@@ -223,7 +227,7 @@ public final class CellRules {
                 f -> f.stopping() && (f.standing() != Standing.PRIMARY || f.handing() == Handing.NONE),
                 EnumSet.of(Kind.STOP_FAST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopFast()));
         rest(
                 203,
@@ -238,7 +242,7 @@ public final class CellRules {
                 f -> f.data() == Data.FOREIGN,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 CALM,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 205,
@@ -247,7 +251,7 @@ public final class CellRules {
                 f -> f.data() == Data.BROKEN && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 211,
@@ -256,7 +260,7 @@ public final class CellRules {
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.FOUNDED,
                 EnumSet.of(Kind.CREATE_STATE),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::found);
         act(
                 212,
@@ -265,7 +269,7 @@ public final class CellRules {
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.EMPTY,
                 EnumSet.of(Kind.PERSIST, Kind.INIT_DB),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.Persist("founder", s -> s.withFounder(true)), new Action.InitDb()));
         act(
                 213,
@@ -274,7 +278,7 @@ public final class CellRules {
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.BROKEN,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.Wipe(), beBorn(false)));
         act(
                 214,
@@ -284,7 +288,7 @@ public final class CellRules {
                         && (f.data() == Data.EMPTY || f.data() == Data.FOUNDED || f.data() == Data.BROKEN),
                 EnumSet.of(Kind.TAKE_BIRTH_LOCK),
                 CALM,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.TakeBirthLock()));
         rest(
                 215,
@@ -312,7 +316,7 @@ public final class CellRules {
                 f -> f.data() == Data.FOUNDED && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.WIPE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.Wipe(), beBorn(false)));
         rest(
                 219,
@@ -327,7 +331,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.STRANGER && f.referee() == Referee.KNOWN && f.turn() == Turn.STEADY,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 v -> cas(
                         v,
                         state -> state.withMember(
@@ -351,7 +355,7 @@ public final class CellRules {
                 f -> f.note() == Facts.Note.MEMBERSHIP,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.Persist("joined", LocalState::withJoined)));
         act(
                 223,
@@ -364,7 +368,7 @@ public final class CellRules {
                         && f.turn() == Turn.STEADY,
                 EnumSet.of(Kind.PERSIST, Kind.CLONE),
                 CALM,
-                true,
+                HISTORY,
                 CellRules::cloneThePrimary);
         rest(
                 224,
@@ -394,7 +398,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.DESERTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 v -> takeBack(v));
         act(
                 301,
@@ -403,7 +407,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.OVERDUE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 v -> takeBack(v));
         act(
                 302,
@@ -412,7 +416,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.UNCLEAN && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 v -> takeBack(v));
         act(
                 303,
@@ -421,7 +425,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.STOPPING,
                 EnumSet.of(Kind.STOP_FAST),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.StopFast()));
         act(
                 304,
@@ -430,7 +434,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.UNMARKED,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                true,
+                LOG,
                 CellRules::mark);
         act(
                 305,
@@ -439,14 +443,14 @@ public final class CellRules {
                 f -> f.handing() == Handing.MARKED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                LOG,
                 CellRules::publishToken);
         rest(
                 306,
                 Section.HANDOVER,
                 "The handover waits for its target.",
                 f -> f.handing() != Handing.NONE && f.handing() != Handing.WANTED,
-                HASTE);
+                CALM);
         act(
                 307,
                 Section.HANDOVER,
@@ -454,7 +458,7 @@ public final class CellRules {
                 f -> f.handing() == Handing.WANTED,
                 EnumSet.of(Kind.CHECKPOINT, Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::beginHandover);
         act(
                 308,
@@ -463,7 +467,7 @@ public final class CellRules {
                 f -> f.note() == Facts.Note.MARK,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.Persist("handover taken back", s -> s.withHandoverMark(null))));
         act(
                 309,
@@ -472,7 +476,7 @@ public final class CellRules {
                 f -> f.note() == Facts.Note.ABDICATION && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of(
                         "",
                         new Action.Persist(
@@ -484,7 +488,7 @@ public final class CellRules {
                 f -> f.doorDue() && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY),
                 EnumSet.of(Kind.OPEN_DOOR),
                 HASTE,
-                false,
+                NOWHERE,
                 CellRules::openDoor);
     }
 
@@ -498,7 +502,7 @@ public final class CellRules {
                 f -> f.note() == Facts.Note.OUTCOME,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.Persist("outcome read", s -> s.withSealedBallot(0))));
         act(
                 402,
@@ -507,7 +511,7 @@ public final class CellRules {
                 f -> f.turn() == Turn.DECIDED && f.standing() == Standing.ACTIVE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::elect);
         act(
                 403,
@@ -516,7 +520,7 @@ public final class CellRules {
                 f -> f.turn() == Turn.LOST && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::giveUp);
         act(
                 404,
@@ -525,7 +529,7 @@ public final class CellRules {
                 f -> f.turn() == Turn.OBJECTING && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PUBLISH_VOTE),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::veto);
         act(
                 405,
@@ -537,7 +541,7 @@ public final class CellRules {
                         && f.stream() != Stream.LOOSE,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         rest(
                 406,
@@ -556,7 +560,7 @@ public final class CellRules {
                         && f.stream() == Stream.DETACHED,
                 EnumSet.of(Kind.PERSIST, Kind.PUBLISH_VOTE),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::sealAndVote);
         act(
                 408,
@@ -569,7 +573,7 @@ public final class CellRules {
                         && f.postgres() == Postgres.STOPPED,
                 EnumSet.of(Kind.START_STANDBY),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.StartStandby(null)));
         rest(409, Section.BALLOT, "A ballot is open: wait for its outcome.", CellRules::isBallotOpen, HASTE);
     }
@@ -601,7 +605,7 @@ public final class CellRules {
                 f -> mustOpen(f) && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.START_STANDBY, Kind.START_PRIMARY),
                 HASTE,
-                true,
+                LOG,
                 CellRules::startTheWinner);
         act(
                 503,
@@ -610,7 +614,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.ATTACHED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         rest(
                 504,
@@ -625,7 +629,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.UNNAMED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.APPLY_SYNC),
                 HASTE,
-                true,
+                LOG,
                 CellRules::nameAcknowledgers);
         act(
                 506,
@@ -634,7 +638,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.NAMED && f.postgres() == Postgres.STANDBY && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::promote);
         act(
                 507,
@@ -643,7 +647,7 @@ public final class CellRules {
                 f -> f.opening() == Opening.PROMOTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::recordReign);
         rest(
                 508,
@@ -658,7 +662,7 @@ public final class CellRules {
                 f -> f.note() == Facts.Note.REIGN,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
-                false,
+                NOWHERE,
                 CellRules::noteReign);
     }
 
@@ -687,7 +691,7 @@ public final class CellRules {
                         && f.turn() == Turn.STEADY,
                 EnumSet.of(Kind.START_PRIMARY),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StartPrimary()));
         rest(
                 603,
@@ -702,7 +706,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.PRIMARY && f.trouble() == Trouble.UNWRITABLE,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of(v.database().problem(), new Action.StopImmediate()));
         act(
                 605,
@@ -711,7 +715,7 @@ public final class CellRules {
                 f -> f.access() == Access.LACKING_STOP,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
                 606,
@@ -720,7 +724,7 @@ public final class CellRules {
                 f -> f.access() == Access.LACKING,
                 EnumSet.of(Kind.SET_READ_ONLY),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.SetReadOnly(true)));
         act(
                 607,
@@ -729,7 +733,7 @@ public final class CellRules {
                 f -> f.access() == Access.RECOVERED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.SET_READ_ONLY),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of("", new Action.SetReadOnly(false)));
         act(
                 608,
@@ -738,7 +742,7 @@ public final class CellRules {
                 f -> f.slotsDue() && f.standing() == Standing.PRIMARY && f.postgres() == Postgres.PRIMARY,
                 EnumSet.of(Kind.KEEP_SLOTS),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.KeepSlots(Standbys.siblings(v))));
         act(
                 611,
@@ -747,7 +751,7 @@ public final class CellRules {
                 f -> f.move() == Move.CONFIRM,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> cas(v, state -> state, "confirm the state"));
         act(
                 612,
@@ -756,7 +760,7 @@ public final class CellRules {
                 f -> f.move() == Move.WRITE,
                 EnumSet.of(Kind.APPLY_SYNC),
                 HASTE,
-                true,
+                LOG,
                 CellRules::writeCommitRule);
         act(
                 613,
@@ -765,7 +769,7 @@ public final class CellRules {
                 f -> f.move() == Move.TERMINATE,
                 EnumSet.of(Kind.TERMINATE_OLD_SENDERS),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.closely("", new Action.TerminateOldSenders()));
         act(
                 614,
@@ -774,7 +778,7 @@ public final class CellRules {
                 f -> f.move() == Move.AWAIT,
                 EnumSet.noneOf(Kind.class),
                 HASTE,
-                false,
+                LOG,
                 v -> Steps.closely(VoterMoves.next(v) instanceof VoterMoves.Step.Await await ? await.what() : ""));
         act(
                 615,
@@ -783,7 +787,7 @@ public final class CellRules {
                 f -> f.move() == Move.CHANGE,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::changeVoters);
         act(
                 616,
@@ -792,7 +796,7 @@ public final class CellRules {
                 f -> f.wish() == Wish.LEAVE,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::strikeOff);
         act(
                 617,
@@ -801,7 +805,7 @@ public final class CellRules {
                 f -> f.wish() == Wish.SETTLE,
                 EnumSet.of(Kind.PUT_TASK),
                 HASTE,
-                true,
+                LOG,
                 CellRules::settle);
         rest(
                 618,
@@ -839,7 +843,7 @@ public final class CellRules {
                         && f.note() != Facts.Note.ABDICATION,
                 EnumSet.of(Kind.START_STANDBY),
                 HASTE,
-                true,
+                LOG,
                 CellRules::startStandby);
         act(
                 702,
@@ -848,7 +852,7 @@ public final class CellRules {
                 f -> f.call() == Call.BALLOT && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 v -> cas(v, state -> state.propose(v.self(), Phase.Kind.AUTOMATIC, v.wall()), "open a ballot"));
         act(
                 703,
@@ -857,7 +861,7 @@ public final class CellRules {
                 f -> f.wish() == Wish.BALLOT && f.referee() == Referee.KNOWN && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.CAS, Kind.PUT_TASK),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::proposeForOperator);
         act(
                 704,
@@ -869,7 +873,7 @@ public final class CellRules {
                         && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
-                true,
+                HISTORY,
                 CellRules::takeOver);
         act(
                 705,
@@ -881,7 +885,7 @@ public final class CellRules {
                         && f.stream() != Stream.LOOSE,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         act(
                 706,
@@ -890,7 +894,7 @@ public final class CellRules {
                 f -> isStandby(f) && f.stream() == Stream.WRONG && f.turn() != Turn.HANDOVER,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
-                true,
+                LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         rest(
                 707,
@@ -898,14 +902,18 @@ public final class CellRules {
                 "Wait until the walreceiver is gone for good.",
                 f -> isStandby(f) && f.stream() == Stream.LOOSE,
                 HASTE);
-        rest(
+        act(
                 708,
                 Section.STANDBY,
                 "The next primary's reign is not on record yet: wait for it.",
                 f -> isStandby(f)
                         && f.stream() == Stream.DETACHED
                         && (f.turn() == Turn.UNRECORDED || f.turn() == Turn.HANDOVER || isOffer(f)),
-                HASTE);
+                EnumSet.noneOf(Kind.class),
+                CALM,
+                LOG,
+                // It may be this cell's own, a moment before that is durable: then its commit rule is asked for next.
+                v -> new Steps(List.of(), isOffered(v), ""));
         rest(
                 709,
                 Section.STANDBY,
@@ -922,7 +930,7 @@ public final class CellRules {
                                 || (f.stream() != Stream.LIVE && f.wal() == Wal.GONE && f.turn() == Turn.STEADY)),
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
                 HASTE,
-                true,
+                HISTORY,
                 v -> Steps.of(describeEnd(v), beBorn(true), new Action.StopImmediate()));
         act(
                 711,
@@ -931,7 +939,7 @@ public final class CellRules {
                 f -> isStandby(f) && f.stream() == Stream.DETACHED && f.wal() == Wal.PREFIX,
                 EnumSet.of(Kind.PERSIST, Kind.FOLLOW),
                 HASTE,
-                true,
+                LOG,
                 CellRules::follow);
         act(
                 712,
@@ -940,7 +948,7 @@ public final class CellRules {
                 f -> isStandby(f) && f.slotsDue(),
                 EnumSet.of(Kind.KEEP_SLOTS),
                 HASTE,
-                false,
+                NOWHERE,
                 v -> Steps.of("", new Action.KeepSlots(Standbys.siblings(v))));
         rest(
                 713,
@@ -1266,11 +1274,21 @@ public final class CellRules {
                 new Action.PutTask(task.running(next.lastBallot(), 20, "ballot " + next.lastBallot() + " is open")));
     }
 
+    private static boolean isOffered(View v) {
+        ClusterState state = v.state();
+        return state != null
+                && state.phase() instanceof Phase.Handover handover
+                && handover.target().equals(v.self());
+    }
+
     private static Steps takeOver(View v) {
         ClusterState state = v.state();
-        return state != null && state.phase() instanceof Phase.Handover handover
-                ? cas(v, s -> s.takeOver(v.self(), handover.ballot()), "take over in epoch " + handover.ballot())
-                : Steps.none("");
+        if (state == null || !(state.phase() instanceof Phase.Handover handover)) {
+            return Steps.none("");
+        }
+        String what = "take over in epoch " + handover.ballot();
+        // Closely: the promotion asks next whether the rule that the standby was started with is still in force.
+        return Steps.closely(what, new Action.Cas(v.version(), state.takeOver(v.self(), handover.ballot()), what));
     }
 
     private static Steps follow(View v) {
@@ -1307,12 +1325,12 @@ public final class CellRules {
             Predicate<Facts> when,
             Set<Kind> may,
             Pace pace,
-            boolean notable,
+            Told told,
             Function<View, Steps> plan) {
-        rules.add(new Rule(number, section, sentence, when, may, plan, pace, notable));
+        rules.add(new Rule(number, section, sentence, when, may, plan, pace, told));
     }
 
     private void rest(int number, Section section, String sentence, Predicate<Facts> when, Pace pace) {
-        rules.add(new Rule(number, section, sentence, when, Set.of(), v -> Steps.none(""), pace, false));
+        rules.add(new Rule(number, section, sentence, when, Set.of(), v -> Steps.none(""), pace, LOG));
     }
 }

@@ -15,7 +15,7 @@ import java.util.function.Predicate;
  * @param may all that its plan may contain
  * @param plan the plan's actions and particulars
  * @param pace how soon to look again
- * @param notable whether its doing belongs into the history
+ * @param told where it is told that it applies, or was carried out
  */
 public record Rule(
         int number,
@@ -25,7 +25,7 @@ public record Rule(
         Set<Action.Kind> may,
         Function<View, Steps> plan,
         Pace pace,
-        boolean notable) {
+        Told told) {
     public Rule {
         may = may.isEmpty() ? Set.of() : Set.copyOf(EnumSet.copyOf(may));
     }
@@ -56,6 +56,14 @@ public record Rule(
     public enum Pace {
         CALM,
         HASTE
+    }
+
+    /** Where a rule is told. The history is the cluster's, so each of its entries costs every ZooKeeper peer a write. */
+    public enum Told {
+        NOWHERE,
+        LOG,
+        /** In the log as well, and what was done is a change that all should know of, not a step towards one. */
+        HISTORY
     }
 
     /** The actions of a plan with the particulars of the case. */

@@ -68,10 +68,10 @@ public final class VoterMoves {
         // wrote.
         boolean tampered = inForce != null && isWritten(view, want) && !want.equals(inForce);
         if (!isWritten(view, want) || !want.equals(onDisk)) {
-            if (inForce == null) {
+            boolean widens = onDisk == null || want.widens(onDisk) || (inForce != null && want.widens(inForce));
+            if (!widens && inForce == null) {
                 return new Step.Await("a new session's view of the commit rule");
             }
-            boolean widens = onDisk == null || want.widens(onDisk) || want.widens(inForce);
             if (widens && !isConfirmed(view, state)) {
                 return new Step.Confirm(); // I1, T3
             }

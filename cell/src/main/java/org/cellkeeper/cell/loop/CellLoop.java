@@ -34,6 +34,7 @@ import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Presence;
+import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Takeover;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.port.Coordination.Outcome;
@@ -85,6 +86,7 @@ public final class CellLoop {
 
     private @Nullable Run run;
     private long compareAndSets;
+    private long verbsBegun;
     private long verbsDone;
     private boolean observing;
     private boolean observeAgain;
@@ -268,6 +270,10 @@ public final class CellLoop {
                         || known.health() != view.health()
                         || !Objects.equals(known.streamsFrom(), view.streamsFrom());
                 if (news) {
+                    if (self().equals(view.streamsFrom())) {
+                        // An acknowledger, perhaps the first: look at once.
+                        observe();
+                    }
                     step();
                 }
             }
@@ -297,8 +303,7 @@ public final class CellLoop {
         long begunAfter = verbsDone;
         long now = ports.clock().millis();
         // A verb under way ends with a look of its own, and thorough ones beside it would slow it down.
-        boolean verbRuns = run != null && !(run.current instanceof Action.Persist);
-        boolean thorough = (lookClosely && !verbRuns) || database == null || now - thoroughAt >= THOROUGH_EVERY;
+        boolean thorough = (lookClosely && !verbRuns()) || database == null || now - thoroughAt >= THOROUGH_EVERY;
         if (thorough) {
             thoroughAt = now;
         }
@@ -317,6 +322,10 @@ public final class CellLoop {
             }
             step();
         });
+    }
+
+    private boolean verbRuns() {
+        return verbsBegun > verbsDone;
     }
 
     // ---- deciding
@@ -357,7 +366,7 @@ public final class CellLoop {
         boolean closer = plan.lookClosely() && !lookClosely;
         lookClosely = plan.lookClosely();
         carryOut(plan, view);
-        if (closer && run == null) {
+        if (closer && !verbRuns()) {
             observe();
         }
         tell(plan, view);
@@ -392,7 +401,7 @@ public final class CellLoop {
             ruleSince = now;
             failures = 0;
             notBefore = 0;
-            if (rule.notable() || plan.actions().isEmpty()) {
+            if (rule.told() != Rule.Told.NOWHERE) {
                 LOG.info("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
             } else {
                 LOG.debug("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
@@ -405,7 +414,8 @@ public final class CellLoop {
     }
 
     private long pace(Plan plan, long now) {
-        boolean hasty = plan.rule().pace() == Rule.Pace.HASTE && now - ruleSince < HASTE_LASTS;
+        // What a verb has come to is told at its end: looking often meanwhile would only slow it down.
+        boolean hasty = plan.rule().pace() == Rule.Pace.HASTE && now - ruleSince < HASTE_LASTS && !verbRuns();
         return (hasty ? settings.timing().haste() : settings.timing().tick()).toMillis();
     }
 
@@ -574,7 +584,7 @@ public final class CellLoop {
         LocalState known = local;
         VersionedState seen = known == null ? null : known.seen();
         Rule rule = mine.plan.rule();
-        if (rule.notable() && seen != null && referee.connected()) {
+        if (rule.told() == Rule.Told.HISTORY && seen != null && referee.connected()) {
             tellHistory(seen.state().epoch(), rule.number(), rule.sentence(), mine.plan.detail(), List.of());
         }
         step();
@@ -622,7 +632,12 @@ public final class CellLoop {
                         base.cloneFrom(clone.source(), self(), percent -> mailbox.execute(() -> progress = percent)));
             }
             case Action.StartPrimary() -> verb(base.startPrimary());
-            case Action.StartStandby start -> settingUpstream(base.startStandby(start.upstream(), self()));
+            case Action.StartStandby start ->
+                settingUpstream(base.startStandby(start.upstream(), self()))
+                        .thenAccept(seen -> memory = memory.wrote(
+                                SyncSetting.NOBODY,
+                                seen.postmaster(),
+                                ports.clock().millis()));
             case Action.StopFast() ->
                 verb(base.stopFast(settings.timing().stop().toMillis()));
             case Action.StopImmediate() -> verb(base.stopImmediate());
@@ -664,13 +679,17 @@ public final class CellLoop {
         };
     }
 
-    private CompletableFuture<?> settingUpstream(CompletableFuture<DatabaseView> verb) {
+    private CompletableFuture<DatabaseView> settingUpstream(CompletableFuture<DatabaseView> verb) {
         memory = memory.setUpstream(0);
-        return verb(verb).thenAccept(seen -> memory = memory.setUpstream(seen.postmaster()));
+        return verb(verb).thenApply(seen -> {
+            memory = memory.setUpstream(seen.postmaster());
+            return seen;
+        });
     }
 
     /** Takes over the observation that a verb ends with, on the loop's thread. */
     private CompletableFuture<DatabaseView> verb(CompletableFuture<DatabaseView> verb) {
+        verbsBegun++;
         CompletableFuture<DatabaseView> taken = new CompletableFuture<>();
         whenDone(verb, (view, problem) -> {
             verbsDone++;
@@ -759,8 +778,6 @@ public final class CellLoop {
         boolean changed = before == null
                 || before.state() != mine.state()
                 || before.health() != mine.health()
-                || before.version() != mine.version()
-                || before.rule() != mine.rule()
                 || !before.cell().equals(mine.cell())
                 || !Objects.equals(before.streamsFrom(), mine.streamsFrom());
         if (changed || view.now() - publishedAt >= settings.timing().tick().toMillis()) {
@@ -768,14 +785,21 @@ public final class CellLoop {
             publishedAt = view.now();
             ports.peers().publish(mine);
         }
+        tellPresence(plan, mine);
+        connect(view.state());
+        announce(view);
+    }
+
+    /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper peer a write. */
+    private void tellPresence(Plan plan, PeerView mine) {
         Presence now =
                 new Presence(mine.cell(), settings.address(), mine.state().name());
-        if (!now.equals(presence)) {
+        Presence told = presence;
+        boolean another = told == null || !told.cell().equals(now.cell());
+        if (another || (plan.rule().pace() == Rule.Pace.CALM && !now.equals(told))) {
             presence = now;
             var ignored = ports.coordination().publishPresence(now);
         }
-        connect(view.state());
-        announce(view);
     }
 
     private void connect(@Nullable ClusterState state) {

@@ -50,6 +50,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final Duration STEP = Duration.ofMillis(2);
     private static final Duration KILL_AFTER = Duration.ofSeconds(1);
     private static final int KEPT_LOGS = 10;
+    private static final int WAL_SEGMENT_MEGABYTES = 4;
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
 
@@ -404,6 +405,9 @@ public final class LocalPostgres implements Database, AutoCloseable {
                                 "--pwfile=" + passwordFile,
                                 "--auth=scram-sha-256",
                                 "--data-checksums",
+                                // A promotion copies one, and each standby makes one, before a commit is acknowledged
+                                // again.
+                                "--wal-segsize=" + WAL_SEGMENT_MEGABYTES,
                                 "--encoding=UTF8",
                                 "--locale=C.UTF-8"),
                         Map.of(),

@@ -223,7 +223,7 @@ final class Observer implements AutoCloseable {
                 primary,
                 content == null ? null : content.upstream(),
                 content == null ? null : content.sync(),
-                seen != null && thoroughly ? SyncNames.parse(seen.sync()) : null,
+                seen != null && fresh ? SyncNames.parse(seen.sync()) : null,
                 content != null && content.readOnly(),
                 seen == null ? Set.of() : seen.slots(),
                 writes.writes(),

@@ -130,6 +130,9 @@ final class OwnedSettings {
     Map<String, String> defaults() {
         Map<String, String> map = new TreeMap<>();
         map.put("max_connections", "200");
+        // As by PostgreSQL for segments of 16 MB; initdb lowers them with the size of a segment.
+        map.put("max_wal_size", "1GB");
+        map.put("min_wal_size", "80MB");
         map.put("max_slot_wal_keep_size", "1GB");
         map.put("wal_keep_size", "128MB");
         // A seal and a promotion wait for replay: a long query on a standby may hold it up no longer than this.

@@ -93,7 +93,12 @@ final class Ephemeral {
 
     private CompletableFuture<Outcome> makeWanted() {
         Wanted current = wanted;
-        return current == null ? CompletableFuture.completedFuture(Outcome.APPLIED) : make(current, 1);
+        if (current == null) {
+            return CompletableFuture.completedFuture(Outcome.APPLIED);
+        }
+        Connection open = connection.get();
+        // Reading costs one server a look; creating in vain costs all of them a write.
+        return open != null && current.path().equals(held) ? standsThere(open, current, 1) : make(current, 1);
     }
 
     private CompletableFuture<Outcome> make(Wanted node, int tries) {
