@@ -83,6 +83,9 @@ public final class Wiring implements AutoCloseable {
     private static final long STOP_SECONDS = 10;
     private static final int PROGRAMMER_ERROR = 70;
 
+    /** Names the file that the agent is to record what it loads in, for such a cache. */
+    private static final String RECORDING = "CELLKEEPER_RECORDING";
+
     /** Small and single-minded: an agent decides little, but must decide soon after its start. */
     private static final List<String> AGENT_FLAGS = List.of(
             "-Xms24m",
@@ -123,7 +126,7 @@ public final class Wiring implements AutoCloseable {
         Files.writeString(run(config).resolve("api.url"), url(config) + "\n");
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         String classPath = System.getProperty("java.class.path");
-        List<String> archive = classArchive(classPath);
+        List<String> cache = startCache(Path.of(classPath));
         List<String> arguments = new ArrayList<>(GUARD_FLAGS);
         arguments.addAll(List.of(
                 "-cp",
@@ -134,7 +137,9 @@ public final class Wiring implements AutoCloseable {
                 "--agent-command",
                 java.toString()));
         arguments.addAll(AGENT_FLAGS);
-        arguments.addAll(archive);
+        String recording = System.getenv(RECORDING);
+        arguments.addAll(
+                recording == null ? cache : List.of("-XX:AOTMode=record", "-XX:AOTConfiguration=" + recording));
         arguments.addAll(List.of("-cp", classPath, Main.class.getName(), "agent"));
         if (configFile != null) {
             arguments.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
@@ -148,7 +153,7 @@ public final class Wiring implements AutoCloseable {
             if (isOfThisCluster(config, folder)) {
                 arguments.add("--zookeeper-command");
                 List<String> command = ZooKeeperPeer.command(java, classPath, settings);
-                command.addAll(1, archive);
+                command.addAll(1, cache);
                 arguments.addAll(command);
             }
         }
@@ -161,10 +166,15 @@ public final class Wiring implements AutoCloseable {
         return Files.writeString(run(config).resolve("guard.args"), text);
     }
 
-    /** The JVM's class-data archive, where one was made beside the program: it shortens the start of agent and peer by a third. */
-    private static List<String> classArchive(String classPath) {
-        Path archive = Path.of(classPath).resolveSibling("cell.jsa");
-        return Files.exists(archive) ? List.of("-XX:SharedArchiveFile=" + archive) : List.of();
+    /**
+     * The JVM's ahead-of-time cache of this very program, where one was made beside it (appliance-image/rehearse): agent and peer
+     * start with less work, and are less slow when they do for the first time what was rehearsed.
+     */
+    private static List<String> startCache(Path program) throws IOException {
+        Path cache = program.resolveSibling("cell.aot");
+        boolean fits = Files.exists(cache)
+                && Files.getLastModifiedTime(cache).compareTo(Files.getLastModifiedTime(program)) >= 0;
+        return fits ? List.of("-XX:AOTCache=" + cache) : List.of();
     }
 
     private static String url(CellConfig config) {

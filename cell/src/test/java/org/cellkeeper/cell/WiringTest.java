@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,7 @@ final class WiringTest {
         assertThat(words(arguments))
                 .contains("agent", "--zookeeper-command")
                 .doesNotContain("--config")
-                .noneMatch(word -> word.contains("SharedArchiveFile"));
+                .noneMatch(word -> word.contains("AOTCache"));
         assertThat(folder.resolve("data/run/api.url")).hasContent("https://[fd00::1]:5480");
     }
 
@@ -66,13 +67,19 @@ final class WiringTest {
     }
 
     @Test
-    void agentAndPeerUseAnArchiveOfClassesThatLiesBesideTheProgram() throws Exception {
-        Path archive = Files.createFile(folder.resolve("cell.jsa"));
+    void agentAndPeerUseTheCacheThatWasMadeOfThisProgram() throws Exception {
+        Path program = Files.createFile(folder.resolve("cell.jar"));
+        Path cache = Files.createFile(folder.resolve("cell.aot"));
         List<String> words = words(Wiring.prepare(config(), null));
-        String option = "-XX:SharedArchiveFile=" + archive;
+        String option = "-XX:AOTCache=" + cache;
         assertThat(words).filteredOn(option::equals).hasSize(2);
         assertThat(words.indexOf(option)).isBetween(words.indexOf("--agent-command"), words.indexOf("agent"));
         assertThat(words.get(words.indexOf("--zookeeper-command") + 2)).isEqualTo(option);
+
+        Files.setLastModifiedTime(
+                program,
+                FileTime.from(Files.getLastModifiedTime(cache).toInstant().plusSeconds(1)));
+        assertThat(words(Wiring.prepare(config(), null))).doesNotContain(option);
     }
 
     @Test
