@@ -94,6 +94,9 @@ public final class Wiring implements AutoCloseable {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-XX:ReservedCodeCacheSize=32m",
+            // Priorities of threads count; and who is not root, and so may lower them only, need not be told so.
+            "-XX:ThreadPriorityPolicy=1",
+            "-XX:-PrintWarnings",
             "-XX:+ExitOnOutOfMemoryError",
             "-Dio.netty.noUnsafe=true");
 

@@ -72,8 +72,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The appliance API over HTTPS. It turns requests into calls of {@link Operator} and the answers into JSON; whether a
- * request may be granted is decided there, never here. Each request runs on a virtual thread; a few platform threads move
- * the bytes.
+ * request may be granted is decided there, never here. A few threads move the bytes and each request has one of its own, all of
+ * the lowest priority: where the processors are busy, answering gives way to deciding.
  */
 public final class ApplianceApi implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ApplianceApi.class);
@@ -175,8 +175,12 @@ public final class ApplianceApi implements AutoCloseable {
         QueuedThreadPool threads = new QueuedThreadPool(16, 2, 30_000);
         threads.setName("api");
         threads.setReservedThreads(0);
-        threads.setVirtualThreadsExecutor(Executors.newThreadPerTaskExecutor(
-                Thread.ofVirtual().name("api-request-", 0).factory()));
+        threads.setThreadsPriority(Thread.MIN_PRIORITY);
+        threads.setVirtualThreadsExecutor(Executors.newCachedThreadPool(Thread.ofPlatform()
+                .name("api-request-", 0)
+                .priority(Thread.MIN_PRIORITY)
+                .daemon()
+                .factory()));
         config.jetty.threadPool = threads;
         config.jetty.modifyServer(server -> {
             server.setErrorHandler(new JsonErrors(json));
