@@ -92,6 +92,20 @@ final class StageTest {
     }
 
     @Test
+    void the_history_tells_a_switchover_by_what_changed_and_leaves_the_steps_to_the_logs() {
+        Stage stage = new Stage(3).born();
+        int before = stage.told("").size();
+        stage.ask("b", new Operator.Request.Switchover(new CellName("b"), false));
+        stage.await("b reigns", () -> stage.primary().label().equals("b"));
+        stage.endWell();
+        stage.pass(2_000);
+
+        // The voters come in by one move or two, as the standbys do.
+        assertThat(stage.told("").stream().skip(before).map(HistoryEntry::rule).distinct())
+                .containsExactly(0, 307, 704, 506, 507, 615);
+    }
+
+    @Test
     void the_history_tells_how_the_health_changed_and_one_cell_tells_it() {
         Stage stage = new Stage(3).born();
         stage.watchHealth();
