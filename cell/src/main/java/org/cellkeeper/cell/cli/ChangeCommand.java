@@ -35,7 +35,7 @@ abstract class ChangeCommand extends OperatorCommand {
     }
 
     @Override
-    final int run(ApplianceClient client) {
+    int run(ApplianceClient client) {
         if (dryRun) {
             return preflight(client.dryRun(request()));
         }

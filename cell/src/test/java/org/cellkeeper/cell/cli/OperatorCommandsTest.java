@@ -162,6 +162,15 @@ final class OperatorCommandsTest {
     }
 
     @Test
+    void theModeAloneIsToldAndNothingIsSent() {
+        run("switchover", "cell-3");
+        Operator.Request before = operator.lastAsked();
+        assertThat(run("mode")).isZero();
+        assertThat(out.toString()).endsWith("automatic\n");
+        assertThat(operator.lastAsked()).isSameAs(before);
+    }
+
+    @Test
     void whatLosesDataIsNotSentWithoutATerminalToConfirmItOn() {
         run("mode", "manual");
         Operator.Request before = operator.lastAsked();
