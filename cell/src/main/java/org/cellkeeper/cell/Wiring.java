@@ -83,7 +83,7 @@ public final class Wiring implements AutoCloseable {
     private static final long STOP_SECONDS = 10;
     private static final int PROGRAMMER_ERROR = 70;
 
-    /** Names the file that the agent is to record what it loads in, for such a cache. */
+    /** Environment: the file that the agent is to record in what it loads, so that a start cache can be made of it. */
     private static final String RECORDING = "CELLKEEPER_RECORDING";
 
     /** Small and single-minded: an agent decides little, but must decide soon after its start. */
