@@ -2,6 +2,9 @@ package org.cellkeeper.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -31,6 +34,7 @@ abstract class Scenario {
     private static final int OPEN_A_BALLOT = 702;
 
     private static final int HISTORY = 200;
+    private static final String CANNOT_CONNECT_NOW = "57P03";
 
     final CellCluster cells;
     private final CellCluster.Mode mode;
@@ -95,6 +99,16 @@ abstract class Scenario {
             String state = cells.node(cell).state();
             return state.equals("HALTED") ? postgresOf(cell) : cell + " is " + state;
         });
+        Patience.await("clients are told, also through Docker's proxy", SOON, () -> refusalOf(cell));
+    }
+
+    /** Null when a client is told that it cannot connect now, and is not only cut off. */
+    private @Nullable String refusalOf(String cell) {
+        try (Connection ignored = DriverManager.getConnection(cells.jdbcUrl(cell), cells.user(), cells.password())) {
+            return "it is connected";
+        } catch (SQLException e) {
+            return CANNOT_CONNECT_NOW.equals(e.getSQLState()) ? null : e.getSQLState() + ": " + e.getMessage();
+        }
     }
 
     /** Null when no process of PostgreSQL runs in the cell's container. */

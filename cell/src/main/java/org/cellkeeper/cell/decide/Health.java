@@ -410,8 +410,17 @@ public final class Health {
         if (said != null) {
             return said.state();
         }
+        if (saysRemoved(name)) {
+            return CellState.REMOVED;
+        }
         boolean noSession = !Boolean.TRUE.equals(present(name));
         return gone(name) && noSession ? CellState.DOWN : CellState.UNREACHABLE;
+    }
+
+    /** There is no link to a removed cell, but its session says what it is. */
+    private boolean saysRemoved(CellName name) {
+        Presence presence = in.referee.connected() ? in.referee.present().get(name) : null;
+        return member(name) == null && presence != null && presence.state().equals(CellState.REMOVED.name());
     }
 
     private Status status(CellName name, @Nullable PeerView said, CellState state) {
@@ -422,7 +431,7 @@ public final class Health {
             return Status.FAILED;
         }
         if (said == null) {
-            return Status.UNREACHABLE;
+            return state == CellState.REMOVED ? Status.FAILED : Status.UNREACHABLE;
         }
         if (said.health() == PeerView.Health.DOWN) {
             return Status.FAILED;
@@ -461,7 +470,7 @@ public final class Health {
 
     private NodeHealth nodeHealth(CellName name, @Nullable PeerView said, boolean attached) {
         if (said == null) {
-            boolean lives = !gone(name) && Boolean.TRUE.equals(present(name));
+            boolean lives = !gone(name) && Boolean.TRUE.equals(present(name)) && !saysRemoved(name);
             return lives && halt(name) == null ? NodeHealth.INACCURATE_DATA : NodeHealth.UNHEALTHY;
         }
         if (said.trouble() != Trouble.NONE) {
@@ -488,6 +497,9 @@ public final class Health {
                 return joined("a new appliance under a registered name", said.problem());
             }
             return said.problem().isEmpty() ? said.sentence() : said.problem();
+        }
+        if (saysRemoved(name)) {
+            return "This cell was removed: deploy it (POST /nodes/" + name + "/deploy) to use it again.";
         }
         PeerLink link = in.peers.get(name);
         String heard = switch (link == null ? PeerLink.Status.UNKNOWN : link.status()) {

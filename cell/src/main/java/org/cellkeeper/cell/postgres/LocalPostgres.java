@@ -50,6 +50,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final Duration STEP = Duration.ofMillis(2);
     private static final Duration KILL_AFTER = Duration.ofSeconds(1);
     private static final int KEPT_LOGS = 10;
+    private static final long REFUSED_WITHIN_SECONDS = 2;
     private static final int WAL_SEGMENT_MEGABYTES = 4;
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
@@ -76,6 +77,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final ControlData control;
     private final Postmaster postmaster;
     private final Sessions sessions;
+    private final Refusal refusal;
     private final Sentinel sentinel;
     private final WriteProbe probe;
     private final Observer observer;
@@ -123,6 +125,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.control = new ControlData(programs, settings.dataDir());
         this.postmaster =
                 new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
+        this.refusal = new Refusal(settings.listenHost(), settings.port());
         this.sentinel = new Sentinel(sessions, postmaster, this::gone);
         this.probe = new WriteProbe(
                 data.volume(),
@@ -139,6 +142,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
         probe.start();
         sentinel.start();
         var _ = housekeeping.scheduleWithFixedDelay(this::pruneLogs, 1, 60, TimeUnit.SECONDS);
+        var _ = housekeeping.scheduleWithFixedDelay(
+                this::refuseClients, REFUSED_WITHIN_SECONDS, REFUSED_WITHIN_SECONDS, TimeUnit.SECONDS);
     }
 
     private static ExecutorService threadNamed(String name) {
@@ -586,6 +591,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private void start(Cancellation cancellation) throws IOException {
         file.prepare();
         files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
+        refusal.close();
         Postmaster.Run run = postmaster.start(cancellation, owned.commandLine(settings.dataDir()));
         boolean ready = cancellation.await(settings.timeouts().start(), STEP, () -> {
             if (!run.equals(postmaster.find())) {
@@ -874,6 +880,21 @@ public final class LocalPostgres implements Database, AutoCloseable {
 
     // ---- housekeeping
 
+    /** Now and then, not at once: one that is about to start again needs its port, and all of the machine. */
+    private void refuseClients() {
+        synchronized (this) {
+            if (inFlight != null) {
+                return;
+            }
+        }
+        // Between verbs: none starts PostgreSQL meanwhile.
+        verbs.execute(() -> {
+            if (postmaster.find() == null) {
+                refusal.open();
+            }
+        });
+    }
+
     private void pruneLogs() {
         try (DirectoryStream<Path> logs = Files.newDirectoryStream(logDir, "postgresql-*.log")) {
             List<Path> all = new ArrayList<>();
@@ -897,7 +918,10 @@ public final class LocalPostgres implements Database, AutoCloseable {
         sentinel.close();
         probe.close();
         housekeeping.shutdownNow();
-        verbs.execute(this::forgetVerbSession);
+        verbs.execute(() -> {
+            forgetVerbSession();
+            refusal.close();
+        });
         verbs.shutdown();
         observer.close();
         fence.shutdown();

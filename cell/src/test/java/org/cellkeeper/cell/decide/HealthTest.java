@@ -519,6 +519,11 @@ final class HealthTest {
         assertThat(node.state()).isEqualTo(CellState.REMOVED);
         assertThat(node.status()).isEqualTo(Status.FAILED);
         assertThat(node.attachment()).isEqualTo(Attachment.NONE);
+        Node unlinked = node(world.unlink(removed).from(A), removed);
+        assertThat(unlinked.state()).isEqualTo(CellState.REMOVED);
+        assertThat(unlinked.status()).isEqualTo(Status.FAILED);
+        assertThat(unlinked.health()).isEqualTo(node.health());
+        assertThat(unlinked.detail()).contains("/nodes/cell-4/deploy");
         world.kill(removed);
         assertThat(world.same().nodes()).extracting(Node::name).doesNotContain(removed.name());
     }
@@ -806,6 +811,7 @@ final class HealthTest {
         private final Map<CellName, Address> addresses = new HashMap<>();
         private final Set<CellId> dead = new TreeSet<>();
         private final Set<CellId> paused = new TreeSet<>();
+        private final Set<CellId> unlinked = new TreeSet<>();
         private final Set<List<CellId>> cuts = new java.util.HashSet<>();
         private ClusterState state;
         private int version = 10;
@@ -858,6 +864,12 @@ final class HealthTest {
 
         World alive(CellId cell) {
             dead.remove(cell);
+            return this;
+        }
+
+        /** No other cell has a link to it: its session in ZooKeeper is all they see. */
+        World unlink(CellId cell) {
+            unlinked.add(cell);
             return this;
         }
 
@@ -916,7 +928,7 @@ final class HealthTest {
                                     addresses.get(cell.name()),
                                     said.state().name()));
                 }
-                if (!cell.equals(asked)) {
+                if (!cell.equals(asked) && !unlinked.contains(cell)) {
                     links.put(cell.name(), link(asked, cell, said));
                 }
             });

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -11,6 +13,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +23,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Data;
 import org.cellkeeper.cell.model.DatabaseView.Process;
@@ -176,6 +180,58 @@ final class LocalPostgresIT {
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    @Test
+    void whilePostgresDoesNotRunClientsAreToldSoAndGoOnToTheNextHost() throws Exception {
+        bench.found("a");
+        bench.found("b");
+        bench.get(bench.database("b").startPrimary());
+        bench.database("a");
+        bench.awaitTrue(SOON, () -> "57P03".equals(refusalOf("a")), "a client is told");
+        assertThat(psql("b")).isEqualTo("reached");
+        assertThat(psql("a", "b")).as("the first host has no PostgreSQL").isEqualTo("reached");
+        // One that says nothing keeps nobody else from the answer.
+        try (Socket _ = new Socket(PostgresBench.HOST, bench.settings("a").port())) {
+            assertThat(refusalOf("a")).isEqualTo("57P03");
+        }
+        for (int round = 0; round < 3; round++) {
+            bench.get(bench.database("a").startPrimary());
+            assertThat(refusalOf("a")).as("PostgreSQL has its port").isEmpty();
+            bench.get(bench.database("a").stopFast(10_000));
+            bench.awaitTrue(SOON, () -> "57P03".equals(refusalOf("a")), "a client is told again");
+        }
+        bench.anotherAgent("a");
+        bench.awaitTrue(SOON, () -> "08001".equals(refusalOf("a")), "an agent that closes leaves the port");
+    }
+
+    /** The SQLSTATE that a client's connection ends with; empty when it is there. */
+    private String refusalOf(String name) {
+        try (Connection session = bench.client(name)) {
+            return session.isValid(5) ? "" : "invalid";
+        } catch (SQLException e) {
+            return e.getSQLState();
+        }
+    }
+
+    private String psql(String... names) throws Exception {
+        String hosts = String.join(",", Collections.nCopies(names.length, PostgresBench.HOST));
+        String ports = Arrays.stream(names)
+                .map(name -> String.valueOf(bench.settings(name).port()))
+                .collect(Collectors.joining(","));
+        ProcessBuilder builder = new ProcessBuilder(
+                PostgresBench.binDir().resolve("psql").toString(),
+                "--no-psqlrc",
+                "--tuples-only",
+                "--no-align",
+                "--command=SELECT 'reached'",
+                "host=" + hosts + " port=" + ports + " user=" + PostgresSettings.APPLICATION + " dbname="
+                        + PostgresSettings.APPLICATION + " target_session_attrs=read-write connect_timeout=5");
+        builder.environment().put("PGPASSWORD", PostgresBench.PASSWORDS.application());
+        java.lang.Process process = builder.redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+        return said.strip();
     }
 
     @Test

@@ -32,9 +32,9 @@ import org.cellkeeper.cell.port.DatabaseFailure;
 
 /** Real PostgreSQL instances on loopback, under target/, each on a free port; run as postgres when the tests run as root. */
 final class PostgresBench implements Bench {
-    private static final PostgresSettings.Passwords PASSWORDS =
+    static final PostgresSettings.Passwords PASSWORDS =
             new PostgresSettings.Passwords("super'secret", "repl:\\secret'", "app\"secret", "own'secret");
-    private static final String HOST = "127.0.0.1";
+    static final String HOST = "127.0.0.1";
 
     /** Data with one table, made once by {@code initialise} itself and copied from then on. */
     private static final class Template {
