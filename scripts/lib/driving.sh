@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # A lab of one's own, driven by a script: asking its API, and a client that commits numbered rows. To be sourced, by
-# scripts that set: project, lab, cells (how many), work (a folder), run (a name for the rows of this run).
+# scripts that set: project, cells (how many), kind (--docker or nothing), work (a folder), run (a name for the rows of this
+# run), and call own_lab first.
 
 readonly api_port=5480
 readonly healthy_within=120 task_within=60 row_within=30
@@ -17,6 +18,12 @@ misuse() {
 }
 
 # ---- the cells
+
+# Where it lies and what it listens on: its folder if one is wanted, the beginning of its hosts, its network if of containers.
+own_lab() {
+  lab=${1:-$project/.${0##*/}${kind:+-docker}}
+  export LAB_DIR=$lab LAB_HOST_PREFIX=$2 LAB_PROJECT=cellkeeper-${0##*/} LAB_NET=$3
+}
 
 host_of() { printf '%s%s\n' "$LAB_HOST_PREFIX" "${1#cell-}"; }
 
@@ -203,7 +210,7 @@ put_back() {
 # Makes the table, and brings the lab up if need be.
 set_the_stage() {
   psql=$(psql_program) || fail 'needs psql (postgresql-client)'
-  "$project/scripts/lab" up --cells "$cells" --mode automatic >/dev/null || fail 'the lab does not come up: scripts/lab up'
+  "$project/scripts/lab" up "${kind[@]}" --cells "$cells" --mode automatic >/dev/null || fail 'the lab does not come up: scripts/lab up'
   rm --recursive --force "$work"
   mkdir "$work"
   (client --command='CREATE TABLE IF NOT EXISTS written (run text, n bigint, PRIMARY KEY (run, n))' 2>/dev/null)

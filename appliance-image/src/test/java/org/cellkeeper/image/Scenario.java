@@ -104,7 +104,7 @@ abstract class Scenario {
 
     /** Null when a client is told that it cannot connect now, and is not only cut off. */
     private @Nullable String refusalOf(String cell) {
-        try (Connection ignored = DriverManager.getConnection(cells.jdbcUrl(cell), cells.user(), cells.password())) {
+        try (Connection _ = DriverManager.getConnection(cells.jdbcUrl(cell), cells.user(), cells.password())) {
             return "it is connected";
         } catch (SQLException e) {
             return CANNOT_CONNECT_NOW.equals(e.getSQLState()) ? null : e.getSQLState() + ": " + e.getMessage();
