@@ -156,6 +156,23 @@ rehearse() { :; }
 
 check_way() { :; }
 
+# A new lab makes new secrets: what another one of the same project has left, or runs, would not take them.
+refuse_leftovers() {
+  local cell
+  local -a containers=() volumes=()
+  command -v docker >/dev/null || return 0
+  for ((cell = 1; cell <= most_cells; cell++)); do
+    ! docker container inspect "$(container_of "$cell")" >/dev/null 2>&1 || containers+=("$(container_of "$cell")")
+    ! docker volume inspect "$(volume_of "$cell")" >/dev/null 2>&1 || volumes+=("$(volume_of "$cell")")
+  done
+  ((${#containers[@]} + ${#volumes[@]} > 0)) || return 0
+  complain "there is no lab in $lab, but the Compose project $LAB_PROJECT exists: of a lab in another folder, or of one whose"
+  complain 'folder is gone, and its secrets with it. Give this lab another LAB_PROJECT, LAB_NET and LAB_HOST_PREFIX, or remove that one:'
+  ((${#containers[@]} == 0)) || complain "  docker rm --force ${containers[*]}"
+  ((${#volumes[@]} == 0)) || complain "  docker volume rm ${volumes[*]}"
+  exit 1
+}
+
 write_config() {
   local cell=$1 secret
   local -A secrets=([cluster]=cluster.secret [root]=root.password [vcloud]=vcloud.password)
