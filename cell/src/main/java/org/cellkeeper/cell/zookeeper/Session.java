@@ -2,6 +2,7 @@ package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -14,7 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a session with the ensemble: through lost connections, on whichever server answers, and anew when it has expired.
- * It begins with the nearest server and goes round. Everything in it happens on its owner's thread. It sends nothing but
+ * It begins with the nearest server and goes round; one that says nothing at all, as a dead machine does, is passed by for a
+ * while, since waiting for it costs the time in which another one would have answered. Everything in it happens on its owner's thread. It sends nothing but
  * what its owner asks for, and nothing twice.
  */
 final class Session {
@@ -32,11 +34,16 @@ final class Session {
 
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
 
-    /** What ZooKeeper's own client never does: try again at once. Later tries come less often. */
-    private static final int FIRST_DELAY_MILLIS = 15;
+    /** What ZooKeeper's own client never does: try again at once. Servers that elect a leader take clients again soon. */
+    private static final int HASTY_DELAY_MILLIS = 40;
 
-    private static final int LONGEST_DELAY_MILLIS = 250;
-    private static final int FIRST_CONNECT_TIMEOUT_MILLIS = 500;
+    private static final int CALM_DELAY_MILLIS = 250;
+    private static final Duration HASTE_LASTS = Duration.ofSeconds(2);
+
+    /** How long a server may say nothing; each time twice as long. */
+    private static final int FIRST_CONNECT_TIMEOUT_MILLIS = 250;
+
+    private static final Duration PASSED_BY = Duration.ofSeconds(1);
 
     private final CoordinationSettings settings;
     private final ScheduledExecutorService thread;
@@ -45,8 +52,12 @@ final class Session {
     private Connection.@Nullable Credentials credentials;
     private @Nullable Connection connection;
     private long generation;
+    private final int[] silences;
+    private final long[] passedByUntil;
     private int server;
     private int failures;
+    private long triesSince;
+    private long begun;
     private boolean live;
     private boolean closed;
 
@@ -54,6 +65,9 @@ final class Session {
         this.settings = settings;
         this.thread = thread;
         this.owner = owner;
+        this.silences = new int[settings.servers().size()];
+        this.passedByUntil = new long[settings.servers().size()];
+        Arrays.fill(passedByUntil, System.nanoTime());
     }
 
     void open() {
@@ -61,6 +75,7 @@ final class Session {
             return;
         }
         long mine = ++generation;
+        begun = System.nanoTime();
         try {
             connection = new Connection(
                     target(),
@@ -95,18 +110,25 @@ final class Session {
     private Connection.Target target() {
         String text = currentServer();
         int colon = text.lastIndexOf(':');
-        int rounds = failures / settings.servers().size();
-        long connectTimeout = Math.min(
-                settings.sessionTimeout().toMillis(), (long) FIRST_CONNECT_TIMEOUT_MILLIS << Math.min(rounds, 8));
         return new Connection.Target(
                 text.substring(0, colon),
                 Integer.parseInt(text.substring(colon + 1)),
                 settings.sessionTimeout(),
-                Duration.ofMillis(connectTimeout));
+                connectTimeout());
+    }
+
+    private Duration connectTimeout() {
+        long millis = (long) FIRST_CONNECT_TIMEOUT_MILLIS << Math.min(silences[server], 8);
+        return Duration.ofMillis(Math.min(settings.sessionTimeout().toMillis(), millis));
     }
 
     private void failed(long of) {
         if (of == generation) {
+            long now = System.nanoTime();
+            if (!live && now - begun >= connectTimeout().toNanos() / 2) {
+                silences[server]++;
+                passedByUntil[server] = now + PASSED_BY.toNanos();
+            }
             lost();
         }
     }
@@ -154,6 +176,7 @@ final class Session {
         credentials = current.credentials();
         live = true;
         failures = 0;
+        silences[server] = 0;
         LOG.info(
                 "connected to ZooKeeper at {}, {} session 0x{}",
                 currentServer(),
@@ -177,17 +200,33 @@ final class Session {
     }
 
     private void tryAgain() {
-        server = (server + 1) % settings.servers().size();
-        int rounds = failures++ / settings.servers().size();
+        long now = System.nanoTime();
+        server = nextServer(now);
+        failures++;
+        if (failures == 1) {
+            triesSince = now;
+        }
         if (failures == settings.servers().size() + 1) {
             LOG.warn("no server of {} can be reached yet; the tries go on", settings.servers());
         }
-        long delay =
-                failures == 1 ? 0 : Math.min(LONGEST_DELAY_MILLIS, (long) FIRST_DELAY_MILLIS << Math.min(rounds, 8));
+        boolean hasty = now - triesSince < HASTE_LASTS.toNanos();
+        int delay = failures == 1 ? 0 : hasty ? HASTY_DELAY_MILLIS : CALM_DELAY_MILLIS;
         try {
             var unused = thread.schedule(this::open, delay, TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException e) {
             LOG.debug("closed while connecting");
         }
+    }
+
+    /** The next one that is not passed by; if all are, the next. */
+    private int nextServer(long now) {
+        int all = settings.servers().size();
+        for (int step = 1; step <= all; step++) {
+            int next = (server + step) % all;
+            if (now - passedByUntil[next] >= 0) {
+                return next;
+            }
+        }
+        return (server + 1) % all;
     }
 }

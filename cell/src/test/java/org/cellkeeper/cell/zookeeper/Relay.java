@@ -7,6 +7,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A way to one server that can be cut: connections are reset, and new ones closed at once. */
 final class Relay implements Closeable {
@@ -14,6 +15,7 @@ final class Relay implements Closeable {
     private final int port;
     private final ServerSocket door;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+    private final AtomicInteger turnedAway = new AtomicInteger();
     private volatile boolean cut;
 
     Relay(String host, int port) throws IOException {
@@ -37,11 +39,17 @@ final class Relay implements Closeable {
         cut = false;
     }
 
+    /** How many came while it was cut. */
+    int turnedAway() {
+        return turnedAway.get();
+    }
+
     private void accept() {
         while (!door.isClosed()) {
             try {
                 Socket near = door.accept();
                 if (cut) {
+                    turnedAway.incrementAndGet();
                     reset(near);
                 } else {
                     join(near);
