@@ -26,6 +26,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.jar.JarFile;
+import java.util.stream.Collectors;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.cellkeeper.cell.app.AppSettings;
@@ -52,10 +53,12 @@ import org.cellkeeper.cell.loop.Mailbox;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
 import org.cellkeeper.cell.metrics.CellMetrics;
+import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
@@ -254,6 +257,8 @@ public final class Wiring implements AutoCloseable {
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
         CellLoop loop =
                 new CellLoop(config.settings(), mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+        Map<String, CellName> owners = ownersOfServers();
+        coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
         CellOperator operator =
                 new CellOperator(loop, ports, config.zookeeper() instanceof Referee.Cells, Wiring::nothingKnown);
         Backups backups = new ShareBackups(
@@ -448,6 +453,22 @@ public final class Wiring implements AutoCloseable {
             });
         }
         return all;
+    }
+
+    /** The ZooKeeper servers that cells run, as a client names them. */
+    private Map<String, CellName> ownersOfServers() {
+        if (!(config.zookeeper() instanceof Referee.Cells cells)) {
+            return Map.of();
+        }
+        List<String> names = List.of(cells.connectString().split(",", -1));
+        return cells.servers().stream()
+                .collect(Collectors.toMap(
+                        server -> names.get(cells.servers().indexOf(server)), CellConfig.Server::cell));
+    }
+
+    /** Whether nobody listens where this cell's agent did: its machine has been lost, or the agent alone. */
+    private static boolean isGone(CellLoop.@Nullable Snapshot snapshot, @Nullable CellName cell) {
+        return snapshot != null && cell != null && snapshot.view().link(cell).status() == PeerLink.Status.GONE;
     }
 
     private PostgresSettings postgresSettings(byte[] secret) throws IOException {

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher.Event;
@@ -15,9 +16,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a session with the ensemble: through lost connections, on whichever server answers, and anew when it has expired.
- * It begins with the nearest server and goes round; one that says nothing at all, as a dead machine does, is passed by for a
- * while, since waiting for it costs the time in which another one would have answered. Everything in it happens on its owner's thread. It sends nothing but
- * what its owner asks for, and nothing twice.
+ * It begins with the nearest server and goes round. One that says nothing at all, as a dead machine does, is passed by for a
+ * while, and so is one that is known to be gone: waiting for it costs the time in which another one would have answered.
+ * Everything in it happens on its owner's thread. It sends nothing but what its owner asks for, and nothing twice.
  */
 final class Session {
     /** What the owner is told, on its own thread. */
@@ -46,6 +47,7 @@ final class Session {
     private static final Duration PASSED_BY = Duration.ofSeconds(1);
 
     private final CoordinationSettings settings;
+    private final Predicate<String> gone;
     private final ScheduledExecutorService thread;
     private final Owner owner;
 
@@ -61,8 +63,10 @@ final class Session {
     private boolean live;
     private boolean closed;
 
-    Session(CoordinationSettings settings, ScheduledExecutorService thread, Owner owner) {
+    /** @param gone whether the machine of a server is known to be dead; it may be wrong */
+    Session(CoordinationSettings settings, Predicate<String> gone, ScheduledExecutorService thread, Owner owner) {
         this.settings = settings;
+        this.gone = gone;
         this.thread = thread;
         this.owner = owner;
         this.silences = new int[settings.servers().size()];
@@ -201,15 +205,15 @@ final class Session {
 
     private void tryAgain() {
         long now = System.nanoTime();
-        server = nextServer(now);
-        failures++;
-        if (failures == 1) {
+        if (failures == 0) {
             triesSince = now;
         }
+        boolean hasty = now - triesSince < HASTE_LASTS.toNanos();
+        server = nextServer(now, hasty);
+        failures++;
         if (failures == settings.servers().size() + 1) {
             LOG.warn("no server of {} can be reached yet; the tries go on", settings.servers());
         }
-        boolean hasty = now - triesSince < HASTE_LASTS.toNanos();
         int delay = failures == 1 ? 0 : hasty ? HASTY_DELAY_MILLIS : CALM_DELAY_MILLIS;
         try {
             var unused = thread.schedule(this::open, delay, TimeUnit.MILLISECONDS);
@@ -218,15 +222,17 @@ final class Session {
         }
     }
 
-    /** The next one that is not passed by; if all are, the next. */
-    private int nextServer(long now) {
+    /** After a loss the nearest, or the one after it; then the next one that is not passed by. If all are, the next. */
+    private int nextServer(long now, boolean hasty) {
         int all = settings.servers().size();
+        int last = failures == 0 && server != 0 ? all - 1 : server;
         for (int step = 1; step <= all; step++) {
-            int next = (server + step) % all;
-            if (now - passedByUntil[next] >= 0) {
+            int next = (last + step) % all;
+            boolean dead = hasty && gone.test(settings.servers().get(next));
+            if (!dead && now - passedByUntil[next] >= 0) {
                 return next;
             }
         }
-        return (server + 1) % all;
+        return (last + 1) % all;
     }
 }

@@ -15,6 +15,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.zookeeper.CreateMode;
@@ -95,6 +96,8 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     /** The ids in {@link #revoked}, for any thread; null until they were read for the first time. */
     private volatile @Nullable Set<String> revokedIds;
 
+    private volatile Predicate<String> gone = server -> false;
+
     /** What this cell itself was asked to end, whether ZooKeeper took it or not. */
     private final Map<String, RevokedSession> endedHere = new ConcurrentHashMap<>();
 
@@ -113,7 +116,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
                 1, Thread.ofPlatform().name("coordination").factory());
         thread.setRemoveOnCancelPolicy(true);
         thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-        session = new Session(settings, thread, new SessionOwner());
+        session = new Session(settings, server -> gone.test(server), thread, new SessionOwner());
         presence = new Ephemeral(thread, () -> connection, this::makeEphemeral);
         leader = new Ephemeral(thread, () -> connection, this::makeEphemeral);
         members = new Folder<>(membersPath, Presence.class);
@@ -121,6 +124,11 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         revoked = new Folder<>(revokedPath, RevokedSession.class);
         votes = new Folder<>(votesPath + "/0", Vote.class);
         thread.execute(session::open);
+    }
+
+    /** Tells it which servers' machines are dead, so that it need not find out: others are tried first for a while. */
+    public void passBy(Predicate<String> servers) {
+        gone = servers;
     }
 
     // ---- the port

@@ -16,14 +16,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.apache.zookeeper.WatchedEvent;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How a session finds its way to a server, when not all of them answer. */
 final class SessionIT {
     @TempDir
-    private static Path folder;
+    private Path folder;
 
     /** Notes when the connection comes and goes. */
     private static final class Notes implements Session.Owner {
@@ -67,6 +70,10 @@ final class SessionIT {
             });
         }
 
+        String address() {
+            return "127.0.0.1:" + door.getLocalPort();
+        }
+
         @Override
         public void close() throws IOException {
             door.close();
@@ -76,35 +83,63 @@ final class SessionIT {
         }
     }
 
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
+    private final Notes notes = new Notes();
+    private Ensemble ensemble;
+    private Mute mute;
+    private Relay way;
+
+    @BeforeEach
+    void open() throws Exception {
+        ensemble = new Ensemble(folder, "127.0.0.1").start();
+        mute = new Mute();
+        way = new Relay(ensemble.server(1).host(), ensemble.server(1).clientPort());
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        thread.shutdownNow();
+        way.close();
+        mute.close();
+        ensemble.close();
+    }
+
+    /** The way to the one server comes first, the mute one second. */
+    private Session connected(Predicate<String> gone) throws Exception {
+        CoordinationSettings settings = new CoordinationSettings(
+                List.of(way.address(), mute.address()), "/c", ZooKeeperBench.SECRET, Duration.ofSeconds(20));
+        Session session = new Session(settings, gone, thread, notes);
+        thread.execute(session::open);
+        assertThat(notes.next()).isEqualTo("new session");
+        return session;
+    }
+
+    private void goesOn(Session session) throws Exception {
+        way.mend();
+        assertThat(notes.next()).isEqualTo("same session");
+        thread.submit(session::close).get(10, TimeUnit.SECONDS);
+    }
+
     @Test
-    void aServerThatSaysNothingIsPassedBySoThatAnotherIsFoundSoonerAndTheSessionGoesOn() throws Exception {
-        ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
-        Notes notes = new Notes();
-        try (Ensemble ensemble = new Ensemble(folder, "127.0.0.1").start();
-                Mute mute = new Mute();
-                Relay way =
-                        new Relay(ensemble.server(1).host(), ensemble.server(1).clientPort())) {
-            CoordinationSettings settings = new CoordinationSettings(
-                    List.of(way.address(), "127.0.0.1:" + mute.door.getLocalPort()),
-                    "/c",
-                    ZooKeeperBench.SECRET,
-                    Duration.ofSeconds(20));
-            Session session = new Session(settings, thread, notes);
-            thread.execute(session::open);
-            assertThat(notes.next()).isEqualTo("new session");
+    void aServerThatSaysNothingIsPassedBySoThatAnotherIsFoundSooner() throws Exception {
+        Session session = connected(server -> false);
+        way.cut();
+        assertThat(notes.next()).isEqualTo("disconnected");
+        Ensemble.await("it tries again and again", () -> way.turnedAway() >= 10);
+        assertThat(mute.taken.size())
+                .as("tries at the mute server, and %d at the other", way.turnedAway())
+                .isBetween(1, way.turnedAway() / 3);
+        goesOn(session);
+    }
 
-            way.cut();
-            assertThat(notes.next()).isEqualTo("disconnected");
-            Ensemble.await("it tries again and again", () -> way.turnedAway() >= 10);
-            assertThat(mute.taken.size())
-                    .as("tries at the mute server, and %d at the other", way.turnedAway())
-                    .isBetween(1, way.turnedAway() / 3);
-
-            way.mend();
-            assertThat(notes.next()).isEqualTo("same session");
-            thread.submit(session::close).get(10, TimeUnit.SECONDS);
-        } finally {
-            thread.shutdownNow();
-        }
+    @Test
+    void aServerThatIsKnownToBeGoneIsTriedOnlyWhenNoOtherWasFoundForAWhile() throws Exception {
+        Session session = connected(mute.address()::equals);
+        way.cut();
+        assertThat(notes.next()).isEqualTo("disconnected");
+        Ensemble.await("it tries again and again", () -> way.turnedAway() >= 8);
+        assertThat(mute.taken).isEmpty();
+        Ensemble.await("it tries the other, too", () -> !mute.taken.isEmpty());
+        goesOn(session);
     }
 }
