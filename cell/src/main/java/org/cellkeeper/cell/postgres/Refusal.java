@@ -95,16 +95,18 @@ final class Refusal implements AutoCloseable {
     private void accept(ServerSocket socket) {
         try {
             while (true) {
-                places.acquire();
                 Socket client = socket.accept();
+                places.acquire();
                 Thread.ofVirtual().start(() -> {
-                    refuse(client);
-                    places.release();
+                    try {
+                        refuse(client);
+                    } finally {
+                        places.release();
+                    }
                 });
             }
         } catch (IOException | InterruptedException e) {
-            // Closed, or no more can be taken: another open() is asked for soon.
-            places.release();
+            // Closed, or no more can be taken: open() is asked for again soon.
             close(socket);
         }
     }

@@ -37,6 +37,7 @@ import org.postgresql.replication.LogSequenceNumber;
 final class RealCells implements AutoCloseable {
     private static final int API_PORT = 5480;
     private static final int POSTGRES_PORT = 5432;
+    private static final String UNREACHED = "08001";
     private static final Duration VERB = Duration.ofSeconds(200);
 
     /** What of a cell is killed alone. */
@@ -275,7 +276,7 @@ final class RealCells implements AutoCloseable {
         for (String cell : cells()) {
             try {
                 // A cell that does not even take connections need not be waited for.
-                if (listens(cell, API_PORT) && client.isPrimary(api(cell))) {
+                if (apiListens(cell) && client.isPrimary(api(cell))) {
                     found.add(cell);
                 }
             } catch (ApplianceFailure silent) {
@@ -317,7 +318,7 @@ final class RealCells implements AutoCloseable {
         Patience.await("another primary than " + before, within, () -> {
             found.clear();
             for (String cell : cells()) {
-                if (!cell.equals(before) && listens(cell, API_PORT) && client.isPrimary(api(cell))) {
+                if (!cell.equals(before) && apiListens(cell) && client.isPrimary(api(cell))) {
                     found.add(cell);
                 }
             }
@@ -367,8 +368,14 @@ final class RealCells implements AutoCloseable {
         return text + (now.warnings().isEmpty() ? "" : "; " + now.warnings());
     }
 
+    /** Whether a PostgreSQL is there, and not only an agent that says that none is. */
     boolean postgresListens(String cell) {
-        return listens(cell, POSTGRES_PORT);
+        try (Connection _ = connectBy(host(cell) + ":" + POSTGRES_PORT)) {
+            return true;
+        } catch (SQLException e) {
+            return !UNREACHED.equals(e.getSQLState())
+                    && !String.valueOf(e.getMessage()).contains("PostgreSQL of this cell does not run");
+        }
     }
 
     /** What is halted may have been halted a moment ago. */
@@ -379,9 +386,9 @@ final class RealCells implements AutoCloseable {
                 () -> postgresListens(cell) ? "it takes connections" : null);
     }
 
-    private boolean listens(String cell, int port) {
+    private boolean apiListens(String cell) {
         try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(host(cell), port), 500);
+            socket.connect(new InetSocketAddress(host(cell), API_PORT), 500);
             return true;
         } catch (IOException refused) {
             return false;
