@@ -639,6 +639,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 cancelInFlight();
                 postmaster.killAll(KILL_AFTER);
                 control.forget();
+                // What is fenced does not start again soon.
+                holdPort();
             } catch (RuntimeException e) {
                 result.completeExceptionally(new DatabaseFailure("immediate stop: " + e.getMessage(), e));
                 return;
@@ -887,12 +889,20 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 return;
             }
         }
-        // Between verbs: none starts PostgreSQL meanwhile.
-        verbs.execute(() -> {
-            if (postmaster.find() == null) {
-                refusal.open();
-            }
-        });
+        holdPort();
+    }
+
+    /** Between verbs: none starts PostgreSQL meanwhile. */
+    private void holdPort() {
+        try {
+            verbs.execute(() -> {
+                if (postmaster.find() == null) {
+                    refusal.open();
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            // The agent closes.
+        }
     }
 
     private void pruneLogs() {

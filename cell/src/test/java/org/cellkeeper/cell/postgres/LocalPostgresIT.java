@@ -201,6 +201,9 @@ final class LocalPostgresIT {
             bench.get(bench.database("a").stopFast(10_000));
             bench.awaitTrue(SOON, () -> "57P03".equals(refusalOf("a")), "a client is told again");
         }
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").stopImmediate());
+        bench.awaitTrue(Duration.ofSeconds(1), () -> "57P03".equals(refusalOf("a")), "fenced: told at once");
         bench.anotherAgent("a");
         bench.awaitTrue(SOON, () -> "08001".equals(refusalOf("a")), "an agent that closes leaves the port");
     }
