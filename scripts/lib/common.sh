@@ -111,6 +111,16 @@ rehearse_program() {
     complain 'the rehearsal failed: the cells run without what it would have made'
 }
 
+# What a killed engine leaves behind keeps the next one from starting: it takes any process of that number, or its remains, for itself.
+forget_dead_engine() {
+  local file pid
+  for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+    pid=$(cat "$file" 2>/dev/null) || continue
+    # The command line of one that has ended and only waits to be reaped is empty.
+    [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") =~ (dockerd|containerd) ]] || rm --force "$file"
+  done
+}
+
 # A Docker engine that answers: installed and started where that is possible, else it is said what to do.
 require_docker() {
   local deadline
@@ -125,6 +135,7 @@ require_docker() {
   else
     command -v dockerd >/dev/null || install_packages docker.io || return 1
     say 'starting dockerd; it goes on running, and says what it does in /var/log/dockerd.log'
+    forget_dead_engine
     setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
   fi
   deadline=$((SECONDS + 30))
