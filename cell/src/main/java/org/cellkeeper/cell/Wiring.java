@@ -448,8 +448,8 @@ public final class Wiring implements AutoCloseable {
                 new ArrayList<>(Arrays.asList(config.zookeeper().connectString().split(",", -1)));
         if (config.zookeeper() instanceof Referee.Cells cells) {
             cells.of(config.name()).ifPresent(own -> {
-                String mine = all.remove(cells.servers().indexOf(own));
-                all.addFirst(mine);
+                all.remove(cells.addressOf(own));
+                all.addFirst(cells.addressOf(own));
             });
         }
         return all;
@@ -460,10 +460,7 @@ public final class Wiring implements AutoCloseable {
         if (!(config.zookeeper() instanceof Referee.Cells cells)) {
             return Map.of();
         }
-        List<String> names = List.of(cells.connectString().split(",", -1));
-        return cells.servers().stream()
-                .collect(Collectors.toMap(
-                        server -> names.get(cells.servers().indexOf(server)), CellConfig.Server::cell));
+        return cells.servers().stream().collect(Collectors.toMap(cells::addressOf, CellConfig.Server::cell));
     }
 
     /** Whether nobody listens where this cell's agent did: its machine has been lost, or the agent alone. */

@@ -108,10 +108,12 @@ public record CellConfig(
         record Cells(List<Server> servers, int clientPort) implements Referee {
             @Override
             public String connectString() {
-                return servers.stream()
-                        .map(server -> (server.host().contains(":") ? "[" + server.host() + "]" : server.host()) + ":"
-                                + clientPort)
-                        .collect(Collectors.joining(","));
+                return servers.stream().map(this::addressOf).collect(Collectors.joining(","));
+            }
+
+            /** One server, as in the connect string. */
+            public String addressOf(Server server) {
+                return (server.host().contains(":") ? "[" + server.host() + "]" : server.host()) + ":" + clientPort;
             }
 
             /** The server that this cell runs; empty when it runs none. */
