@@ -9,10 +9,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /** Runs seeds of the simulator from the command line; exits with 1 when an invariant was broken, 2 on wrong usage. */
 final class SimulationMain {
     private static final String USAGE = """
-            Usage: scripts/simulate [--seeds N] [--from S] [--seed S] [--cells 3|4|5] [--mutation NAME] [--threads N] [--verbose]
+            Usage: scripts/simulate [--seeds N] [--from S] [--cells 3|4|5] [--mutation NAME] [--threads N] [--keep-going]
+                   scripts/simulate --seed S [--cells 3|4|5] [--mutation NAME] [--verbose]
 
               --seeds N       run N seeds, from 1 or from --from (default 200)
-              --seed S        run this seed alone, and tell its digest
+              --seed S        run this seed alone, and tell its digest; not together with --seeds or --from
               --cells N       cells of each cluster; by default 3, 4 or 5 by the seed
               --mutation NAME break this in the test world; ALL tries every one, and says which are noticed
               --threads N     runs at a time (default 2)
@@ -25,7 +26,7 @@ final class SimulationMain {
     private SimulationMain() {}
 
     /** What was asked for. */
-    private record Order(
+    record Order(
             long from,
             long seeds,
             int cells,
@@ -53,7 +54,7 @@ final class SimulationMain {
         System.exit(run(order) ? 0 : 1);
     }
 
-    private static Order parse(String[] arguments) {
+    static Order parse(String... arguments) {
         Map<String, String> given = new HashMap<>();
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
@@ -69,6 +70,9 @@ final class SimulationMain {
             }
         }
         String seed = given.get("--seed");
+        if (seed != null && (given.containsKey("--seeds") || given.containsKey("--from"))) {
+            throw new IllegalArgumentException("--seed is one seed alone: give either that, or --seeds and --from");
+        }
         long from = Long.parseLong(seed != null ? seed : given.getOrDefault("--from", "1"));
         long seeds = seed != null ? 1 : Long.parseLong(given.getOrDefault("--seeds", "200"));
         String mutation = given.getOrDefault("--mutation", "NONE");
