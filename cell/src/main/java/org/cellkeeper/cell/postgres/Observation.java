@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param flushed of a primary, else null
  * @param timeline of a primary, else 0
  * @param conninfo as this session sees it
+ * @param startup the startup process, by pid and start; empty when there is none
  * @param startupWaits what the startup process waits for; null when nothing, or there is none
  * @param replayAgeMillis how old the last replayed transaction is; -1 when there is none
  */
@@ -39,6 +40,7 @@ record Observation(
         Set<String> slots,
         int waiting,
         boolean walReceiver,
+        String startup,
         @Nullable String startupWaits,
         @Nullable Receiving receiving,
         long replayAgeMillis) {
@@ -68,6 +70,7 @@ record Observation(
             SELECT slot_name FROM pg_get_replication_slots() WHERE slot_type = 'physical' AND NOT temporary;
             SELECT count(*) FILTER (WHERE a.wait_event = 'SyncRep') AS waiting,
                    count(*) FILTER (WHERE a.backend_type = 'walreceiver') AS receivers,
+                   max(a.pid || '@' || extract(epoch FROM a.backend_start)) FILTER (WHERE a.backend_type = 'startup') AS startup,
                    max(a.wait_event) FILTER (WHERE a.backend_type = 'startup') AS startup_waits
               FROM pg_stat_get_activity(NULL) a;
             SELECT w.status, w.received_tli,
@@ -99,6 +102,7 @@ record Observation(
                     Set.of(),
                     0,
                     false,
+                    "",
                     null,
                     null,
                     row.getObject("replay_age") == null ? -1 : Math.max(0, Math.round(row.getDouble("replay_age"))));
@@ -131,11 +135,14 @@ record Observation(
         }
         int waiting;
         boolean walReceiver;
+        String startup;
         String startupWaits;
         try (ResultSet row = next(statement)) {
             row.next();
             waiting = row.getInt("waiting");
             walReceiver = row.getInt("receivers") > 0;
+            String process = row.getString("startup");
+            startup = process == null ? "" : process;
             startupWaits = row.getString("startup_waits");
         }
         Receiving receiving = null;
@@ -161,6 +168,7 @@ record Observation(
                 slots,
                 waiting,
                 walReceiver,
+                startup,
                 startupWaits,
                 receiving,
                 first.replayAgeMillis);

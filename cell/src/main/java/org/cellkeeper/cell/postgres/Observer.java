@@ -47,28 +47,44 @@ final class Observer implements AutoCloseable {
     private final AtomicLong follows = new AtomicLong();
 
     private @Nullable Kept kept;
-    private Detachment detachment = new Detachment(0, 0);
-    private @Nullable Lsn oldestWal;
-    private long endKnownIn;
+    private Detachment detachment = new Detachment(Life.NONE, 0);
+    /** The startup process that was seen at the end of its WAL; another one knows nothing of that. */
+    private Life sawEnd = Life.NONE;
+
+    private @Nullable OldestWal oldestWal;
     private long lastRun;
     private volatile Busy looks = Busy.NEVER;
 
     private record Kept(long run, Connection session, PreparedStatement statement) {}
 
-    /** What is known of one run of the postmaster while the upstream is empty on disk. */
+    /**
+     * The life of the processes that an observation is about: a crash of one child makes the postmaster start all of them anew, with
+     * empty shared memory, while it goes on itself. What was learnt of one life is not known of the next (I1).
+     *
+     * @param startup the startup process of that life by pid and start; empty for a primary's
+     */
+    private record Life(long run, String startup) {
+        static final Life NONE = new Life(0, "");
+    }
+
+    /** What is known while the upstream is empty on disk. */
     private static final class Detachment {
-        final long run;
+        final Life life;
         final long follows;
         boolean inForce;
         boolean proven;
         Lsn lastReplay = Lsn.ZERO;
         int advances = -1;
 
-        Detachment(long run, long follows) {
-            this.run = run;
+        Detachment(Life life, long follows) {
+            this.life = life;
             this.follows = follows;
         }
     }
+
+    /** Where the WAL of one timeline began, when one run of the postmaster was last asked. */
+    private record OldestWal(
+            long run, int timeline, @Nullable Lsn from) {}
 
     /** The instance did not answer; how it is instead. */
     private static final class NoAnswer extends Exception {
@@ -163,7 +179,7 @@ final class Observer implements AutoCloseable {
             boolean detaching = content != null
                     && content.detached()
                     && data.startsAsStandby()
-                    && !detachmentOf(run, seenFollows).inForce;
+                    && !(detachment.life.run == run.id() && detachment.follows == seenFollows && detachment.inForce);
             fresh = thoroughly || detaching;
             try {
                 seen = fresh ? askAnew() : ask(run);
@@ -191,7 +207,7 @@ final class Observer implements AutoCloseable {
         if (seen != null && run != null) {
             if (seen.flushed() != null) {
                 role = DatabaseView.Role.PRIMARY;
-                primary = primary(seen, seen.flushed(), thoroughly, problems);
+                primary = primary(seen, seen.flushed(), run, thoroughly, problems);
             } else {
                 role = DatabaseView.Role.STANDBY;
                 standby = standby(seen, fresh, run, seenFollows, content, problems);
@@ -231,16 +247,18 @@ final class Observer implements AutoCloseable {
     }
 
     private DatabaseView.@Nullable Primary primary(
-            Observation seen, Lsn flushed, boolean thoroughly, List<String> problems) {
+            Observation seen, Lsn flushed, Postmaster.Run run, boolean thoroughly, List<String> problems) {
         Lsn start = data.startOf(seen.timeline());
         if (start == null) {
             problems.add("the history of timeline " + seen.timeline() + " cannot be read");
             return null;
         }
-        if (thoroughly || oldestWal == null) {
-            oldestWal = data.oldestWal();
+        OldestWal oldest = oldestWal;
+        if (thoroughly || oldest == null || oldest.run != run.id() || oldest.timeline != seen.timeline()) {
+            oldest = new OldestWal(run.id(), seen.timeline(), data.oldestWal());
+            oldestWal = oldest;
         }
-        return new DatabaseView.Primary(seen.timeline(), start, flushed, seen.senders(), seen.waiting(), oldestWal);
+        return new DatabaseView.Primary(seen.timeline(), start, flushed, seen.senders(), seen.waiting(), oldest.from);
     }
 
     private DatabaseView.@Nullable Standby standby(
@@ -256,14 +274,13 @@ final class Observer implements AutoCloseable {
             return null;
         }
         Lsn received = seen.received() == null ? replayed : replayed.max(seen.received());
-        if (seen.received() != null
-                || RETRY_INTERVAL.equals(seen.startupWaits())
-                || WAL_STREAM.equals(seen.startupWaits())) {
-            endKnownIn = run.id();
+        Life life = new Life(run.id(), seen.startup());
+        if (isAtItsEnd(seen, replayed)) {
+            sawEnd = life;
         }
         Observation.Receiving receiving = seen.receiving();
         boolean streaming = receiving != null && receiving.streaming();
-        Receiver receiver = isDetached(seen, fresh, run, seenFollows, content)
+        Receiver receiver = isDetached(seen, fresh, life, seenFollows, content)
                 ? Receiver.DETACHED
                 : streaming ? Receiver.STREAMING : Receiver.WAITING;
         int timeline = receiving != null && receiving.timeline() > 0
@@ -272,11 +289,23 @@ final class Observer implements AutoCloseable {
         return new DatabaseView.Standby(
                 receiver,
                 streaming && receiving != null ? receiving.silentMillis() : 0,
-                endKnownIn == run.id(),
+                sawEnd.equals(life),
                 received,
                 replayed,
                 timeline > 0 ? timeline : seen.checkpointTimeline(),
                 received.compareTo(replayed) > 0 ? seen.replayAgeMillis() : 0);
+    }
+
+    /**
+     * I1: whether this startup process has come to the end of the local WAL, by what it says itself: it waits for more, or a
+     * walreceiver that it asked for (it does so at the end only) has received something and all of that is replayed. A replay that
+     * merely stands still tells nothing: a conflict, a delay or a slow disk look the same.
+     */
+    private static boolean isAtItsEnd(Observation seen, Lsn replayed) {
+        Lsn received = seen.received();
+        return RETRY_INTERVAL.equals(seen.startupWaits())
+                || WAL_STREAM.equals(seen.startupWaits())
+                || (received != null && replayed.atLeast(received));
     }
 
     /**
@@ -287,18 +316,14 @@ final class Observer implements AutoCloseable {
      * each).
      */
     private boolean isDetached(
-            Observation seen,
-            boolean fresh,
-            Postmaster.Run run,
-            long seenFollows,
-            SettingsFile.@Nullable Content content) {
+            Observation seen, boolean fresh, Life life, long seenFollows, SettingsFile.@Nullable Content content) {
         if (content == null || !content.detached() || !"".equals(seen.conninfo()) || seen.walReceiver()) {
             if (content == null || !content.detached() || !"".equals(seen.conninfo()) || detachment.proven) {
-                detachment = new Detachment(0, 0);
+                detachment = new Detachment(Life.NONE, 0);
             }
             return false;
         }
-        Detachment known = detachmentOf(run, seenFollows);
+        Detachment known = detachmentOf(life, seenFollows);
         detachment = known;
         known.inForce |= fresh;
         if (known.inForce && !known.proven) {
@@ -312,10 +337,14 @@ final class Observer implements AutoCloseable {
         return known.proven && follows.get() == seenFollows;
     }
 
-    private Detachment detachmentOf(Postmaster.Run run, long seenFollows) {
-        return detachment.run == run.id() && detachment.follows == seenFollows
-                ? detachment
-                : new Detachment(run.id(), seenFollows);
+    private Detachment detachmentOf(Life life, long seenFollows) {
+        if (detachment.life.equals(life) && detachment.follows == seenFollows) {
+            return detachment;
+        }
+        Detachment next = new Detachment(life, seenFollows);
+        // The postmaster has read the empty upstream, and is the one that starts the next startup process.
+        next.inForce = detachment.inForce && detachment.life.run == life.run && detachment.follows == seenFollows;
+        return next;
     }
 
     // ---- asking

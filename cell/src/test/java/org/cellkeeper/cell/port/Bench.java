@@ -26,6 +26,9 @@ public interface Bench extends AutoCloseable {
     /** The machine kills the postmaster and all of its processes, without a word to anybody. */
     void crash(String name);
 
+    /** One of its processes crashes: PostgreSQL throws everybody out, and recovers under the same postmaster. */
+    void crashChild(String name);
+
     /** Waits for a verb or an observation, and lets the world go on meanwhile. */
     <T> T get(CompletableFuture<T> future);
 

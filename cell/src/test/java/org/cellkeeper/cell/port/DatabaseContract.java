@@ -225,6 +225,33 @@ public abstract class DatabaseContract {
         assertThat(bench.rows(B)).isEqualTo(1);
     }
 
+    @Test
+    void whatAStandbyHoldsIsNotSaidToBeKnownWhileItReplaysAfterARestartInPlace() {
+        primary(A);
+        standby(B, A);
+        name(A, 1, EPOCH, B);
+        for (int row = 0; row < 20; row++) {
+            assertThat(bench.commit(A, QUICK)).isTrue();
+        }
+        Lsn acknowledged = look(A).primary().flushed();
+        DatabaseView before = await(
+                B,
+                v -> v.standby().received().atLeast(acknowledged) && v.standby().endKnown());
+        bench.crashChild(B);
+        bench.crash(A);
+        boolean again = false;
+        for (long waited = 0; !again && waited < SOON; waited += 2) {
+            bench.pass(2);
+            DatabaseView view = look(B);
+            if (view.isStandby() && view.standby().endKnown()) {
+                assertThat(view.standby().received()).isGreaterThanOrEqualTo(acknowledged);
+                assertThat(view.postmaster()).isEqualTo(before.postmaster());
+                again = view.standby().receiver() != Receiver.STREAMING;
+            }
+        }
+        assertThat(again).isTrue();
+    }
+
     // ---- promotion
 
     @Test

@@ -101,6 +101,11 @@ final class PostgresBench implements Bench {
         return settings.computeIfAbsent(name, key -> settingsWith(key, Map.of()));
     }
 
+    /** Before its first use: with these settings of PostgreSQL. */
+    void configure(String name, Map<String, String> extra) {
+        settings.put(name, settingsWith(name, extra));
+    }
+
     PostgresSettings settingsWith(String name, Map<String, String> extra) {
         return new PostgresSettings(
                 binDir(),
@@ -243,6 +248,18 @@ final class PostgresBench implements Bench {
         List<ProcessHandle> children = postmaster.children().toList();
         postmaster.destroyForcibly();
         children.forEach(ProcessHandle::destroyForcibly);
+    }
+
+    @Override
+    public void crashChild(String name) {
+        try (Connection session = client(name);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT pg_backend_pid()")) {
+            row.next();
+            ProcessHandle.of(row.getLong(1)).orElseThrow().destroyForcibly();
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     long postmasterPid(String name) {

@@ -83,6 +83,7 @@ final class MutationTest {
             Proof.loses(Mutation.VOTED_WHILE_RECEIVING, 3, Stories::receivingAfterTheVote),
             Proof.breaks(
                     Mutation.VOTED_WHILE_RECEIVING, 3, "I5", "while it receives WAL", Stories::receivingAfterTheVote),
+            Proof.loses(Mutation.END_OUTLIVES_RESTART_IN_PLACE, 3, Stories::restartInPlaceOfTheAcknowledger),
             Proof.breaks(
                     Mutation.COMPARED_WHILE_RECEIVING,
                     4,

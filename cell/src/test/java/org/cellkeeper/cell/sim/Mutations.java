@@ -37,6 +37,7 @@ final class Mutations {
     private final SimCell cell;
     private final Map<CellName, Vote> votesEverSeen = new TreeMap<>();
     private boolean startedInAHandover;
+    private long endKnownIn;
 
     Mutations(World world, SimCell cell) {
         this.world = world;
@@ -101,6 +102,7 @@ final class Mutations {
                 state == null ? view : withMemory(view, view.memory().confirmedBy(state));
             case VOTED_WHILE_RECEIVING -> ballotIsOpen(state) ? withDatabase(view, detached(view.database())) : view;
             case COMPARED_WHILE_RECEIVING -> ballotIsOpen(state) ? view : withDatabase(view, detached(view.database()));
+            case END_OUTLIVES_RESTART_IN_PLACE -> withDatabase(view, endKnownAsBefore(view.database()));
             case MARK_IGNORED -> unmarked(view);
             case L_READ_TOO_EARLY -> drainedEarly(view);
             case DIVERGED_CELL_POINTED ->
@@ -298,6 +300,18 @@ final class Mutations {
             return old;
         }
         return Records.with(old, "standby", Records.with(standby, "receiver", DatabaseView.Receiver.DETACHED));
+    }
+
+    /** Knowledge of one run of the postmaster, whatever has become of its children since. */
+    private DatabaseView endKnownAsBefore(DatabaseView old) {
+        DatabaseView.Standby standby = old.standby();
+        if (standby == null) {
+            return old;
+        }
+        if (standby.endKnown()) {
+            endKnownIn = old.postmaster();
+        }
+        return Records.with(old, "standby", Records.with(standby, "endKnown", endKnownIn == old.postmaster()));
     }
 
     /** L as one who does not look closely reads it. */

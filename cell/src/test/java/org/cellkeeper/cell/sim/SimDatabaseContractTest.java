@@ -74,6 +74,11 @@ final class SimDatabaseContractTest extends DatabaseContract {
         }
 
         @Override
+        public void crashChild(String name) {
+            cell(name).postgres().backendCrash();
+        }
+
+        @Override
         public <T> T get(CompletableFuture<T> future) {
             world.runUntil(future::isDone, LONG);
             try {

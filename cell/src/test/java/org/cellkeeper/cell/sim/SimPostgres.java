@@ -391,7 +391,9 @@ final class SimPostgres {
         endKnown = false;
         dropTorn(!asStandby);
         if (asStandby) {
-            replayIndex = (int) world.between(Math.max(0, completeCount() - 40), completeCount());
+            replayIndex = paces.containsKey("replay")
+                    ? 0
+                    : (int) world.between(Math.max(0, completeCount() - 40), completeCount());
             replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
         }
         long ready = crashed
@@ -407,9 +409,10 @@ final class SimPostgres {
         state = State.RUNNING;
         if (standby) {
             note("standby accepts connections", null, null);
+            Long told = paces.get("replay");
             world.post(
                     run,
-                    world.delay(5 * World.MILLI, 800 * World.MILLI),
+                    told == null ? world.delay(5 * World.MILLI, 800 * World.MILLI) : told,
                     () -> cell.onDisk(run, () -> {
                         replayAll();
                         endKnown = true;
@@ -631,6 +634,11 @@ final class SimPostgres {
     /** From now on this process takes so long to reload: the postmaster, startup, or the walsender to the cell of that name. */
     void reloadsIn(String process, long micros) {
         paces.put(process, micros);
+    }
+
+    /** From now on a standby that starts, or starts anew after a crash of a child, takes so long to replay its WAL, all of it. */
+    void replaysIn(long micros) {
+        paces.put("replay", micros);
     }
 
     /** From now on this primary takes so long to refuse a standby whose WAL has diverged. */

@@ -535,6 +535,22 @@ final class Stories {
         stage.endWell();
     }
 
+    /**
+     * b alone has acknowledged a commit, a process of its PostgreSQL crashes, and the primary is lost while b replays its WAL under
+     * the same postmaster. Three cells.
+     */
+    static void restartInPlaceOfTheAcknowledger(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "b");
+        stage.pass(1_000);
+        stage.cell("b").postgres().replaysIn(3 * World.SECOND);
+        stage.cell("b").postgres().backendCrash();
+        stage.pass(100);
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
     /** c is removed while b lacks what c has acknowledged; then a and c are lost. Three cells. */
     static void droppedBeforeCovered(Stage stage) {
         stage.writeAcknowledgedBy("a", "c");

@@ -43,6 +43,11 @@ final class TracesTest {
     }
 
     @Test
+    void t13_an_acknowledger_that_replays_after_a_restart_in_place_does_not_vote_yet() {
+        Stories.restartInPlaceOfTheAcknowledger(three());
+    }
+
+    @Test
     void t4_a_promotion_takes_a_timeline_that_no_reign_bears() {
         Stories.twoReignsOneTimeline(three());
     }

@@ -1,0 +1,123 @@
+package org.cellkeeper.cell.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.DatabaseView.Receiver;
+import org.cellkeeper.cell.model.Lsn;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Where a standby's WAL ends is said only when it is known, whatever happens to its processes. */
+final class EndOfWalIT {
+    private static final long EPOCH = 7;
+    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration STEP = Duration.ofMillis(2);
+
+    private PostgresBench bench;
+
+    @BeforeEach
+    void open() throws IOException {
+        bench = new PostgresBench();
+    }
+
+    @AfterEach
+    void close() {
+        bench.close();
+    }
+
+    /** The postmaster stays, its children begin anew with empty shared memory, and replay takes a while. */
+    @ParameterizedTest
+    @ValueSource(strings = {"client backend", "background writer", "checkpointer", "walreceiver"})
+    void theEndIsUnknownWhileAStandbyReplaysAfterARestartInPlace(String child) throws Exception {
+        pair(Map.of());
+        writeMuchOnFewPages();
+        Lsn end = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(end));
+        long postmaster = look("b").postmaster();
+
+        try (Connection _ = bench.client("b")) {
+            kill("b", child);
+        }
+        bench.get(bench.database("a").stopImmediate());
+        int looks = 0;
+        int unknown = 0;
+        boolean known = false;
+        long until = System.nanoTime() + SOON.toNanos();
+        while (!known && System.nanoTime() < until) {
+            DatabaseView seen = look("b");
+            if (seen.isStandby()) {
+                looks++;
+                known = seen.standby().endKnown() && looks > 1;
+                unknown += seen.standby().endKnown() ? 0 : 1;
+                if (seen.standby().endKnown()) {
+                    assertThat(seen.standby().received())
+                            .as("end said to be known")
+                            .isGreaterThanOrEqualTo(end);
+                }
+            }
+            bench.pass(STEP.toMillis());
+        }
+        assertThat(known).as("known in the end").isTrue();
+        assertThat(look("b").postmaster()).as("restarted in place").isEqualTo(postmaster);
+        assertThat(unknown).as("seen while it replays").isPositive();
+    }
+
+    /** Much WAL on few pages: quickly written and streamed, slowly replayed. */
+    private void writeMuchOnFewPages() throws SQLException {
+        bench.execute("a", "CREATE TABLE hot AS SELECT n, 0 AS v FROM generate_series(1, 200) n");
+        try (Connection session = bench.agent("a", PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement()) {
+            statement.execute("SET synchronous_commit = off");
+            for (int round = 0; round < 20; round++) {
+                statement.execute(
+                        "DO $$ BEGIN FOR i IN 1..150 LOOP UPDATE hot SET v = v + 1; COMMIT; END LOOP; END $$");
+            }
+            statement.execute("CHECKPOINT");
+        }
+    }
+
+    private void kill(String name, String child) throws SQLException {
+        long pid = 0;
+        try (Connection session = bench.agent(name, PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT pid FROM pg_stat_activity WHERE backend_type = '" + child
+                        + "' AND pid <> pg_backend_pid() ORDER BY backend_start DESC LIMIT 1")) {
+            if (row.next()) {
+                pid = row.getLong(1);
+            }
+        }
+        assertThat(pid).as(child).isPositive();
+        assertThat(ProcessHandle.of(pid).orElseThrow().destroyForcibly()).isTrue();
+    }
+
+    /** Primary a, and standby b that streams from it. */
+    private void pair(Map<String, String> extraOfStandby) {
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").keepSlots(Set.of(bench.id("b"))));
+        bench.configure("b", extraOfStandby);
+        bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
+        bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
+        await("b", v -> v.isStandby() && v.standby().receiver() == Receiver.STREAMING);
+    }
+
+    private DatabaseView look(String name) {
+        return bench.get(bench.database(name).observe());
+    }
+
+    private void await(String name, Predicate<DatabaseView> condition) {
+        bench.awaitTrue(SOON, () -> condition.test(look(name)), name);
+    }
+}
