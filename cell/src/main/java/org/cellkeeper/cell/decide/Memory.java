@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param drain what the acknowledgers of a narrower rule must have flushed before the state may follow
  * @param databaseAwaySince since when PostgreSQL does not answer (stopped, starting or hung)
  * @param writesFailedSince since when the write probe fails
+ * @param unsavedSince since when the state file cannot be written
  * @param shortSince since when the primary has too few acknowledging standbys
  * @param primaryStartingSince since when the primary says that its PostgreSQL is starting
  * @param refereeAwaySince since when ZooKeeper cannot be asked
@@ -53,6 +54,7 @@ public record Memory(
         @Nullable Drain drain,
         long databaseAwaySince,
         long writesFailedSince,
+        long unsavedSince,
         long shortSince,
         long refereeAwaySince,
         long primaryStartingSince,
@@ -77,7 +79,7 @@ public record Memory(
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0);
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0);
     }
 
     /** A compare-and-set of this cell was applied. */
@@ -130,6 +132,7 @@ public record Memory(
                 newDrain,
                 databaseAwaySince,
                 writesFailedSince,
+                unsavedSince,
                 shortSince,
                 refereeAwaySince,
                 primaryStartingSince,
@@ -184,6 +187,7 @@ public record Memory(
                 VoterMoves.drainAfter(view),
                 since(database.process() != DatabaseView.Process.RUNNING, databaseAwaySince, now),
                 since(database.writes() == DatabaseView.Writes.FAILED, writesFailedSince, now),
+                since(view.unsaved(), unsavedSince, now),
                 since(Primaries.isShortOfAckers(view), shortSince, now),
                 since(!view.refereeKnown(), refereeAwaySince, now),
                 since(Suspicion.primaryIsStarting(view), primaryStartingSince, now),

@@ -39,10 +39,17 @@ public final class SelfReport {
                 standby == null ? -1 : standby.replayLagMillis(),
                 progress,
                 view.refereeKnown(),
-                database.problem(),
+                problem(view),
                 Primaries.reigns(view) && database.readOnly(),
                 trouble(view, facts),
                 primary == null ? null : primary.oldestWal());
+    }
+
+    private static String problem(View view) {
+        String ofDatabase = view.database().problem();
+        return view.unsaved()
+                ? "the state file cannot be written" + (ofDatabase.isEmpty() ? "" : "; " + ofDatabase)
+                : ofDatabase;
     }
 
     private static PeerView.Trouble trouble(View view, Facts facts) {
@@ -85,7 +92,8 @@ public final class SelfReport {
         long now = view.now();
         long silence = view.settings().timing().silence().toMillis();
         long unwritable = view.memory().writesFailedSince();
-        if (unwritable != 0 && now - unwritable >= silence) {
+        long unsaved = view.memory().unsavedSince();
+        if ((unwritable != 0 && now - unwritable >= silence) || (unsaved != 0 && now - unsaved >= silence)) {
             return Health.CANNOT_WRITE;
         }
         return switch (database.process()) {

@@ -19,12 +19,14 @@ import org.jspecify.annotations.Nullable;
  *
  * @param now monotonic milliseconds
  * @param local what the cell durably knows; its {@code seen} is the only shared state that is acted upon (I3)
+ * @param unsaved whether the last save of that failed
  */
 public record View(
         long now,
         Instant wall,
         CellSettings settings,
         LocalState local,
+        boolean unsaved,
         CoordinationView referee,
         DatabaseView database,
         Map<CellName, PeerLink> peers,

@@ -56,11 +56,13 @@ public final class FileJournal implements Journal, AutoCloseable {
         }
     }
 
+    /** A save that was cut off, or failed at its end, may have left a file that would not outlive the power: it does from here on. */
     @Override
     public @Nullable LocalState load() {
         byte[] content;
         try {
             content = Files.readAllBytes(file);
+            syncFolder();
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {

@@ -12,7 +12,6 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import org.cellkeeper.cell.decide.Action;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.decide.Memory;
@@ -70,14 +69,9 @@ public final class CellLoop {
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
     // All below belongs to the mailbox.
-    private @Nullable LocalState local;
-    /** What {@link #local} will be once all saves under way are durable. */
-    private @Nullable LocalState queuedLocal;
-
-    private int savingVersion = -1;
+    private final DurableState durable;
     private CoordinationView referee = CoordinationView.nothing();
     private long refereeChanges;
-    private @Nullable VersionedState newestRead;
     private @Nullable DatabaseView database;
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private Memory memory;
@@ -147,31 +141,16 @@ public final class CellLoop {
         this.ports = ports;
         this.decider = decider;
         this.newIncarnation = newIncarnation;
+        this.durable = new DurableState(ports.journal(), ports.clock(), mailbox, this::step);
         this.memory = Memory.atStart(ports.clock().millis());
     }
 
     /** Reads the state file and begins; to be called once. */
     public void start() {
-        mailbox.execute(() -> {
-            LocalState loaded = ports.journal().load();
-            if (loaded == null) {
-                LocalState fresh = LocalState.fresh(newIncarnation.get());
-                queuedLocal = fresh;
-                whenDone(ports.journal().save(fresh), (done, problem) -> {
-                    if (problem != null) {
-                        throw new IllegalStateException("the state file cannot be written", problem);
-                    }
-                    begin(fresh);
-                });
-            } else {
-                queuedLocal = loaded;
-                begin(loaded);
-            }
-        });
+        mailbox.execute(() -> durable.begin(newIncarnation, this::begin));
     }
 
-    private void begin(LocalState state) {
-        local = state;
+    private void begin() {
         ports.coordination().listen(view -> mailbox.execute(() -> heardOfReferee(view)));
         ports.peers().listen(event -> mailbox.execute(() -> heardOfPeer(event)));
         ports.database().listen(() -> mailbox.execute(this::observe));
@@ -220,28 +199,21 @@ public final class CellLoop {
 
     private void heardOfReferee(CoordinationView heard) {
         VersionedState read = heard.state();
-        if (read != null && (newestRead == null || isNewer(read, newestRead))) {
-            newestRead = read;
+        if (read != null) {
+            durable.read(read);
         }
         referee = withNewest(heard);
         refereeChanges++;
         step();
     }
 
-    /** Versions of two clusters' states tell nothing of each other. */
-    private static boolean isNewer(VersionedState one, VersionedState other) {
-        return one.version() > other.version() && isOfOneCluster(one, other);
-    }
-
-    private static boolean isOfOneCluster(VersionedState one, VersionedState other) {
-        return one.state().systemId().equals(other.state().systemId());
-    }
-
     /** I3: a lagging server's older answer is not taken for the state. */
     private CoordinationView withNewest(CoordinationView heard) {
-        VersionedState newest = newestRead;
+        VersionedState newest = durable.newestRead();
         VersionedState read = heard.state();
-        if (newest == null || (read != null && (read.version() >= newest.version() || !isOfOneCluster(read, newest)))) {
+        if (newest == null
+                || (read != null
+                        && (read.version() >= newest.version() || !DurableState.isOfOneCluster(read, newest)))) {
             return heard;
         }
         return new CoordinationView(
@@ -331,7 +303,7 @@ public final class CellLoop {
     // ---- deciding
 
     private @Nullable View view() {
-        LocalState known = local;
+        LocalState known = durable.known();
         DatabaseView seen = database;
         if (known == null || seen == null) {
             return null;
@@ -341,6 +313,7 @@ public final class CellLoop {
                 ports.clock().now(),
                 settings,
                 known,
+                durable.isFailing(),
                 referee,
                 seen,
                 peers,
@@ -349,7 +322,6 @@ public final class CellLoop {
     }
 
     private void step() {
-        ingestState();
         View before = view();
         if (before == null) {
             setTimer(settings.timing().tick().toMillis());
@@ -433,49 +405,6 @@ public final class CellLoop {
                 step();
             }
         });
-    }
-
-    // ---- the state file
-
-    /** I3: a newly read state is made durable before it is acted upon. */
-    private void ingestState() {
-        VersionedState read = newestRead;
-        LocalState queued = queuedLocal;
-        if (read == null || queued == null || read.version() <= savingVersion) {
-            return;
-        }
-        VersionedState seen = queued.seen();
-        if (seen != null && !isNewer(read, seen)) {
-            return;
-        }
-        savingVersion = read.version();
-        whenDone(persist(state -> state.withSeen(read)), (done, problem) -> {
-            if (problem != null) {
-                LOG.error("the state file cannot be written: {}", message(problem));
-                savingVersion = -1;
-            }
-            step();
-        });
-    }
-
-    private CompletableFuture<Void> persist(UnaryOperator<LocalState> change) {
-        LocalState queued = queuedLocal;
-        if (queued == null) {
-            return CompletableFuture.failedFuture(new IllegalStateException("no state file yet"));
-        }
-        LocalState next = change.apply(queued);
-        queuedLocal = next;
-        CompletableFuture<Void> saved = new CompletableFuture<>();
-        whenDone(ports.journal().save(next), (done, problem) -> {
-            if (problem == null) {
-                local = next;
-                saved.complete(null);
-            } else {
-                queuedLocal = local;
-                saved.completeExceptionally(problem);
-            }
-        });
-        return saved;
     }
 
     // ---- acting
@@ -581,7 +510,7 @@ public final class CellLoop {
         doneVersion = mine.version;
         doneAt = ports.clock().millis();
         doneRefereeChanges = refereeChanges;
-        LocalState known = local;
+        LocalState known = durable.known();
         VersionedState seen = known == null ? null : known.seen();
         Rule rule = mine.plan.rule();
         if (rule.told() == Rule.Told.HISTORY && seen != null && referee.connected()) {
@@ -597,7 +526,10 @@ public final class CellLoop {
                 ? FIRST_RETRY
                 : Math.min(LAST_RETRY, FIRST_RETRY << Math.min(failures - 1, 10));
         notBefore = ports.clock().millis() + delay;
-        if (problem instanceof Refused || problem.getCause() instanceof Refused) {
+        if (problem instanceof DurableState.NotSaved) {
+            // Told by whoever saves, and not at every try.
+            LOG.debug("rule {}: {}: {}", mine.plan.rule().number(), name(action), message(problem));
+        } else if (problem instanceof Refused || problem.getCause() instanceof Refused) {
             LOG.info("rule {}: {}: {}", mine.plan.rule().number(), name(action), message(problem));
         } else {
             LOG.warn("rule {}: {} failed: {}", mine.plan.rule().number(), name(action), message(problem));
@@ -618,7 +550,7 @@ public final class CellLoop {
     private CompletableFuture<?> perform(Action action) {
         var base = ports.database();
         return switch (action) {
-            case Action.Persist persist -> persist(persist.change());
+            case Action.Persist persist -> durable.save(persist.change());
             case Action.Cas cas -> compareAndSet(cas);
             case Action.CreateState create -> createState(create);
             case Action.TakeBirthLock() -> applied(ports.coordination().takeBirthLock());
@@ -741,10 +673,8 @@ public final class CellLoop {
         if (number == compareAndSets) {
             memory = memory.confirmedBy(written.state());
         }
-        if (newestRead == null || written.version() > newestRead.version()) {
-            newestRead = written;
-            referee = withNewest(referee);
-        }
+        durable.wrote(written);
+        referee = withNewest(referee);
     }
 
     private static CompletableFuture<Void> applied(CompletableFuture<Outcome> write) {
@@ -762,7 +692,7 @@ public final class CellLoop {
     }
 
     private CellId self() {
-        LocalState known = local;
+        LocalState known = durable.known();
         if (known == null) {
             throw new IllegalStateException("no state file yet");
         }

@@ -6,10 +6,16 @@ import org.jspecify.annotations.Nullable;
 
 /** The cell's own state file. */
 public interface Journal {
-    /** What was last saved; null on an empty appliance. Throws when the file is there but not readable: never guess. */
+    /**
+     * What was last saved, made durable if it was not; null on an empty appliance. Throws when the file is there but not readable:
+     * never guess.
+     */
     @Nullable
     LocalState load();
 
-    /** Completes once the state is durable (file and folder fsynced); saves are carried out in order. */
+    /**
+     * Completes once the state is durable (file and folder fsynced); saves are carried out in order. After one that failed the
+     * next life finds what was there before it, or what it was to save.
+     */
     CompletableFuture<Void> save(LocalState state);
 }

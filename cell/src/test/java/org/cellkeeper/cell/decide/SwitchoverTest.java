@@ -372,6 +372,7 @@ final class SwitchoverTest {
                         1,
                         CellSettings.Timing.defaults()),
                 local,
+                false,
                 new CoordinationView(true, true, false, seen, 0, Map.of(), present, false, tasks),
                 database(),
                 peers,

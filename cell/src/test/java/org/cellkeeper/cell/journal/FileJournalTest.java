@@ -32,6 +32,22 @@ final class FileJournalTest extends JournalContract {
         return journal();
     }
 
+    /** Where the new file is to be written, something lies that is not to be removed. */
+    @Override
+    protected void breakTheDisk() throws Exception {
+        Files.createDirectories(inTheWay().resolve("full"));
+    }
+
+    @Override
+    protected void mendTheDisk() throws Exception {
+        Files.delete(inTheWay().resolve("full"));
+        Files.delete(inTheWay());
+    }
+
+    private Path inTheWay() {
+        return temporary.resolve("cell").resolve(FileJournal.FILE_NAME + ".next");
+    }
+
     private FileJournal journal() {
         FileJournal journal = new FileJournal(temporary.resolve("cell"));
         opened.add(journal);

@@ -18,6 +18,11 @@ public abstract class JournalContract {
     /** The journal of the next life of the cell under test: on the same storage, with nothing remembered but that. */
     protected abstract Journal nextLife() throws Exception;
 
+    /** From now on no save succeeds. */
+    protected abstract void breakTheDisk() throws Exception;
+
+    protected abstract void mendTheDisk() throws Exception;
+
     @Test
     void anEmptyApplianceHasNoState() throws Exception {
         assertThat(nextLife().load()).isNull();
@@ -62,6 +67,29 @@ public abstract class JournalContract {
 
         assertThat(nextLife().load()).isEqualTo(FRESH.withSealedBallot(30));
         assertThat(completed).isSorted().hasSize(30);
+    }
+
+    @Test
+    void aSaveThatFailsSaysSoAndLeavesTheOldStateOrTheNew() throws Exception {
+        Journal journal = nextLife();
+        await(journal.save(FRESH));
+
+        breakTheDisk();
+
+        assertThat(journal.save(FRESH.withJoined())).failsWithin(10, TimeUnit.SECONDS);
+        assertThat(nextLife().load()).isIn(FRESH, FRESH.withJoined());
+    }
+
+    @Test
+    void aSaveAfterAFailedOneIsASaveLikeAnyOther() throws Exception {
+        Journal journal = nextLife();
+        breakTheDisk();
+        assertThat(journal.save(FRESH)).failsWithin(10, TimeUnit.SECONDS);
+
+        mendTheDisk();
+        await(journal.save(FRESH.withSealedBallot(7)));
+
+        assertThat(nextLife().load()).isEqualTo(FRESH.withSealedBallot(7));
     }
 
     private static void await(CompletableFuture<Void> save) throws Exception {

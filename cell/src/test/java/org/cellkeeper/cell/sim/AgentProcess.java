@@ -42,7 +42,8 @@ final class AgentProcess extends SimProcess implements Executor {
     }
 
     void start() {
-        post(0, core::start);
+        // It reads its state file first.
+        post(0, () -> cell.onDisk(this, core::start));
     }
 
     void post(long delayMicros, Runnable task) {

@@ -37,6 +37,8 @@ final class Faults {
         ANSWER_LOST,
         DISK_HUNG,
         DISK_FULL,
+        SAVES_FAIL,
+        SAVES_SLOW,
         BACKEND_CRASH,
         REPLAY_LAG,
         MODE,
@@ -79,6 +81,8 @@ final class Faults {
         Kind.REFEREE_STALE,
         Kind.ANSWER_LOST,
         Kind.BACKEND_CRASH,
+        Kind.SAVES_FAIL,
+        Kind.SAVES_SLOW,
         Kind.WIPE,
         Kind.SWITCHOVER,
         Kind.REMOVE_AND_DEPLOY
@@ -247,6 +251,7 @@ final class Faults {
         return !cell.agentRuns()
                 || !cell.postgres().answers()
                 || cell.diskHung()
+                || cell.disk().troubled()
                 || !world.network.reachesReferee(cell)
                 || (state != null && !state.voters().contains(cell.id()));
     }
@@ -380,6 +385,16 @@ final class Faults {
             case DISK_FULL -> {
                 cell.fillDisk();
                 world.after(span(), cell::healDisk);
+            }
+            case SAVES_FAIL -> {
+                cell.disk().failsPerMille((int) world.between(100, 1000));
+                world.note(cell.label(), "saves of the state file fail", null, null);
+                world.after(span(), () -> cell.disk().heal());
+            }
+            case SAVES_SLOW -> {
+                cell.disk().slowBy(world.delay(5 * World.MILLI, 2 * World.SECOND));
+                world.note(cell.label(), "saves of the state file are slow", null, null);
+                world.after(span(), () -> cell.disk().heal());
             }
             case BACKEND_CRASH -> cell.postgres().backendCrash();
             case REPLAY_LAG -> {

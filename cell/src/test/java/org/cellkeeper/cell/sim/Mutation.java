@@ -8,6 +8,7 @@ package org.cellkeeper.cell.sim;
  * <caption>Which mutation breaks which rule</caption>
  * <tr><th>section, rule<th>mutations
  * <tr><td>1, no cell goes back in time<td>BACK_IN_TIME, OUTCOME_GUESSED
+ * <tr><td>1, durable before it is acted upon<td>ACTED_BEFORE_DURABLE, SAVE_BEHIND_A_FAILED_ONE_KEPT, LOADED_STATE_NOT_MADE_DURABLE
  * <tr><td>1, identity is name and incarnation<td>IDENTITY_BY_NAME_ONLY
  * <tr><td>2, the rule is never off<td>NAMES_EMPTIED
  * <tr><td>2, one connection for each cell<td>LINGERING_SENDER_COUNTS
@@ -30,6 +31,12 @@ enum Mutation {
     NONE,
     /** The ballot that a cell is sealed for is not written to its state file. */
     SEAL_NOT_PERSISTED,
+    /** A save is told to be done when it is asked for. */
+    ACTED_BEFORE_DURABLE,
+    /** What is saved next after a failed save is kept, and lost again by the save after it. */
+    SAVE_BEHIND_A_FAILED_ONE_KEPT,
+    /** A new agent acts on the state file that it finds, though that may not have been made durable. */
+    LOADED_STATE_NOT_MADE_DURABLE,
     /** R is one less. */
     SEAL_QUORUM_ONE_TOO_SMALL,
     /** A new voter enters PostgreSQL's names before it enters the shared state. */

@@ -46,6 +46,9 @@ final class MutationTest {
 
     private static final List<Proof> PROOFS = List.of(
             Proof.breaks(Mutation.SEAL_NOT_PERSISTED, 3, "I5", "without being durably sealed", Stories::failover),
+            Proof.loses(Mutation.ACTED_BEFORE_DURABLE, 3, Stories::sealNotDurableYet),
+            Proof.loses(Mutation.SAVE_BEHIND_A_FAILED_ONE_KEPT, 5, Stories::savedBehindAFailedSave),
+            Proof.loses(Mutation.LOADED_STATE_NOT_MADE_DURABLE, 5, Stories::foundAndNotDurable),
             Proof.loses(Mutation.SEAL_QUORUM_ONE_TOO_SMALL, 5, Stories::tooFewSeals),
             Proof.loses(Mutation.VOTER_ADDED_IN_POSTGRESQL_FIRST, 3, Stories::namesWiderThanTheVoters),
             Proof.breaks(

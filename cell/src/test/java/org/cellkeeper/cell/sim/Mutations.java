@@ -38,6 +38,9 @@ final class Mutations {
     private final Map<CellName, Vote> votesEverSeen = new TreeMap<>();
     private boolean startedInAHandover;
     private long endKnownIn;
+    private @Nullable LocalState lastSaved;
+    private @Nullable LocalState keptAfterAFailure;
+    private boolean saveFailed;
 
     Mutations(World world, SimCell cell) {
         this.world = world;
@@ -64,14 +67,36 @@ final class Mutations {
 
             @Override
             public CompletableFuture<Void> save(LocalState state) {
-                return real.save(
-                        switch (world.mutation()) {
-                            case SEAL_NOT_PERSISTED -> state.withSealedBallot(0);
-                            case TOKEN_BEFORE_MARK -> state.withHandoverMark(null);
-                            default -> state;
-                        });
+                return switch (world.mutation()) {
+                    case SEAL_NOT_PERSISTED -> real.save(state.withSealedBallot(0));
+                    case TOKEN_BEFORE_MARK -> real.save(state.withHandoverMark(null));
+                    case ACTED_BEFORE_DURABLE -> {
+                        var ignored = real.save(state);
+                        yield CompletableFuture.completedFuture(null);
+                    }
+                    case SAVE_BEHIND_A_FAILED_ONE_KEPT -> saveForgetting(real, state);
+                    default -> real.save(state);
+                };
             }
         };
+    }
+
+    /** The first change after a failed save is kept once; all later saves are built on what was there before it. */
+    private CompletableFuture<Void> saveForgetting(Journal real, LocalState state) {
+        LocalState before = lastSaved;
+        LocalState kept = keptAfterAFailure;
+        LocalState written = before == null || kept == null ? state : Records.undone(state, kept, before);
+        return real.save(written).whenComplete((done, problem) -> {
+            boolean changes =
+                    before != null && !Records.with(state, "seen", null).equals(Records.with(before, "seen", null));
+            if (problem != null) {
+                saveFailed = true;
+            } else if (kept == null && saveFailed && changes) {
+                keptAfterAFailure = state;
+            } else if (kept == null) {
+                lastSaved = state;
+            }
+        });
     }
 
     // ---- what is decided

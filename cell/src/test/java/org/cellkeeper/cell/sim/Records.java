@@ -2,6 +2,7 @@ package org.cellkeeper.cell.sim;
 
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Copies of the core's records in which one component is another. */
@@ -25,6 +26,24 @@ final class Records {
             Class<?>[] types =
                     Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
             return (R) old.getClass().getDeclaredConstructor(types).newInstance(values);
+        } catch (ReflectiveOperationException broken) {
+            throw new IllegalStateException(broken);
+        }
+    }
+
+    /** {@code now}, but with the old values of all that was changed from {@code old} to {@code changed} and has stayed so. */
+    static <R extends Record> R undone(R now, R changed, R old) {
+        R result = now;
+        try {
+            for (RecordComponent component : now.getClass().getRecordComponents()) {
+                Object then = component.getAccessor().invoke(changed);
+                Object before = component.getAccessor().invoke(old);
+                boolean stayed = Objects.equals(component.getAccessor().invoke(now), then);
+                if (stayed && !Objects.equals(then, before)) {
+                    result = with(result, component.getName(), before);
+                }
+            }
+            return result;
         } catch (ReflectiveOperationException broken) {
             throw new IllegalStateException(broken);
         }

@@ -20,7 +20,7 @@ final class SimCell {
     private final DoorState doorState;
     private final double clockRate;
     private final Deque<Parked> parkedOnDisk = new ArrayDeque<>();
-    private @Nullable LocalState stateFile;
+    private final SimStateFile stateFile;
     private SimAgent.@Nullable Factory factory;
     private @Nullable AgentProcess agent;
     private boolean off;
@@ -41,6 +41,7 @@ final class SimCell {
         clockRate = 1.0 + world.between(-30, 30) / 1000.0;
         postgres = new SimPostgres(world, this);
         doorState = new DoorState(world, this);
+        stateFile = new SimStateFile(world, this);
     }
 
     int index() {
@@ -98,25 +99,20 @@ final class SimCell {
 
     // ---- the disk
 
+    /** The state file, as far as its agent knows it to be durable. */
     @Nullable
     LocalState stateFile() {
+        return stateFile.promised();
+    }
+
+    SimStateFile disk() {
         return stateFile;
-    }
-
-    void stateFile(LocalState state) {
-        LocalState before = stateFile;
-        stateFile = state;
-        invariantsOf(before, state);
-    }
-
-    private void invariantsOf(@Nullable LocalState before, LocalState state) {
-        world.invariants.saved(this, before, state);
     }
 
     /** Who this cell is, by its state file; null while it has none. */
     @Nullable
     CellId id() {
-        LocalState state = stateFile;
+        LocalState state = stateFile.promised();
         return state == null ? null : new CellId(name(), state.incarnation());
     }
 
@@ -166,6 +162,7 @@ final class SimCell {
             }
         }
         diskFull = false;
+        stateFile.heal();
     }
 
     // ---- life and death
@@ -261,6 +258,9 @@ final class SimCell {
         if (victim != null) {
             bury(victim, !power);
         }
+        if (power) {
+            stateFile.powerLost();
+        }
         postgres.crash("machine gone");
         doorState.reset();
         parkedOnDisk.clear();
@@ -316,7 +316,7 @@ final class SimCell {
     void wipe() {
         kill(false);
         world.note(label(), "wiped", null, null);
-        stateFile = null;
+        stateFile.wipe();
         wipes++;
         healDisk();
         postgres.newDisk();
@@ -339,7 +339,7 @@ final class SimCell {
                         one == null ? "none" : (one.paused() ? "paused" : "runs"),
                         diskHung ? " hung" : "",
                         diskFull ? " full" : "",
-                        stateFile,
+                        stateFile.promised(),
                         postgres.describe(),
                         one == null ? "" : one.core().describe());
     }

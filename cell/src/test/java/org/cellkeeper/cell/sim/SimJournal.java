@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.sim;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
@@ -7,7 +9,7 @@ import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.port.Journal;
 import org.jspecify.annotations.Nullable;
 
-/** The state file of one cell, as one run of its agent uses it. A save that a crash cuts off is wholly there, or not at all. */
+/** The journal of one run of an agent: a disk that may be slow, hang, be full, or fail. */
 final class SimJournal implements Journal {
     private record Save(LocalState state, CompletableFuture<Void> done) {}
 
@@ -24,7 +26,7 @@ final class SimJournal implements Journal {
 
     @Override
     public @Nullable LocalState load() {
-        return cell.stateFile();
+        return cell.disk().load(world.mutation() == Mutation.LOADED_STATE_NOT_MADE_DURABLE);
     }
 
     @Override
@@ -38,21 +40,29 @@ final class SimJournal implements Journal {
     }
 
     private void saveNext() {
-        agent.post(world.delay(300, 4 * World.MILLI), () -> cell.onDisk(agent, this::saved));
+        long takes = world.delay(300, 4 * World.MILLI)
+                + world.delay(cell.disk().slowness(), 3 * cell.disk().slowness());
+        agent.post(takes, () -> cell.onDisk(agent, this::saved));
     }
 
     private void saved() {
         Save save = saves.removeFirst();
-        cell.stateFile(save.state());
+        SimStateFile.Fate fate = cell.disk().save(save.state());
         if (!saves.isEmpty()) {
             saveNext();
         }
-        save.done().complete(null);
+        switch (fate) {
+            case SAVED -> save.done().complete(null);
+            case FAILED, FAILED_BUT_THERE ->
+                save.done()
+                        .completeExceptionally(new UncheckedIOException(
+                                "the state file cannot be written", new IOException("No space left on device")));
+        }
     }
 
     void agentDied() {
-        if (!saves.isEmpty() && !cell.diskHung() && world.perMille(500)) {
-            cell.stateFile(saves.getFirst().state());
+        if (!saves.isEmpty()) {
+            cell.disk().cutOff(saves.getFirst().state());
         }
         saves.clear();
     }

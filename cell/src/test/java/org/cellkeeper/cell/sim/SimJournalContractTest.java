@@ -19,6 +19,16 @@ final class SimJournalContractTest extends JournalContract {
         return pump.guarded(Journal.class, cell.agent().journal());
     }
 
+    @Override
+    protected void breakTheDisk() {
+        pump.run(() -> world.cell("a").disk().failsPerMille(1000));
+    }
+
+    @Override
+    protected void mendTheDisk() {
+        pump.run(() -> world.cell("a").disk().heal());
+    }
+
     @AfterEach
     void stop() {
         pump.close();

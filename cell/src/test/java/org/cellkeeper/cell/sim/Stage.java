@@ -9,7 +9,9 @@ import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Operator;
@@ -70,6 +72,16 @@ final class Stage {
 
     CellId id(String name) {
         return Objects.requireNonNull(cell(name).id(), "no state file yet");
+    }
+
+    /** What a cell durably knows. */
+    LocalState knownTo(String name) {
+        return Objects.requireNonNull(cell(name).stateFile(), "no state file yet");
+    }
+
+    /** The shared state, as a cell durably knows it. */
+    ClusterState seenBy(String name) {
+        return Objects.requireNonNull(knownTo(name).seen(), "no cluster yet").state();
     }
 
     /** The cell that the shared state calls primary. */
@@ -171,6 +183,12 @@ final class Stage {
     /** An operator promotes this cell. */
     void promote(String name, boolean acceptDataLoss) {
         var ignored = ask(name, new Operator.Request.Promote(new CellName(name), acceptDataLoss, false));
+    }
+
+    /** A change of the shared state that does no harm. */
+    void changeTheState(String asked, int number) {
+        FailoverMode mode = number % 2 == 0 ? FailoverMode.MANUAL : FailoverMode.AUTOMATIC;
+        var ignored = ask(asked, new Operator.Request.SetMode(mode, false));
     }
 
     /** An operator removes a running standby. */

@@ -2,7 +2,9 @@ package org.cellkeeper.cell.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.Objects;
+import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
@@ -127,11 +129,10 @@ final class Stories {
         stage.network().isolate(stage.cell("a"));
         stage.withoutReferee("a", true);
         stage.await("b is elected", () -> stage.state().epoch() == 2);
-        stage.await("c has read it", () -> {
-            var known = Objects.requireNonNull(stage.cell("c").stateFile());
-            return known.sealedBallot() == 0
-                    && Objects.requireNonNull(known.seen()).state().epoch() == 2;
-        });
+        stage.await(
+                "c has read it",
+                () -> stage.knownTo("c").sealedBallot() == 0
+                        && stage.seenBy("c").epoch() == 2);
         stage.cutWal("b", "c");
         stage.cell("c").killAgent();
         int writesSinceTheBallot = 12;
@@ -213,12 +214,16 @@ final class Stories {
 
     /** Parts a and d from b and c, which make b the primary of epoch 2; a and d know nothing of it. Four cells. */
     private static void electBWhileDFollowsA(Stage stage) {
-        for (String one : new String[] {"a", "d"}) {
+        partFromBAndC(stage, "a", "d");
+        stage.await("b reigns", () -> stage.state().epoch() == 2 && stage.isWritable("b"));
+    }
+
+    private static void partFromBAndC(Stage stage, String... others) {
+        for (String one : others) {
             stage.withoutReferee(one, true);
             stage.part(one, "b");
             stage.part(one, "c");
         }
-        stage.await("b reigns", () -> stage.state().epoch() == 2 && stage.isWritable("b"));
     }
 
     /** T8: b alone has a commit that needs two; its stream breaks, the walsender lingers, and b connects again. Five cells. */
@@ -404,6 +409,115 @@ final class Stories {
         stage.pass(100);
         stage.boot("c");
         stage.await("c streams", () -> stage.cell("c").postgres().receiver() != null);
+        stage.endWell();
+    }
+
+    // ---- the state file
+
+    /** c's disk is slow; its agent dies before the seal is durable, and returns without ZooKeeper, to within a's reach. Three cells. */
+    static void sealNotDurableYet(Stage stage) {
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.cell("c").disk().slowBy(1_500 * World.MILLI);
+        stage.await("a ballot is open", stage::ballotIsOpen);
+        stage.world().runUntil(() -> stage.state().epoch() == 2, Duration.ofSeconds(1));
+        stage.withoutReferee("c", true);
+        stage.cell("c").killAgent();
+        stage.cell("c").disk().heal();
+        stage.boot("c");
+        stage.mendWal("a", "c");
+        stage.pass(1_000);
+        long commit = stage.write("a");
+        stage.await("c has it", () -> stage.cell("c").postgres().holds(commit));
+        stage.pass(100);
+        stage.endWell();
+    }
+
+    /**
+     * c's disk is slow. It notes that it follows b in epoch 2, behind a save that fails; others come after it. Then c's agent
+     * dies. Five cells.
+     */
+    static void savedBehindAFailedSave(Stage stage) {
+        partFromBAndC(stage, "a", "d");
+        stage.part("a", "e");
+        stage.cutWal("b", "e");
+        SimStateFile disk = stage.cell("c").disk();
+        stage.await("b is elected", () -> stage.state().epoch() == 2);
+        disk.slowBy(100 * World.MILLI);
+        stage.await("b's reign is on record", () -> stage.state().reign() != null);
+        changeTheStateUntil(
+                stage,
+                "c has read it, and its ballot's outcome",
+                () -> stage.knownTo("c").sealedBallot() == 0
+                        && stage.seenBy("c").epoch() == 2);
+        disk.next(state -> state.walEpoch() == 1, SimStateFile.Fate.FAILED);
+        changeTheStateUntil(
+                stage, "c streams", () -> stage.cell("b").postgres().senders().size() == 1);
+        disk.heal();
+        long commit = commitOnCsWord(stage);
+        electWithoutB(stage, commit, () -> {
+            stage.await("c knows of the ballot", () -> stage.seenBy("c").phase() instanceof Phase.Sealing);
+            stage.cell("c").killAgent();
+        });
+    }
+
+    /**
+     * c notes that it follows b in epoch 2, and the save fails at its last step; its agent dies, and the next one finds the file.
+     * Later the power of c is cut. Five cells.
+     */
+    static void foundAndNotDurable(Stage stage) {
+        partFromBAndC(stage, "a", "d");
+        stage.part("a", "e");
+        stage.cutWal("b", "e");
+        SimStateFile disk = stage.cell("c").disk();
+        disk.next(state -> state.walEpoch() == 2, SimStateFile.Fate.FAILED_BUT_THERE);
+        stage.await("c's file says that it follows b", disk::scriptIsDone);
+        stage.cell("c").killAgent();
+        stage.withoutReferee("c", true);
+        stage.boot("c");
+        long commit = commitOnCsWord(stage);
+        electWithoutB(stage, commit, () -> stage.cell("c").kill(true));
+    }
+
+    /** All the while there is something new to read, so that one save follows upon the other. */
+    private static void changeTheStateUntil(Stage stage, String what, BooleanSupplier condition) {
+        for (int i = 0; i < 1_000; i++) {
+            if (stage.world().runUntil(condition, Duration.ofMillis(40))) {
+                return;
+            }
+            stage.changeTheState("b", i);
+        }
+        throw stage.world().violation("STORY", "did not happen: " + what, null);
+    }
+
+    /** Of b's commit c alone has heard; d goes on receiving what the deposed a writes. */
+    private static long commitOnCsWord(Stage stage) {
+        stage.awaitWritable("b");
+        long commit = stage.write("b");
+        stage.await("acknowledged by c", () -> stage.isAcknowledged(commit));
+        for (int i = 0; i < 200; i++) {
+            stage.write("a");
+        }
+        stage.pass(200);
+        return commit;
+    }
+
+    /** b is lost; in the ballot then c is lost for a moment, and d, which holds more WAL of an older epoch, votes before it. */
+    private static void electWithoutB(Stage stage, long commit, Runnable loseC) {
+        stage.kill("b");
+        boolean opened = stage.world().runUntil(stage::ballotIsOpen, Duration.ofMillis(200));
+        if (!opened) {
+            stage.promote("e", false);
+        }
+        stage.await("a ballot is open", stage::ballotIsOpen);
+        loseC.run();
+        stage.withoutReferee("c", false);
+        stage.withoutReferee("d", false);
+        stage.await("d has voted", () -> stage.hasVoted("d"));
+        stage.boot("c");
+        stage.await("another reign", () -> stage.state().epoch() > 2);
+        stage.await("it is on record", () -> stage.state().reign() != null);
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
         stage.endWell();
     }
 

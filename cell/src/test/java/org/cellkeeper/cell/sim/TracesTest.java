@@ -13,6 +13,10 @@ final class TracesTest {
         return new Stage(3).born();
     }
 
+    private static Stage five() {
+        return new Stage(5).born();
+    }
+
     private static Stage four() {
         return new Stage(4).born();
     }
@@ -131,5 +135,20 @@ final class TracesTest {
     @Test
     void d2_a_false_ballot_without_a_second_standby_halts_nobody() {
         Stories.falseBallot(three());
+    }
+
+    @Test
+    void a_cell_acts_on_nothing_that_is_not_durable_yet() {
+        Stories.sealNotDurableYet(three());
+    }
+
+    @Test
+    void what_is_saved_behind_a_failed_save_is_not_lost_by_the_next() {
+        Stories.savedBehindAFailedSave(five());
+    }
+
+    @Test
+    void what_a_new_agent_finds_outlives_the_power() {
+        Stories.foundAndNotDurable(five());
     }
 }
