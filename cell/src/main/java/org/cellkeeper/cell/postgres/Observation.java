@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one session sees of the instance, in one round trip. The statements run in this order, and each sees the moment that
- * it runs at: the commit rule, the flush position, then who streams. They read no table and wait for no lock.
+ * it runs at: the commit rule, the flush position, then who streams; and what a standby holds last: after it was seen to be at
+ * the end of its WAL, or without a walreceiver (I1, I5). They read no table and wait for no lock.
  *
  * @param sync the commit rule as this session sees it
  * @param flushed of a primary, else null
@@ -50,13 +51,10 @@ record Observation(
 
     private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}_[0-9a-f]{8}");
 
-    private static final String SQL = """
+    static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
                    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END AS flushed,
                    CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END AS segment,
-                   pg_last_wal_receive_lsn() AS received,
-                   pg_last_wal_replay_lsn() AS replayed,
-                   extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age,
                    c.timeline_id AS checkpoint_timeline,
                    c.checkpoint_lsn AS checkpoint,
                    y.system_identifier,
@@ -75,7 +73,10 @@ record Observation(
               FROM pg_stat_get_activity(NULL) a;
             SELECT w.status, w.received_tli,
                    extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000 AS silent
-              FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL
+              FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL;
+            SELECT pg_last_wal_receive_lsn() AS received,
+                   pg_last_wal_replay_lsn() AS replayed,
+                   extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age
             """;
 
     static PreparedStatement prepare(Connection session) throws SQLException {
@@ -93,8 +94,8 @@ record Observation(
                     row.getString("sync"),
                     lsn(row, "flushed"),
                     segment == null ? 0 : Integer.parseUnsignedInt(segment.substring(0, 8), 16),
-                    lsn(row, "received"),
-                    lsn(row, "replayed"),
+                    null,
+                    null,
                     row.getInt("checkpoint_timeline"),
                     Lsn.parse(row.getString("checkpoint")),
                     row.getString("conninfo"),
@@ -105,7 +106,7 @@ record Observation(
                     "",
                     null,
                     null,
-                    row.getObject("replay_age") == null ? -1 : Math.max(0, Math.round(row.getDouble("replay_age"))));
+                    -1);
         }
         List<DatabaseView.WalSender> senders = new ArrayList<>();
         try (ResultSet row = next(statement)) {
@@ -154,13 +155,22 @@ record Observation(
                         Math.max(0, Math.round(row.getDouble("silent"))));
             }
         }
+        Lsn received;
+        Lsn replayed;
+        long replayAge;
+        try (ResultSet row = next(statement)) {
+            row.next();
+            received = lsn(row, "received");
+            replayed = lsn(row, "replayed");
+            replayAge = row.getObject("replay_age") == null ? -1 : Math.max(0, Math.round(row.getDouble("replay_age")));
+        }
         return new Observation(
                 first.systemId,
                 first.sync,
                 first.flushed,
                 first.timeline,
-                first.received,
-                first.replayed,
+                received,
+                replayed,
                 first.checkpointTimeline,
                 first.checkpoint,
                 first.conninfo,
@@ -171,7 +181,7 @@ record Observation(
                 startup,
                 startupWaits,
                 receiving,
-                first.replayAgeMillis);
+                replayAge);
     }
 
     /** Whether a slot looks like one of ours, whatever cell it is of. */

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Observer implements AutoCloseable {
     /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
-    private static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
+    static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
 
     private static final String WAL_STREAM = "RecoveryWalStream";
 

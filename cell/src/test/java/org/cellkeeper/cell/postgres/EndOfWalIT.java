@@ -3,11 +3,15 @@ package org.cellkeeper.cell.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -16,6 +20,7 @@ import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class EndOfWalIT {
     private static final long EPOCH = 7;
     private static final Duration SOON = Duration.ofSeconds(30);
+    private static final int RESTARTS = 4;
     private static final Duration STEP = Duration.ofMillis(2);
 
     private PostgresBench bench;
@@ -72,6 +78,50 @@ final class EndOfWalIT {
         assertThat(known).as("known in the end").isTrue();
         assertThat(look("b").postmaster()).as("restarted in place").isEqualTo(postmaster);
         assertThat(unknown).as("seen while it replays").isPositive();
+    }
+
+    /**
+     * The last record may be replayed while an observation is under way, above all on a busy machine: the one that sees the startup
+     * process at the end of the WAL tells that end, and no earlier position.
+     */
+    @Test
+    void anEndThatIsReachedDuringAnObservationIsTheOneThatIsTold() throws Exception {
+        pair(Map.of());
+        writeMuchOnFewPages();
+        Lsn end = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(end));
+        bench.get(bench.database("b").unfollow());
+        await("b", v -> v.isStandby() && v.standby().receiver() == Receiver.DETACHED);
+        bench.get(bench.database("a").stopImmediate());
+        for (int round = 0; round < RESTARTS; round++) {
+            bench.crashChild("b");
+            bench.pass(100);
+            await("b", DatabaseView::isStandby);
+            try (Connection session = bench.agent("b", "postgres");
+                    Statement statement = session.createStatement()) {
+                Observation seen = Observation.take(slowly(statement));
+                for (int looks = 0; !Observer.RETRY_INTERVAL.equals(seen.startupWaits()); looks++) {
+                    assertThat(looks).isLessThan(200);
+                    seen = Observation.take(slowly(statement));
+                }
+                assertThat(seen.replayed()).isEqualTo(end);
+            }
+        }
+    }
+
+    /** What an observation asks, with a pause before each of its statements. */
+    private PreparedStatement slowly(Statement statement) {
+        Iterator<String> left =
+                List.of(Observation.SQL.split(";", -1)).iterator();
+        return (PreparedStatement) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {PreparedStatement.class}, (_, method, _) -> {
+                    if (method.getName().equals("getResultSet")) {
+                        return statement.getResultSet();
+                    }
+                    // execute, getMoreResults
+                    bench.pass(50);
+                    return statement.execute(left.next());
+                });
     }
 
     /** Much WAL on few pages: quickly written and streamed, slowly replayed. */
