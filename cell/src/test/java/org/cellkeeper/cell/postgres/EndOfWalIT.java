@@ -111,8 +111,7 @@ final class EndOfWalIT {
 
     /** What an observation asks, with a pause before each of its statements. */
     private PreparedStatement slowly(Statement statement) {
-        Iterator<String> left =
-                List.of(Observation.SQL.split(";", -1)).iterator();
+        Iterator<String> left = List.of(Observation.SQL.split(";", -1)).iterator();
         return (PreparedStatement) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {PreparedStatement.class}, (_, method, _) -> {
                     if (method.getName().equals("getResultSet")) {
