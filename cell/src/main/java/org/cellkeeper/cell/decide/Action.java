@@ -47,6 +47,10 @@ public sealed interface Action {
 
     record Promote(int higherThan) implements Action {}
 
+    record PromoteAtRest(SyncSetting setting, int higherThan) implements Action {}
+
+    record ReadEnd() implements Action {}
+
     record ApplySync(SyncSetting setting) implements Action {}
 
     record TerminateOldSenders() implements Action {}
@@ -81,6 +85,8 @@ public sealed interface Action {
         FOLLOW(Follow.class),
         UNFOLLOW(Unfollow.class),
         PROMOTE(Promote.class),
+        PROMOTE_AT_REST(PromoteAtRest.class),
+        READ_END(ReadEnd.class),
         APPLY_SYNC(ApplySync.class),
         TERMINATE_OLD_SENDERS(TerminateOldSenders.class),
         SET_READ_ONLY(SetReadOnly.class),

@@ -44,6 +44,7 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.model.Vote;
@@ -535,8 +536,8 @@ public final class CellRules {
                 405,
                 Section.BALLOT,
                 "A ballot is open: stop receiving WAL.",
-                f -> f.turn() == Turn.UNSEALED
-                        && isStandby(f)
+                f -> (f.turn() == Turn.UNSEALED || f.turn() == Turn.SEALED)
+                        && (isStandby(f) || isAtRest(f))
                         && f.stream() != Stream.DETACHED
                         && f.stream() != Stream.LOOSE,
                 EnumSet.of(Kind.UNFOLLOW),
@@ -554,39 +555,43 @@ public final class CellRules {
         act(
                 407,
                 Section.BALLOT,
-                "The walreceiver is gone: seal durably, and vote.",
+                "Nothing can be received any more: seal durably, read the WAL of a stopped PostgreSQL to its end, and vote.",
                 f -> (f.turn() == Turn.UNSEALED || f.turn() == Turn.SEALED)
-                        && isStandby(f)
+                        && (isStandby(f) || isAtRest(f))
                         && f.stream() == Stream.DETACHED,
-                EnumSet.of(Kind.PERSIST, Kind.PUBLISH_VOTE),
+                EnumSet.of(Kind.PERSIST, Kind.READ_END, Kind.PUBLISH_VOTE),
                 HASTE,
                 HISTORY,
                 CellRules::sealAndVote);
         act(
                 408,
                 Section.BALLOT,
-                "A ballot is open and PostgreSQL is down: start it without an upstream, to learn what it holds.",
-                f -> isBallotOpen(f)
+                "A ballot is open, and PostgreSQL does not come to rest for it: stop it, its disk tells what it holds.",
+                f -> f.turn() == Turn.OVERDUE
                         && f.standing() == Standing.ACTIVE
                         && f.data() == Data.OWN
-                        && f.note() == Facts.Note.UP_TO_DATE
-                        && f.postgres() == Postgres.STOPPED,
-                EnumSet.of(Kind.START_STANDBY),
+                        && f.postgres() != Postgres.STOPPED,
+                EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
-                LOG,
-                v -> Steps.of("", new Action.StartStandby(null)));
+                HISTORY,
+                v -> Steps.of(describeUnrest(v), new Action.StopImmediate()));
         rest(409, Section.BALLOT, "A ballot is open: wait for its outcome.", CellRules::isBallotOpen, HASTE);
     }
 
     private static boolean isBallotOpen(Facts f) {
         return switch (f.turn()) {
-            case UNSEALED, OBJECTING, SEALED, VOTED, DECIDED, LOST -> true;
+            case UNSEALED, OBJECTING, SEALED, OVERDUE, VOTED, DECIDED, LOST -> true;
             case STEADY, OFFERED_EARLY, OFFERED, HANDOVER, UNRECORDED -> false;
         };
     }
 
     private static boolean isStandby(Facts f) {
         return f.standing() == Standing.ACTIVE && f.data() == Data.OWN && f.postgres() == Postgres.STANDBY;
+    }
+
+    /** A stopped standby receives nothing, and its disk can be read. */
+    private static boolean isAtRest(Facts f) {
+        return f.standing() == Standing.ACTIVE && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED;
     }
 
     // ---- 5 promotion
@@ -601,11 +606,11 @@ public final class CellRules {
         act(
                 502,
                 Section.PROMOTION,
-                "This cell won, and PostgreSQL is down: start it, still in recovery.",
+                "This cell won, and PostgreSQL is down: start it with the rule of those who may acknowledge, and promote it.",
                 f -> mustOpen(f) && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
-                EnumSet.of(Kind.START_STANDBY, Kind.START_PRIMARY),
+                EnumSet.of(Kind.PERSIST, Kind.PROMOTE_AT_REST, Kind.START_PRIMARY),
                 HASTE,
-                LOG,
+                HISTORY,
                 CellRules::startTheWinner);
         act(
                 503,
@@ -616,12 +621,15 @@ public final class CellRules {
                 HASTE,
                 LOG,
                 v -> Steps.of("", new Action.Unfollow()));
-        rest(
+        act(
                 504,
                 Section.PROMOTION,
-                "This cell won: wait until the walreceiver is gone for good.",
-                f -> f.opening() == Opening.DETACHING && f.postgres() == Postgres.STANDBY,
-                HASTE);
+                "This cell won, and PostgreSQL runs, but cannot be made ready: stop it, and promote it from its start.",
+                f -> f.opening() == Opening.STUCK,
+                EnumSet.of(Kind.STOP_IMMEDIATE),
+                HASTE,
+                HISTORY,
+                v -> Steps.of(describeUnrest(v), new Action.StopImmediate()));
         act(
                 505,
                 Section.PROMOTION,
@@ -652,7 +660,7 @@ public final class CellRules {
         rest(
                 508,
                 Section.PROMOTION,
-                "This cell won: wait until PostgreSQL and ZooKeeper answer.",
+                "This cell won: wait until its walreceiver is gone for good, and PostgreSQL and ZooKeeper answer.",
                 CellRules::mustOpen,
                 HASTE);
         act(
@@ -840,8 +848,9 @@ public final class CellRules {
                 f -> f.standing() == Standing.ACTIVE
                         && f.data() == Data.OWN
                         && f.postgres() == Postgres.STOPPED
-                        && f.note() != Facts.Note.ABDICATION,
-                EnumSet.of(Kind.START_STANDBY),
+                        && f.note() != Facts.Note.ABDICATION
+                        && !(f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY),
+                EnumSet.of(Kind.PERSIST, Kind.START_STANDBY),
                 HASTE,
                 LOG,
                 CellRules::startStandby);
@@ -925,7 +934,8 @@ public final class CellRules {
                 Section.STANDBY,
                 "This cell holds WAL that is not the primary's, or lacks WAL that the primary no longer has: throw the data away and"
                         + " clone anew, under a new incarnation.",
-                f -> isStandby(f)
+                f -> (isAtRest(f) && f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY)
+                        || isStandby(f)
                         && ((f.stream() == Stream.DETACHED && f.wal() == Wal.DIVERGED)
                                 || (f.stream() != Stream.LIVE && f.wal() == Wal.GONE && f.turn() == Turn.STEADY)),
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
@@ -969,6 +979,19 @@ public final class CellRules {
                 "This cell follows the primary, and waits for its stream.",
                 f -> isStandby(f),
                 HASTE);
+        act(
+                716,
+                Section.STANDBY,
+                "PostgreSQL follows nobody, or no more the primary, and lets nobody in who could tell it: stop it, and read what it"
+                        + " holds.",
+                f -> f.standing() == Standing.ACTIVE
+                        && f.data() == Data.OWN
+                        && f.stream() == Stream.CLOSED
+                        && f.turn() == Turn.STEADY,
+                EnumSet.of(Kind.STOP_IMMEDIATE, Kind.READ_END),
+                HASTE,
+                HISTORY,
+                v -> Steps.of(v.database().problem(), new Action.StopImmediate(), new Action.ReadEnd()));
     }
 
     private static boolean isOffer(Facts f) {
@@ -1125,8 +1148,7 @@ public final class CellRules {
 
     private static Steps sealAndVote(View v) {
         Phase.Sealing sealing = Election.open(v);
-        DatabaseView.Standby standby = v.database().standby();
-        if (sealing == null || standby == null) {
+        if (sealing == null) {
             return Steps.none("");
         }
         long ballot = sealing.ballot();
@@ -1134,37 +1156,61 @@ public final class CellRules {
         if (v.local().sealedBallot() != ballot) {
             actions.add(new Action.Persist("sealed for ballot " + ballot, s -> s.withSealedBallot(ballot)));
         }
-        if (standby.endKnown() && v.local().walEpoch() > 0 && v.refereeKnown()) {
-            actions.add(new Action.PublishVote(vote(v, ballot, null)));
+        if (v.database().knownEnd() != null) {
+            if (v.local().walEpoch() > 0 && v.refereeKnown()) {
+                actions.add(new Action.PublishVote(vote(v, ballot, null)));
+            }
+        } else if (v.database().isStopped()) {
+            actions.add(new Action.ReadEnd());
         }
         return new Steps(actions, false, describeEnd(v));
     }
 
+    /** I1: of a known end alone, unless it is a veto. */
     private static Vote vote(View v, long ballot, @Nullable String veto) {
-        DatabaseView.Standby standby = v.database().standby();
+        DatabaseView.Rest end = v.database().knownEnd();
         return new Vote(
                 ballot,
                 v.self(),
                 veto,
                 Standbys.heldEpoch(v),
-                standby == null ? 0 : standby.timeline(),
-                standby == null ? Lsn.ZERO : standby.received(),
+                end == null ? 0 : end.timeline(),
+                end == null ? Lsn.ZERO : end.end(),
                 v.settings().priority());
     }
 
     private static String describeEnd(View v) {
-        DatabaseView.Standby standby = v.database().standby();
-        return standby == null
+        DatabaseView.Rest end = v.database().knownEnd();
+        return end == null
                 ? ""
-                : "WAL of epoch " + Standbys.heldEpoch(v) + " up to " + standby.received() + " on timeline "
-                        + standby.timeline();
+                : "WAL of epoch " + Standbys.heldEpoch(v) + " up to " + end.end() + " on timeline " + end.timeline();
+    }
+
+    /** Why a PostgreSQL that runs cannot be asked for its end, or does not get there. */
+    private static String describeUnrest(View v) {
+        DatabaseView.Standby standby = v.database().standby();
+        if (standby == null) {
+            return v.database().problem();
+        }
+        return standby.standstill().isEmpty()
+                ? "replayed up to " + standby.replayed() + " of " + standby.received()
+                : standby.standstill();
     }
 
     private static Steps startTheWinner(View v) {
         ClusterState state = v.state();
-        boolean promoted =
-                state != null && !v.database().startsAsStandby() && v.local().primaryEpoch() == state.epoch();
-        return Steps.of("", promoted ? new Action.StartPrimary() : new Action.StartStandby(null));
+        if (state == null) {
+            return Steps.none("");
+        }
+        long epoch = state.epoch();
+        if (!v.database().startsAsStandby() && v.local().primaryEpoch() == epoch) {
+            return Steps.of("promoted already", new Action.StartPrimary());
+        }
+        SyncSetting names = Election.namesAtPromotion(v);
+        return Steps.of(
+                "epoch " + epoch + ", " + names,
+                new Action.Persist("primary of epoch " + epoch, s -> s.withPrimaryEpoch(epoch)),
+                new Action.PromoteAtRest(names, state.highestTimeline()));
     }
 
     private static Steps nameAcknowledgers(View v) {
@@ -1251,14 +1297,25 @@ public final class CellRules {
         ClusterState state = v.state();
         Upstream right = Standbys.rightUpstream(v);
         Upstream onDisk = v.database().upstreamOnDisk();
-        // Only what was compared before may be followed at once; all else is compared when its end is known.
-        boolean goOn = state != null
-                && !(state.phase() instanceof Phase.Sealing)
-                && v.local().sealedBallot() == 0
-                && v.local().walEpoch() == state.epoch()
+        // Only what was compared before, or is compared now, may be followed at once; all else when its end is known.
+        boolean mayFollow = state != null
                 && right != null
-                && right.equals(onDisk);
-        return Steps.of("", new Action.StartStandby(goOn ? right : null));
+                && !(state.phase() instanceof Phase.Sealing)
+                && v.local().sealedBallot() == 0;
+        boolean before = mayFollow && v.local().walEpoch() == state.epoch() && right.equals(onDisk);
+        boolean now = mayFollow
+                && state.isSteady()
+                && Standbys.relationToPrimary(v) == WalHistory.Relation.PREFIX; // T7, T10
+        if (!before && !now) {
+            return Steps.of("", new Action.StartStandby(null));
+        }
+        List<Action> actions = new ArrayList<>();
+        long epoch = state.epoch();
+        if (v.local().walEpoch() != epoch) {
+            actions.add(new Action.Persist("following epoch " + epoch, s -> s.withWalEpoch(epoch)));
+        }
+        actions.add(new Action.StartStandby(right));
+        return new Steps(actions, false, right.primary().name() + " in epoch " + epoch + ", " + describeEnd(v));
     }
 
     private static Steps proposeForOperator(View v) {

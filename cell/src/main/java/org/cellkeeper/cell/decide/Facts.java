@@ -92,6 +92,8 @@ public record Facts(
         UNSEALED,
         OBJECTING,
         SEALED,
+        /** As the two before, but this cell's PostgreSQL has not come to rest for it in time. */
+        OVERDUE,
         VOTED,
         DECIDED,
         LOST,
@@ -126,7 +128,9 @@ public record Facts(
         LOOSE,
         LIVE,
         BROKEN,
-        WRONG
+        WRONG,
+        /** It follows nobody, or another one, and lets nobody in for so long that it may never: it cannot be told whom to follow. */
+        CLOSED
     }
 
     /** How the local WAL relates to the present reign. */
@@ -152,6 +156,8 @@ public record Facts(
         DETACHING,
         UNNAMED,
         NAMED,
+        /** PostgreSQL runs, and has not come to the point of being promoted in time. */
+        STUCK,
         PROMOTED,
         CLASH,
         /** A primary runs that this cell has never opened for this epoch. */
@@ -398,11 +404,27 @@ public record Facts(
         if (voted) {
             return tally == Election.Tally.DECIDED ? Turn.DECIDED : Turn.VOTED;
         }
-        if (view.local().sealedBallot() == ballot) {
-            return Turn.SEALED;
-        }
+        boolean sealed = view.local().sealedBallot() == ballot;
         boolean objects = state.voters().contains(view.self()) && Standbys.speaksUpFor(view) != null;
-        return objects ? Turn.OBJECTING : Turn.UNSEALED;
+        if (!sealed && objects) {
+            return Turn.OBJECTING;
+        }
+        if (isOverdue(view)) {
+            return Turn.OVERDUE;
+        }
+        return sealed ? Turn.SEALED : Turn.UNSEALED;
+    }
+
+    /** A PostgreSQL that runs, and neither lets its WAL go nor tells where it ends, has had its time. */
+    private static boolean isOverdue(View view) {
+        DatabaseView database = view.database();
+        boolean ready = database.isStandby()
+                && database.knownEnd() != null
+                && stream(view) == Stream.DETACHED;
+        long lasting = view.now() - view.memory().phaseSince();
+        return !database.isStopped()
+                && !ready
+                && lasting >= view.settings().timing().ballot().dividedBy(4).toMillis();
     }
 
     private static Note note(View view, Standing standing, Data data) {
@@ -459,6 +481,14 @@ public record Facts(
         Upstream upstream = database.upstreamOnDisk();
         // T12: a predecessor may have written what is on disk, and died before the reload.
         boolean loaded = view.memory().upstreamSetIn() == database.postmaster();
+        boolean closed = database.closed() != null
+                && database.process() == DatabaseView.Process.STARTING
+                && view.memory().databaseAwaySince() != 0
+                && view.now() - view.memory().databaseAwaySince()
+                        >= view.settings().timing().isolation().toMillis();
+        if (closed && (upstream == null || !upstream.equals(Standbys.rightUpstream(view)))) {
+            return Stream.CLOSED;
+        }
         if (upstream == null) {
             if (standby == null || standby.receiver() == Receiver.DETACHED) {
                 return Stream.DETACHED;
@@ -513,13 +543,19 @@ public record Facts(
             return Opening.DONE;
         }
         Stream stream = stream(view);
+        SyncSetting names = Election.namesAtPromotion(view);
+        boolean named = stream == Stream.DETACHED
+                && names.equals(database.syncOnDisk())
+                && names.equals(database.syncInForce())
+                && VoterMoves.isWritten(view, names);
+        long lasting = view.now() - view.memory().epochSince();
+        boolean late = lasting >= view.settings().timing().ballot().toMillis();
+        if (late && !named && !opened && !database.isStopped()) {
+            return Opening.STUCK;
+        }
         if (stream != Stream.DETACHED) {
             return stream == Stream.LOOSE ? Opening.DETACHING : Opening.ATTACHED;
         }
-        SyncSetting names = Election.namesAtPromotion(view);
-        boolean named = names.equals(database.syncOnDisk())
-                && names.equals(database.syncInForce())
-                && VoterMoves.isWritten(view, names);
         return named ? Opening.NAMED : Opening.UNNAMED;
     }
 

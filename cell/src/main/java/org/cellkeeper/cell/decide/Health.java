@@ -292,7 +292,8 @@ public final class Health {
 
     private boolean mayAcknowledge(CellName name) {
         PeerView said = heard(name);
-        return said == null ? !gone(name) : streams(said);
+        // One that lets nobody in may stream, although its own agent cannot ask it.
+        return said == null ? !gone(name) : streams(said) || said.state() == CellState.STARTING;
     }
 
     /** No other member is heard, and at least one of them may live: whether it does cannot be known here. */
@@ -473,8 +474,14 @@ public final class Health {
             boolean lives = !gone(name) && Boolean.TRUE.equals(present(name)) && !saysRemoved(name);
             return lives && halt(name) == null ? NodeHealth.INACCURATE_DATA : NodeHealth.UNHEALTHY;
         }
-        if (said.trouble() != Trouble.NONE) {
-            return NodeHealth.UNRECOVERABLE;
+        switch (said.trouble()) {
+            case NONE -> {}
+            case REPLAY_STANDS -> {
+                return NodeHealth.UNHEALTHY;
+            }
+            case FOREIGN_DATA, WAL_GONE -> {
+                return NodeHealth.UNRECOVERABLE;
+            }
         }
         if (said.cell().equals(truth.primary) && said.state() == CellState.PRIMARY) {
             return switch (said.health()) {

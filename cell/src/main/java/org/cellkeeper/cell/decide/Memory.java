@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * @param reignedIn the run of the postmaster that this agent has seen reign, 0 for none: when it is gone, it has crashed or been stopped
  * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
  *     it started with it; 0 for none
+ * @param replayStandsSince since when something keeps this standby's replay from going on; 0 when nothing does
  * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
  * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
  */
@@ -63,7 +64,8 @@ public record Memory(
         @Nullable SlotsKept slotsKept,
         @Nullable Upstream doorOpenTo,
         long upstreamSetIn,
-        long stopRequestedSince) {
+        long stopRequestedSince,
+        long replayStandsSince) {
 
     /** A commit rule in the settings file of one run of the postmaster. */
     public record Written(SyncSetting setting, long postmaster, long at) {}
@@ -79,7 +81,7 @@ public record Memory(
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0);
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0);
     }
 
     /** A compare-and-set of this cell was applied. */
@@ -141,7 +143,8 @@ public record Memory(
                 newSlots,
                 newDoor,
                 newUpstreamSetIn,
-                stopRequestedSince);
+                stopRequestedSince,
+                replayStandsSince);
     }
 
     /** What to remember having seen this view (whose memory this is). */
@@ -196,7 +199,12 @@ public record Memory(
                 slotsKept,
                 doorOpenTo,
                 upstreamSetIn,
-                since(view.stopRequested(), stopRequestedSince, now));
+                since(view.stopRequested(), stopRequestedSince, now),
+                since(standsStill(database.standby()), replayStandsSince, now));
+    }
+
+    private static boolean standsStill(DatabaseView.@Nullable Standby standby) {
+        return standby != null && !standby.standstill().isEmpty();
     }
 
     /** What stops for a handover has not crashed. */

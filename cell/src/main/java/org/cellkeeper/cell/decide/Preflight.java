@@ -118,6 +118,11 @@ public final class Preflight {
                 close
                         ? target + " lags by no more than a switchover waits for"
                         : target + " is " + (behind >> 20) + " MiB of WAL behind; wait until it has caught up"));
+        String standstill = cell == null ? "" : standstill(view, cell);
+        checks.add(new Check(
+                "target-replays",
+                standstill.isEmpty(),
+                standstill.isEmpty() ? target + " replays what it receives" : target + ": " + standstill));
         boolean votes = cell != null && state.voters().contains(cell);
         boolean joinsVoters = streams || comes;
         checks.add(new Check(
@@ -214,6 +219,15 @@ public final class Preflight {
         }
         PeerView said = view.fresh(cell);
         return said == null ? null : said.state();
+    }
+
+    /** What keeps a cell from replaying; empty when nothing does. */
+    private static String standstill(View view, CellId cell) {
+        if (cell.equals(view.self())) {
+            return Standbys.standstill(view);
+        }
+        PeerView said = view.fresh(cell);
+        return said != null && said.trouble() == PeerView.Trouble.REPLAY_STANDS ? said.problem() : "";
     }
 
     /** Shortly after a change of primary the others are on their way to it: no obstacle, but something to wait for. */

@@ -110,6 +110,9 @@ public final class Primaries {
         if (!said.zookeeper()) {
             return "it has not read the cluster's newest state";
         }
+        if (said.trouble() != PeerView.Trouble.NONE) {
+            return said.problem();
+        }
         if (!streaming(view).contains(cell)) {
             return "it does not stream, or lags";
         }

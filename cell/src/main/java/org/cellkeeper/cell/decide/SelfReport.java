@@ -56,7 +56,16 @@ public final class SelfReport {
         if (facts.data() == Facts.Data.FOREIGN) {
             return PeerView.Trouble.FOREIGN_DATA;
         }
-        return Standbys.walIsGone(view) ? PeerView.Trouble.WAL_GONE : PeerView.Trouble.NONE;
+        if (Standbys.walIsGone(view)) {
+            return PeerView.Trouble.WAL_GONE;
+        }
+        return Standbys.standstill(view).isEmpty() ? PeerView.Trouble.NONE : PeerView.Trouble.REPLAY_STANDS;
+    }
+
+    private static String problem(View view) {
+        String known = view.database().problem();
+        String standstill = Standbys.standstill(view);
+        return known.isEmpty() || standstill.isEmpty() ? known + standstill : known + "; " + standstill;
     }
 
     static CellState state(View view, Facts facts) {
@@ -68,11 +77,15 @@ public final class SelfReport {
                 if (facts.data() == Facts.Data.EMPTY || facts.data() == Facts.Data.BROKEN) {
                     yield CellState.CLONING;
                 }
-                if (facts.postgres() != Facts.Postgres.STANDBY || facts.stopping()) {
-                    yield stateOfProcess(facts);
+                if (facts.stopping()) {
+                    yield CellState.DOWN;
                 }
                 if (view.local().sealedBallot() != 0) {
                     yield CellState.SEALED;
+                }
+                if (facts.postgres() != Facts.Postgres.STANDBY) {
+                    // One that hangs can take part in a ballot, too: its disk can be read.
+                    yield CellState.STARTING;
                 }
                 yield facts.stream() == Facts.Stream.LIVE ? CellState.STREAMING : CellState.CATCHING_UP;
             }

@@ -49,6 +49,15 @@ public final class Standbys {
                 && standby.silentMillis() < view.settings().timing().silence().toMillis();
     }
 
+    /** What of its own keeps this standby's replay from going on, for so long that it does not go by itself; empty when nothing does. */
+    static String standstill(View view) {
+        DatabaseView.Standby standby = view.database().standby();
+        long since = view.memory().replayStandsSince();
+        boolean lasts = since != 0
+                && view.now() - since >= view.settings().timing().readOnlyAfter().toMillis();
+        return standby == null || !lasts ? "" : standby.standstill();
+    }
+
     /** The primary that this cell would speak up for: it has a live stream from it, and it does not itself say that it is lost. */
     public static @Nullable CellId speaksUpFor(View view) {
         ClusterState state = view.state();
@@ -62,11 +71,16 @@ public final class Standbys {
     static WalHistory.@Nullable Relation relationToPrimary(View view) {
         ClusterState state = view.state();
         DatabaseView.Standby standby = view.database().standby();
-        if (state == null || standby == null || state.reign() == null || !standby.endKnown()) {
+        DatabaseView.Rest end = view.database().knownEnd();
+        if (state == null || end == null || state.reign() == null) {
             return null;
         }
         return WalHistory.compare(
-                state.reigns(), state.epoch(), heldEpoch(view), standby.received(), standby.replayed());
+                state.reigns(),
+                state.epoch(),
+                heldEpoch(view),
+                end.end(),
+                standby == null ? end.end() : standby.replayed());
     }
 
     /** The primary says that it no longer has the WAL that comes after what this cell holds: no waiting brings it back. */
@@ -93,10 +107,13 @@ public final class Standbys {
     static long heldEpoch(View view) {
         ClusterState state = view.state();
         DatabaseView.Standby standby = view.database().standby();
+        DatabaseView.Rest end = standby == null
+                ? view.database().knownEnd()
+                : new DatabaseView.Rest(standby.received(), standby.timeline());
         long followed = view.local().walEpoch();
-        return state == null || standby == null
+        return state == null || end == null
                 ? followed
-                : WalHistory.heldEpoch(state.reigns(), followed, standby.received(), standby.timeline());
+                : WalHistory.heldEpoch(state.reigns(), followed, end.end(), end.timeline());
     }
 
     /** The other active members: whom this cell keeps slots for, and is linked with. */

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
@@ -21,7 +22,11 @@ public final class Suspicion {
         if (state == null || state.primary().equals(view.self()) || !state.isActive(view.self())) {
             return false;
         }
-        if (!view.database().isStandby() || Standbys.streamsLive(view) || !agentIsBad(view, state.primary())) {
+        DatabaseView.Closed closed = view.database().closed();
+        boolean streamless = view.database().isStandby()
+                ? !Standbys.streamsLive(view)
+                : closed != null && !closed.receives();
+        if (!streamless || !agentIsBad(view, state.primary())) {
             return false;
         }
         long grace = view.settings().timing().coldStartGrace().toMillis();

@@ -494,7 +494,10 @@ public final class CellLoop {
     /** I3: what follows a save is done only if it is still what the newest state asks for. */
     private boolean isStale(Run mine, Action action) {
         boolean first = mine.rest.size() + 1 == mine.plan.actions().size();
-        boolean bindsToAReign = action instanceof Action.Follow || action instanceof Action.Promote;
+        boolean bindsToAReign = action instanceof Action.Follow
+                || (action instanceof Action.StartStandby start && start.upstream() != null)
+                || action instanceof Action.Promote
+                || action instanceof Action.PromoteAtRest;
         View now = view();
         return !first
                 && bindsToAReign
@@ -576,6 +579,13 @@ public final class CellLoop {
             case Action.Follow follow -> settingUpstream(base.follow(follow.upstream(), self()));
             case Action.Unfollow() -> settingUpstream(base.unfollow());
             case Action.Promote promote -> verb(base.promote(promote.higherThan()));
+            case Action.PromoteAtRest promote ->
+                settingUpstream(base.promoteAtRest(promote.setting(), promote.higherThan()))
+                        .thenAccept(seen -> memory = memory.wrote(
+                                promote.setting(),
+                                seen.postmaster(),
+                                ports.clock().millis()));
+            case Action.ReadEnd() -> verb(base.readEnd());
             case Action.ApplySync apply ->
                 verb(base.applySync(apply.setting()))
                         .thenAccept(seen -> memory = memory.wrote(

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param startsAsStandby whether the directory, started now, would come up in recovery (standby.signal)
  * @param standby only for a running standby
  * @param primary only for a running primary
+ * @param closed only for a standby that runs and lets nobody in
+ * @param rest only for a stopped instance whose WAL has been read to its end since it stopped
  * @param upstreamOnDisk the upstream in the settings file; null when it is empty
  * @param syncOnDisk the commit rule in the settings file, null when the file is not ours
  * @param syncInForce the commit rule that a new session shows, null when not asked or unreadable
@@ -34,6 +36,8 @@ public record DatabaseView(
         boolean startsAsStandby,
         @Nullable Standby standby,
         @Nullable Primary primary,
+        @Nullable Closed closed,
+        @Nullable Rest rest,
         @Nullable Upstream upstreamOnDisk,
         @Nullable SyncSetting syncOnDisk,
         @Nullable SyncSetting syncInForce,
@@ -103,6 +107,7 @@ public record DatabaseView(
      * @param timeline the timeline of the last WAL
      * @param replayLagMillis how old the last replayed transaction is while there is more to replay; 0 when there is not, -1 when
      *     not known
+     * @param standstill in words, what keeps replay from going on; empty when nothing does
      */
     public record Standby(
             Receiver receiver,
@@ -111,7 +116,24 @@ public record DatabaseView(
             Lsn received,
             Lsn replayed,
             int timeline,
-            long replayLagMillis) {}
+            long replayLagMillis,
+            String standstill) {}
+
+    /**
+     * A standby that runs and cannot be asked: it starts, and may do so for as long as the primary's transactions keep it from
+     * opening, or it does not answer.
+     *
+     * @param receives whether a walreceiver of it runs, by what the operating system says
+     */
+    public record Closed(boolean receives) {}
+
+    /**
+     * What lies on the disk of a stopped instance: nobody can receive more, for no process of it is left.
+     *
+     * @param end of the last whole record
+     * @param timeline that this record was written on
+     */
+    public record Rest(Lsn end, int timeline) {}
 
     /**
      * A running primary.
@@ -162,6 +184,8 @@ public record DatabaseView(
                 null,
                 null,
                 null,
+                null,
+                null,
                 false,
                 Set.of(),
                 Writes.UNKNOWN,
@@ -170,6 +194,15 @@ public record DatabaseView(
 
     public boolean isStopped() {
         return process == Process.STOPPED;
+    }
+
+    /** Where the WAL of a standby ends, for sure, whether it runs or is at rest; null while that is not known. */
+    public @Nullable Rest knownEnd() {
+        Standby running = standby;
+        if (running != null) {
+            return running.endKnown() ? new Rest(running.received(), running.timeline()) : null;
+        }
+        return isStopped() ? rest : null;
     }
 
     public boolean isPrimary() {

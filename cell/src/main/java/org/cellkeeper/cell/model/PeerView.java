@@ -61,13 +61,15 @@ public record PeerView(
                 oldestWal);
     }
 
-    /** What no waiting mends. */
+    /** What is wrong although PostgreSQL runs. */
     public enum Trouble {
         NONE,
         /** The data directory belongs to another cluster. */
         FOREIGN_DATA,
         /** The primary no longer has the WAL that this standby needs. */
-        WAL_GONE
+        WAL_GONE,
+        /** What this standby receives is not replayed, for a reason that does not go by itself. */
+        REPLAY_STANDS
     }
 
     /** What an agent says of its own PostgreSQL. */

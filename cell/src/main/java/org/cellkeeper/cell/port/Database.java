@@ -35,6 +35,15 @@ public interface Database {
     /** Starts a standby that names nobody; with no upstream it receives nothing. */
     CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self);
 
+    /**
+     * Starts a stopped standby without an upstream, with this commit rule from the first moment on, and promotes it before it lets
+     * anybody in; else as {@link #promote}.
+     */
+    CompletableFuture<DatabaseView> promoteAtRest(SyncSetting setting, int higherThan);
+
+    /** Reads the WAL of a stopped instance to its end ({@link DatabaseView#rest}). */
+    CompletableFuture<DatabaseView> readEnd();
+
     /** Stops in mode fast; when that takes longer than the deadline, in mode immediate. */
     CompletableFuture<DatabaseView> stopFast(long deadlineMillis);
 
@@ -44,7 +53,10 @@ public interface Database {
     /** Writes an upstream into the settings of a running or stopped standby, and reloads. */
     CompletableFuture<DatabaseView> follow(Upstream upstream, CellId self);
 
-    /** Empties the upstream on disk, and reloads; {@link DatabaseView.Receiver#DETACHED} is observed later. */
+    /**
+     * Empties the upstream on disk, and reloads; {@link DatabaseView.Receiver#DETACHED} is observed later. Ends what stands in the way
+     * of replay then: a pause, and sessions that it waits for.
+     */
     CompletableFuture<DatabaseView> unfollow();
 
     /** Promotes a standby onto a timeline higher than the given one (by making the missing history files known first). */

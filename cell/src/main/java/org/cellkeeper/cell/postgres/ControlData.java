@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +24,29 @@ import org.slf4j.LoggerFactory;
 final class ControlData {
     private static final Logger LOG = LoggerFactory.getLogger(ControlData.class);
 
-    /** What was read. */
-    record Content(String systemId, DatabaseView.Control control) {}
+    /**
+     * What was read.
+     *
+     * @param checkpoint where the latest checkpoint's record begins
+     * @param replayedAtLeast a standby has written what was replayed up to here; 0/0 when it has not said
+     * @param required the settings that a standby must have at least, as the primary had them when this was replayed
+     */
+    record Content(
+            String systemId,
+            DatabaseView.Control control,
+            Lsn checkpoint,
+            Lsn replayedAtLeast,
+            long pageSize,
+            long segmentSize,
+            Map<String, Integer> required) {}
+
+    /** What a standby must have no less of than its primary, and how pg_controldata calls it. */
+    private static final Map<String, String> REQUIRED = Map.of(
+            "max_connections", "max_connections setting",
+            "max_worker_processes", "max_worker_processes setting",
+            "max_wal_senders", "max_wal_senders setting",
+            "max_prepared_transactions", "max_prepared_xacts setting",
+            "max_locks_per_transaction", "max_locks_per_xact setting");
 
     /** A page's header, and that of the first page of a segment. */
     private static final long SHORT_HEADER = 24;
@@ -99,18 +121,32 @@ final class ControlData {
         }
         Lsn checkpoint = Lsn.parse(location);
         int timeline = Integer.parseInt(timelineText);
-        boolean clean = "shut down".equals(values.get("Database cluster state"));
-        if (!clean) {
-            return new Content(systemId, new DatabaseView.Control(false, timeline, checkpoint));
-        }
         long segmentSize = Long.parseLong(segment);
-        Long length = lengthOfShutdown(checkpoint, timeline, segmentSize);
-        return length == null
-                ? null
-                : new Content(
-                        systemId,
-                        new DatabaseView.Control(
-                                true, timeline, endOfRecord(checkpoint, length, Long.parseLong(page), segmentSize)));
+        long pageSize = Long.parseLong(page);
+        Map<String, Integer> required = new TreeMap<>();
+        REQUIRED.forEach((name, label) -> {
+            String value = values.get(label);
+            if (value != null) {
+                required.put(name, Integer.parseInt(value));
+            }
+        });
+        String replayed = values.get("Minimum recovery ending location");
+        boolean clean = "shut down".equals(values.get("Database cluster state"));
+        Long length = clean ? lengthOfShutdown(checkpoint, timeline, segmentSize) : null;
+        if (clean && length == null) {
+            return null;
+        }
+        return new Content(
+                systemId,
+                new DatabaseView.Control(
+                        clean,
+                        timeline,
+                        length == null ? checkpoint : endOfRecord(checkpoint, length, pageSize, segmentSize)),
+                checkpoint,
+                replayed == null ? Lsn.ZERO : Lsn.parse(replayed),
+                pageSize,
+                segmentSize,
+                required);
     }
 
     /**

@@ -230,6 +230,11 @@ final class DataDirectory {
                 .orElse(0);
     }
 
+    /** The newest timeline that a segment bears, but none before {@code least}. */
+    int newestTimelineOfWal(int least) {
+        return segments().stream().mapToInt(Segment::timeline).reduce(least, Math::max);
+    }
+
     /** From where on there is WAL; null when that cannot be read. */
     @Nullable
     Lsn oldestWal() {

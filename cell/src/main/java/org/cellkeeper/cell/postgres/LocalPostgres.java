@@ -23,6 +23,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -48,12 +49,18 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalPostgres.class);
 
     private static final Duration STEP = Duration.ofMillis(2);
+    private static final Duration CLEAR_EVERY = Duration.ofMillis(200);
     private static final Duration KILL_AFTER = Duration.ofSeconds(1);
     private static final int KEPT_LOGS = 10;
     private static final long REFUSED_WITHIN_SECONDS = 2;
     private static final int WAL_SEGMENT_MEGABYTES = 4;
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
+
+    private static final String END_SESSIONS_IN_THE_WAY = """
+            WITH a AS MATERIALIZED (SELECT * FROM pg_stat_get_activity(NULL)),
+                 s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
+            SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));
 
     private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
@@ -81,6 +88,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final Sentinel sentinel;
     private final WriteProbe probe;
     private final Observer observer;
+    private final WalEnd walEnd;
     private final Path passFile;
     private final Path logDir;
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
@@ -93,6 +101,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private @Nullable Connection verbSession;
     private long verbSessionRun;
     private final Map<String, Long> unusedSince = new HashMap<>();
+    private long unusedSinceRun;
 
     // Guarded by this.
     private long generation;
@@ -123,6 +132,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.data = new DataDirectory(settings.dataDir(), files);
         this.file = new SettingsFile(settings, owned, files, settings.dataDir());
         this.control = new ControlData(programs, settings.dataDir());
+        this.walEnd = new WalEnd(programs, data);
         this.postmaster =
                 new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
         this.refusal = new Refusal(settings.listenHost(), settings.port());
@@ -425,9 +435,14 @@ public final class LocalPostgres implements Database, AutoCloseable {
             first.write(SettingsFile.Content.FIRST);
             first.prepare();
             cancellation.check();
-            data.finishReplacing();
-            control.forget();
+            replaced();
         });
+    }
+
+    private void replaced() throws IOException {
+        data.finishReplacing();
+        control.forget();
+        observer.atRest(null);
     }
 
     /** In a single-user session: nobody else can be there, and no password crosses a socket or a command line. */
@@ -500,14 +515,14 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     arguments,
                     Map.of(),
                     null,
+                    line -> {},
                     line -> progress(line, percent, incoming)));
             SettingsFile first = new SettingsFile(settings, owned, files, incoming);
             files.write(incoming.resolve("standby.signal"), "");
             first.write(SettingsFile.Content.FIRST);
             first.prepare();
             cancellation.check();
-            data.finishReplacing();
-            control.forget();
+            replaced();
             percent.accept(100);
         });
     }
@@ -548,6 +563,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             needStopped();
             data.wipe();
             control.forget();
+            observer.atRest(null);
         });
     }
 
@@ -565,7 +581,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             SettingsFile.Content content = content();
             SyncSetting sync = content.sync() == null ? SyncSetting.NOBODY : content.sync();
             file.write(content.withSync(sync).withoutUpstream());
-            start(cancellation);
+            awaitReady(cancellation, launch(cancellation, Map.of()));
         });
     }
 
@@ -584,27 +600,57 @@ public final class LocalPostgres implements Database, AutoCloseable {
             }
             SettingsFile.Content content = content().withSync(SyncSetting.NOBODY);
             file.write(upstream == null ? content.withoutUpstream() : following(content, upstream, self));
-            start(cancellation);
+            Postmaster.Run run = launch(cancellation, requiredOfAStandby());
+            if (upstream == null) {
+                observer.startedDetached(run);
+            }
+            awaitReady(cancellation, run);
         });
     }
 
-    private void start(Cancellation cancellation) throws IOException {
+    /** The primary's settings of which a standby must not have less, as it last told them in its WAL. */
+    private Map<String, Integer> requiredOfAStandby() {
+        ControlData.Content read = control.read();
+        Map<String, Integer> required = read == null ? Map.of() : read.required();
+        owned.raised(required)
+                .forEach((name, value) -> LOG.info("{} is started as {}: the primary has it so", name, value));
+        return required;
+    }
+
+    private Postmaster.Run launch(Cancellation cancellation, Map<String, Integer> required) throws IOException {
         file.prepare();
         files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
         refusal.close();
-        Postmaster.Run run = postmaster.start(cancellation, owned.commandLine(settings.dataDir()));
-        boolean ready = cancellation.await(settings.timeouts().start(), STEP, () -> {
+        observer.atRest(null);
+        return postmaster.start(cancellation, owned.commandLine(settings.dataDir(), required));
+    }
+
+    private void awaitReady(Cancellation cancellation, Postmaster.Run run) {
+        awaitWhileRunning(
+                cancellation,
+                run,
+                settings.timeouts().start(),
+                "PostgreSQL does not take connections",
+                () -> postmaster.saysReady(run));
+        sentinel.poke();
+    }
+
+    private void awaitWhileRunning(
+            Cancellation cancellation,
+            Postmaster.Run run,
+            Duration limit,
+            String otherwise,
+            BooleanSupplier condition) {
+        boolean so = cancellation.await(limit, STEP, () -> {
             if (!run.equals(postmaster.find())) {
                 control.forget();
                 throw new DatabaseFailure("PostgreSQL did not come up: " + postmaster.lastWords());
             }
-            return postmaster.saysReady(run);
+            return condition.getAsBoolean();
         });
-        if (!ready) {
-            throw new DatabaseFailure("PostgreSQL does not take connections after "
-                    + settings.timeouts().start().toSeconds() + " s; it is left running");
+        if (!so) {
+            throw new DatabaseFailure(otherwise + " after " + limit.toSeconds() + " s; it is left running");
         }
-        sentinel.poke();
     }
 
     @Override
@@ -681,15 +727,24 @@ public final class LocalPostgres implements Database, AutoCloseable {
             needData();
             apply(cancellation, content().withoutUpstream());
             if (postmaster.find() != null) {
-                // A paused replay would neither notice the reload soon nor come to the end of its WAL.
-                sql(cancellation, session -> {
-                    if (isTrue(session, "SELECT pg_is_in_recovery()")
-                            && isTrue(session, "SELECT pg_is_wal_replay_paused()")) {
-                        execute(session, "SELECT pg_wal_replay_resume()");
-                    }
-                    return true;
-                });
+                clearTheWay(cancellation);
             }
+        });
+    }
+
+    /**
+     * A replay that is paused, or waits for readers, would neither notice a reload soon nor come to the end of its WAL. (Paused for
+     * want of a setting, PostgreSQL ends when it is resumed: then it is read at rest.)
+     */
+    private void clearTheWay(Cancellation cancellation) throws SQLException {
+        sql(cancellation, session -> {
+            if (isTrue(session, "SELECT pg_is_in_recovery()")) {
+                if (isTrue(session, "SELECT pg_is_wal_replay_paused()")) {
+                    execute(session, "SELECT pg_wal_replay_resume()");
+                }
+                execute(session, END_SESSIONS_IN_THE_WAY);
+            }
+            return true;
         });
     }
 
@@ -715,16 +770,71 @@ public final class LocalPostgres implements Database, AutoCloseable {
             }
             data.fabricateHistories(standby.timeline(), higherThan);
             sql(cancellation, session -> isTrue(session, "SELECT pg_promote(false)"));
-            boolean promoted = cancellation.await(quickly(), STEP, () -> {
-                try {
-                    return !sql(cancellation, session -> isTrue(session, "SELECT pg_is_in_recovery()"));
-                } catch (SQLException e) {
-                    throw new DatabaseFailure(String.valueOf(e.getMessage()), e);
-                }
-            });
-            if (!promoted) {
-                throw new DatabaseFailure("still in recovery after " + quickly().toSeconds() + " s");
+            awaitPromoted(cancellation, running(), quickly());
+        });
+    }
+
+    /** Whoever comes in meanwhile may keep replay from its end. */
+    private void awaitPromoted(Cancellation cancellation, Postmaster.Run run, Duration limit) {
+        long[] clearedAt = {System.nanoTime()};
+        awaitWhileRunning(cancellation, run, limit, "still in recovery", () -> {
+            if (!postmaster.saysReady(run)) {
+                return false;
             }
+            try {
+                if (System.nanoTime() - clearedAt[0] > CLEAR_EVERY.toNanos()) {
+                    clearTheWay(cancellation);
+                    clearedAt[0] = System.nanoTime();
+                }
+                return !sql(cancellation, session -> isTrue(session, "SELECT pg_is_in_recovery()"));
+            } catch (SQLException e) {
+                throw new DatabaseFailure(String.valueOf(e.getMessage()), e);
+            }
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> promoteAtRest(SyncSetting setting, int higherThan) {
+        return verb("promote from rest", cancellation -> {
+            needStopped();
+            needData();
+            data.becomeStandby();
+            ControlData.Content read = control.read();
+            if (read == null) {
+                throw new DatabaseFailure("pg_control cannot be read, or is torn");
+            }
+            data.removeDanglingFabrications(read.control().timeline());
+            file.write(content().withSync(setting).withoutUpstream());
+            Postmaster.Run run = launch(cancellation, requiredOfAStandby());
+            observer.startedDetached(run);
+            // It has chosen the timeline to follow before it replays: made-up histories mislead it no more.
+            awaitWhileRunning(
+                    cancellation,
+                    run,
+                    settings.timeouts().start(),
+                    "it does not begin to recover",
+                    () -> postmaster.hasChild(run, "startup recovering")
+                            || postmaster.hasChild(run, "startup waiting")
+                            || postmaster.saysReady(run));
+            data.fabricateHistories(read.control().timeline(), higherThan);
+            files.write(settings.dataDir().resolve("promote"), "");
+            postmaster.signal("USR1", List.of(run.pid()));
+            awaitPromoted(cancellation, run, settings.timeouts().start());
+            sentinel.poke();
+        });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> readEnd() {
+        return verb("read the end of the WAL", cancellation -> {
+            needStopped();
+            needData();
+            control.forget();
+            ControlData.Content read = control.read();
+            if (read == null) {
+                throw new DatabaseFailure("pg_control cannot be read, or is torn");
+            }
+            observer.atRest(walEnd.read(cancellation, read));
         });
     }
 
@@ -810,7 +920,11 @@ public final class LocalPostgres implements Database, AutoCloseable {
     @Override
     public CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings) {
         return verb("slots", cancellation -> {
-            running();
+            long run = running().id();
+            if (run != unusedSinceRun) {
+                unusedSinceRun = run;
+                unusedSince.clear();
+            }
             Set<String> wanted = siblings.stream().map(CellId::slotName).collect(Collectors.toSet());
             unusedSince.keySet().retainAll(wanted);
             sql(cancellation, session -> {

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param conninfo as this session sees it
  * @param startup the startup process, by pid and start; empty when there is none
  * @param startupWaits what the startup process waits for; null when nothing, or there is none
+ * @param inTheWay the sessions that the startup process waits for, in words; null when it waits for none
+ * @param pausedWith null unless replay is paused: the settings then that a standby must have no less of than its primary
  * @param replayAgeMillis how old the last replayed transaction is; -1 when there is none
  */
 record Observation(
@@ -43,6 +45,8 @@ record Observation(
         boolean walReceiver,
         String startup,
         @Nullable String startupWaits,
+        @Nullable String inTheWay,
+        @Nullable String pausedWith,
         @Nullable Receiving receiving,
         long replayAgeMillis) {
 
@@ -66,18 +70,49 @@ record Observation(
               JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid
               JOIN pg_get_replication_slots() r ON r.active_pid = s.pid;
             SELECT slot_name FROM pg_get_replication_slots() WHERE slot_type = 'physical' AND NOT temporary;
+            WITH a AS MATERIALIZED (SELECT * FROM pg_stat_get_activity(NULL)),
+                 s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
             SELECT count(*) FILTER (WHERE a.wait_event = 'SyncRep') AS waiting,
                    count(*) FILTER (WHERE a.backend_type = 'walreceiver') AS receivers,
-                   max(a.pid || '@' || extract(epoch FROM a.backend_start)) FILTER (WHERE a.backend_type = 'startup') AS startup,
-                   max(a.wait_event) FILTER (WHERE a.backend_type = 'startup') AS startup_waits
-              FROM pg_stat_get_activity(NULL) a;
+                   (SELECT s.pid || '@' || extract(epoch FROM s.backend_start) FROM s) AS startup,
+                   (SELECT s.wait_event FROM s) AS startup_waits,
+                   (SELECT %s FROM s) AS in_the_way,
+                   CASE WHEN pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused'
+                        THEN concat_ws(' ',
+                             'max_connections=' || current_setting('max_connections'),
+                             'max_worker_processes=' || current_setting('max_worker_processes'),
+                             'max_wal_senders=' || current_setting('max_wal_senders'),
+                             'max_prepared_transactions=' || current_setting('max_prepared_transactions'),
+                             'max_locks_per_transaction=' || current_setting('max_locks_per_transaction'))
+                   END AS paused_with
+              FROM a;
             SELECT w.status, w.received_tli,
                    extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000 AS silent
               FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL;
             SELECT pg_last_wal_receive_lsn() AS received,
                    pg_last_wal_replay_lsn() AS replayed,
                    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age
-            """;
+            """.formatted(sessionsInTheWay("string_agg(format('session %s of %s (in a transaction since %s)', b.pid,"
+            + " pg_get_userbyid(b.usesysid), to_char(b.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"')), ', ')"));
+
+    /**
+     * Of the sessions that the startup process (s) waits for, as a scalar query over all processes (a); they are asked for only when it
+     * says that it waits for such.
+     */
+    static String sessionsInTheWay(String what) {
+        return """
+                CASE WHEN s.wait_event LIKE 'RecoveryConflict%%' OR s.wait_event_type IN ('Lock', 'BufferPin')
+                     THEN (SELECT %s FROM a b
+                            WHERE b.backend_type = 'client backend' AND b.pid <> pg_backend_pid()
+                              AND CASE WHEN s.wait_event_type = 'Lock' THEN EXISTS (
+                                           SELECT FROM pg_lock_status() w JOIN pg_lock_status() g
+                                                ON g.locktype = w.locktype AND g.database = w.database
+                                               AND g.relation IS NOT DISTINCT FROM w.relation
+                                            WHERE w.pid = s.pid AND NOT w.granted AND g.pid = b.pid AND g.granted)
+                                       WHEN s.wait_event_type = 'BufferPin' THEN b.state <> 'idle'
+                                       ELSE b.backend_xmin IS NOT NULL END)
+                END""".formatted(what);
+    }
 
     static PreparedStatement prepare(Connection session) throws SQLException {
         return session.prepareStatement(SQL);
@@ -104,6 +139,8 @@ record Observation(
                     0,
                     false,
                     "",
+                    null,
+                    null,
                     null,
                     null,
                     -1);
@@ -138,6 +175,8 @@ record Observation(
         boolean walReceiver;
         String startup;
         String startupWaits;
+        String inTheWay;
+        String pausedWith;
         try (ResultSet row = next(statement)) {
             row.next();
             waiting = row.getInt("waiting");
@@ -145,6 +184,8 @@ record Observation(
             String process = row.getString("startup");
             startup = process == null ? "" : process;
             startupWaits = row.getString("startup_waits");
+            inTheWay = row.getString("in_the_way");
+            pausedWith = row.getString("paused_with");
         }
         Receiving receiving = null;
         try (ResultSet row = next(statement)) {
@@ -180,6 +221,8 @@ record Observation(
                 walReceiver,
                 startup,
                 startupWaits,
+                inTheWay,
+                pausedWith,
                 receiving,
                 replayAge);
     }

@@ -53,6 +53,10 @@ final class Observer implements AutoCloseable {
 
     private @Nullable OldestWal oldestWal;
     private long lastRun;
+    /** The run of the postmaster that began with an empty upstream, and how often one had been written by then. */
+    private volatile StartedDetached startedDetached = new StartedDetached(0, 0);
+
+    private volatile DatabaseView.@Nullable Rest rest;
     private volatile Busy looks = Busy.NEVER;
 
     private record Kept(long run, Connection session, PreparedStatement statement) {}
@@ -81,6 +85,9 @@ final class Observer implements AutoCloseable {
             this.follows = follows;
         }
     }
+
+    /** All processes of this run come from a postmaster that has never known an upstream. */
+    private record StartedDetached(long run, long follows) {}
 
     /** Where the WAL of one timeline began, when one run of the postmaster was last asked. */
     private record OldestWal(
@@ -145,6 +152,16 @@ final class Observer implements AutoCloseable {
         follows.incrementAndGet();
     }
 
+    /** To be called when the postmaster has been started with an empty upstream. */
+    void startedDetached(Postmaster.Run run) {
+        startedDetached = new StartedDetached(run.id(), follows.get());
+    }
+
+    /** What was read of a stopped instance, or with null: it is about to be started, or replaced. */
+    void atRest(DatabaseView.@Nullable Rest read) {
+        rest = read;
+    }
+
     private void complete(CompletableFuture<DatabaseView> result, boolean thoroughly) {
         long begun = System.nanoTime();
         try {
@@ -192,6 +209,14 @@ final class Observer implements AutoCloseable {
                 }
             }
         }
+        DatabaseView.Closed closed = null;
+        if (run != null) {
+            // Whoever started it: what lies on the disk changes from now on.
+            rest = null;
+            if (seen == null && data.startsAsStandby()) {
+                closed = new DatabaseView.Closed(postmaster.hasChild(run, "walreceiver"));
+            }
+        }
         if (run == null) {
             forgetRun();
             if (!postmaster.isClean()) {
@@ -237,6 +262,8 @@ final class Observer implements AutoCloseable {
                 data.startsAsStandby(),
                 standby,
                 primary,
+                closed,
+                run == null && process == Process.STOPPED ? rest : null,
                 content == null ? null : content.upstream(),
                 content == null ? null : content.sync(),
                 seen != null && fresh ? SyncNames.parse(seen.sync()) : null,
@@ -293,7 +320,29 @@ final class Observer implements AutoCloseable {
                 received,
                 replayed,
                 timeline > 0 ? timeline : seen.checkpointTimeline(),
-                received.compareTo(replayed) > 0 ? seen.replayAgeMillis() : 0);
+                received.compareTo(replayed) > 0 ? seen.replayAgeMillis() : 0,
+                standstill(seen));
+    }
+
+    /** In words, for the operator who is to end it. */
+    private String standstill(Observation seen) {
+        String pausedWith = seen.pausedWith();
+        if (pausedWith == null) {
+            return seen.inTheWay() == null ? "" : "replay waits for " + seen.inTheWay();
+        }
+        ControlData.Content said = control.read();
+        List<String> tooLow = new ArrayList<>();
+        for (String setting : pausedWith.split(" ", -1)) {
+            String[] parts = setting.split("=", 2);
+            Integer least = said == null ? null : said.required().get(parts[0]);
+            if (parts.length == 2 && least != null && Integer.parseInt(parts[1]) < least) {
+                tooLow.add(parts[0] + " is " + parts[1] + " here and " + least + " at the primary");
+            }
+        }
+        return tooLow.isEmpty()
+                ? "replay is paused: resume it with SELECT pg_wal_replay_resume()"
+                : "replay is paused: " + String.join(", ", tooLow)
+                        + "; restart this cell, which then starts PostgreSQL with what it needs";
     }
 
     /**
@@ -322,6 +371,10 @@ final class Observer implements AutoCloseable {
                 detachment = new Detachment(Life.NONE, 0);
             }
             return false;
+        }
+        StartedDetached started = startedDetached;
+        if (started.run == life.run && started.follows == seenFollows && follows.get() == seenFollows) {
+            return true;
         }
         Detachment known = detachmentOf(life, seenFollows);
         detachment = known;

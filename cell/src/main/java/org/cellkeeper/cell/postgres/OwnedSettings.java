@@ -51,6 +51,10 @@ final class OwnedSettings {
             host    replication  replicator   ::/0          scram-sha-256
             """;
 
+    /** Of the settings that a standby must have no less of than its primary. */
+    private static final Map<String, String> POSTGRES_DEFAULTS = Map.of(
+            "max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
+
     private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
     private final PostgresSettings settings;
@@ -151,13 +155,39 @@ final class OwnedSettings {
                 || name.startsWith("recovery_target");
     }
 
-    List<String> commandLine(Path dataDir) {
+    /** @param required what this instance must have at least, whatever the configuration says */
+    List<String> commandLine(Path dataDir, Map<String, Integer> required) {
         List<String> arguments = new ArrayList<>(List.of("-D", dataDir.toString()));
-        new TreeMap<>(fixed).forEach((name, value) -> {
+        Map<String, String> all = new TreeMap<>(fixed);
+        raised(required).forEach((name, value) -> all.put(name, String.valueOf(value)));
+        all.forEach((name, value) -> {
             arguments.add("-c");
             arguments.add(name + "=" + value);
         });
         return arguments;
+    }
+
+    /** Those of the required values that the configuration does not reach. */
+    Map<String, Integer> raised(Map<String, Integer> required) {
+        Map<String, Integer> raised = new TreeMap<>();
+        required.forEach((name, least) -> {
+            if (configured(name) < least) {
+                raised.put(name, least);
+            }
+        });
+        return raised;
+    }
+
+    /** A whole number that the configuration, or else PostgreSQL, sets; 0 when it is none, which PostgreSQL refuses then. */
+    private int configured(String name) {
+        String value = fixed.getOrDefault(
+                name,
+                settings.extra().getOrDefault(name, defaults().getOrDefault(name, POSTGRES_DEFAULTS.get(name))));
+        try {
+            return value == null ? 0 : Integer.decode(value.strip());
+        } catch (NumberFormatException e) {
+            return 0;
+        }
     }
 
     /** Who on this machine is let in as the agent's role without a password. */

@@ -148,6 +148,17 @@ final class Postmaster {
         }
     }
 
+    /** Whether a child of this kind runs, by its title: for when PostgreSQL itself cannot be asked. */
+    boolean hasChild(Run of, String kind) {
+        String title = "postgres: " + OwnedSettings.clusterName(dataDir) + ": " + kind;
+        return ProcessHandle.of(of.pid)
+                .map(handle -> handle.children()
+                        .map(child -> commandLine(child.pid()))
+                        .anyMatch(command ->
+                                !command.isEmpty() && command.getFirst().startsWith(title)))
+                .orElse(false);
+    }
+
     /** Whether the postmaster says that it takes connections. */
     boolean saysReady(Run of) {
         String[] lines = pidFile();

@@ -122,7 +122,7 @@ final class Programs {
             List<String> arguments,
             Map<String, String> environment,
             @Nullable String input) {
-        return run(cancellation, limit, program, arguments, environment, input, line -> {});
+        return run(cancellation, limit, program, arguments, environment, input, line -> {}, line -> {});
     }
 
     /** Runs a program to its end; throws when it cannot be started, is interrupted, or takes too long. */
@@ -133,6 +133,7 @@ final class Programs {
             List<String> arguments,
             Map<String, String> environment,
             @Nullable String input,
+            Consumer<String> outLine,
             Consumer<String> errorLine) {
         cancellation.check();
         ProcessBuilder builder = builder(List.of(), program, arguments);
@@ -146,7 +147,7 @@ final class Programs {
         try (Cancellation.Registration _ = cancellation.onCancel(() -> kill(process))) {
             Words out = new Words();
             Words err = new Words();
-            Thread readsOut = reader(process.getInputStream(), out, line -> {});
+            Thread readsOut = reader(process.getInputStream(), out, outLine);
             Thread readsErr = reader(process.getErrorStream(), err, errorLine);
             try (OutputStream stdin = process.getOutputStream()) {
                 if (input != null) {

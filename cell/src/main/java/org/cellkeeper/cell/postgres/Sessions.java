@@ -5,14 +5,46 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Properties;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.postgresql.Driver;
 
 /** Opens the agent's sessions, over the Unix socket; or a sibling's, over TCP. None of them ever waits for a standby. Stateless. */
 final class Sessions {
-    /** I1 is about clients: what the agent itself writes must not hang when nobody acknowledges. */
-    private static final String OPTIONS = "-c synchronous_commit=local -c default_transaction_read_only=off"
-            + " -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c log_min_duration_statement=-1"
-            + " -c jit=off -c track_activities=on";
+    /**
+     * All that the agent's sessions rely on, whatever defaults an operator has given the cluster, the database or the role. I1 is
+     * about clients: what the agent itself writes must not hang when nobody acknowledges.
+     */
+    private static final String OPTIONS = Stream.of(
+                    "synchronous_commit=local",
+                    // A standby refuses every statement of a serializable transaction.
+                    "default_transaction_isolation=read\\ committed",
+                    "default_transaction_read_only=off",
+                    "default_transaction_deferrable=off",
+                    "statement_timeout=0",
+                    "lock_timeout=0",
+                    "idle_session_timeout=0",
+                    "idle_in_transaction_session_timeout=0",
+                    "search_path=pg_catalog",
+                    "session_preload_libraries=",
+                    "local_preload_libraries=",
+                    "client_min_messages=notice",
+                    "standard_conforming_strings=on",
+                    "escape_string_warning=on",
+                    "row_security=on",
+                    "role=none",
+                    "TimeZone=UTC",
+                    "IntervalStyle=postgres",
+                    "bytea_output=hex",
+                    "extra_float_digits=1",
+                    "quote_all_identifiers=off",
+                    "temp_tablespaces=",
+                    "log_min_duration_statement=-1",
+                    "log_statement=none",
+                    "jit=off",
+                    "track_activities=on")
+            .map(setting -> "-c " + setting)
+            .collect(Collectors.joining(" "));
 
     private final Driver driver = new Driver();
     private final PostgresSettings settings;

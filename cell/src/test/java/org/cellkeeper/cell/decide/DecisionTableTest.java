@@ -33,7 +33,14 @@ import org.junit.jupiter.api.Test;
 /** The policy as a whole: every combination of facts is looked at. */
 class DecisionTableTest {
     private static final EnumSet<Turn> BALLOT =
-            EnumSet.of(Turn.UNSEALED, Turn.OBJECTING, Turn.SEALED, Turn.VOTED, Turn.DECIDED, Turn.LOST);
+            EnumSet.of(
+                    Turn.UNSEALED,
+                    Turn.OBJECTING,
+                    Turn.SEALED,
+                    Turn.OVERDUE,
+                    Turn.VOTED,
+                    Turn.DECIDED,
+                    Turn.LOST);
 
     private final CellRules table = new CellRules(() -> Incarnation.of(0));
 
@@ -90,6 +97,12 @@ class DecisionTableTest {
                 f.standing() != Standing.PRIMARY || !known || !runsStandby
                         ? "it has not won"
                         : f.opening() != Opening.NAMED ? "the commit rule is not in force" : null;
+            case PROMOTE_AT_REST ->
+                f.standing() != Standing.PRIMARY || !known || f.opening() == Opening.DONE
+                        ? "it has not won"
+                        : !stopped ? "PostgreSQL is not stopped" : f.data() != Data.OWN ? "the data are not its own" : null;
+            case READ_END ->
+                !BALLOT.contains(f.turn()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
             case FOLLOW ->
                 f.standing() != Standing.ACTIVE
                         ? "it is no active standby"
@@ -103,7 +116,9 @@ class DecisionTableTest {
             case PUBLISH_VOTE ->
                 f.turn() == Turn.OBJECTING
                         ? null
-                        : f.stream() != Stream.DETACHED || !runsStandby ? "it may still receive (I5)" : null;
+                        : f.stream() != Stream.DETACHED || !(runsStandby || stopped)
+                                ? "it may still receive (I5)"
+                                : null;
             case CAS -> !known ? "ZooKeeper has not confirmed the state (I3)" : null;
             case CREATE_STATE, INIT_DB ->
                 f.referee() != Referee.UNBORN_AND_LOCKED ? "it does not hold the birth lock" : null;

@@ -392,6 +392,8 @@ final class SwitchoverTest {
                 null,
                 runs ? new DatabaseView.Primary(1, Lsn.ZERO, END, senders, 0, Lsn.ZERO) : null,
                 null,
+                null,
+                null,
                 state.syncSetting(),
                 null,
                 false,

@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -18,6 +22,7 @@ import java.util.function.Predicate;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.SyncSetting;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -122,6 +127,168 @@ final class EndOfWalIT {
                     return statement.execute(left.next());
                 });
     }
+
+    // ---- at rest
+
+    @Test
+    void theEndOfAStoppedStandbyIsReadFromItsDisk() throws Exception {
+        pair(Map.of());
+        writeMuchOnFewPages();
+        Lsn end = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(end));
+        assertThat(look("b").rest()).isNull();
+        bench.get(bench.database("b").stopImmediate());
+        assertThat(look("b").knownEnd()).isNull();
+        assertThat(restOf("b").end()).isGreaterThanOrEqualTo(end);
+        assertThat(restOf("b").timeline()).isEqualTo(1);
+
+        // Followed by more, it is another one; and promoted, it lies on another timeline.
+        bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
+        assertThat(look("b").rest()).isNull();
+        bench.execute("a", "INSERT INTO marks (at) VALUES (now())");
+        Lsn later = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(later));
+        bench.get(bench.database("b").stopFast(10_000));
+        assertThat(restOf("b").end()).isGreaterThanOrEqualTo(later);
+        bench.get(bench.database("a").stopImmediate());
+        DatabaseView promoted = bench.get(bench.database("b").promoteAtRest(SyncSetting.NOBODY, 4));
+        assertThat(promoted.isPrimary()).isTrue();
+        assertThat(promoted.primary().timeline()).isEqualTo(5);
+        assertThat(promoted.primary().timelineStart()).isGreaterThanOrEqualTo(later);
+        Lsn own = look("b").primary().flushed();
+        bench.get(bench.database("b").stopImmediate());
+        assertThat(restOf("b").timeline()).isEqualTo(5);
+        assertThat(restOf("b").end()).isGreaterThanOrEqualTo(own);
+    }
+
+    @Test
+    void aRecordThatWasTornOffIsNoPartOfTheEnd() throws Exception {
+        pair(Map.of());
+        bench.execute("a", "INSERT INTO marks (at) VALUES (now())");
+        Lsn before = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(before));
+        bench.get(bench.database("a").stopImmediate());
+        bench.get(bench.database("b").stopImmediate());
+        Lsn end = restOf("b").end();
+        // The head of a record whose end never came.
+        Path segment = bench.dataDir("b").resolve("pg_wal/" + ControlData.segmentOf(end, 1, 4L << 20));
+        try (FileChannel channel = FileChannel.open(segment, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(new byte[] {80, 0, 0, 0, 1, 2, 3, 4}), end.value() % (4L << 20));
+        }
+        assertThat(restOf("b").end()).isEqualTo(end);
+    }
+
+    // ---- standbys that let nobody in, or cannot replay
+
+    @Test
+    void aStandbyThatNeverOpensIsReadAndPromotedAtRest() throws Exception {
+        pair(Map.of());
+        try (Connection busy = bench.client("a");
+                Statement statement = busy.createStatement()) {
+            busy.setAutoCommit(false);
+            for (int part = 0; part < 200; part++) {
+                busy.setSavepoint();
+                statement.execute("INSERT INTO marks (at) VALUES (now())");
+            }
+            bench.execute("a", "CHECKPOINT");
+            Lsn end = look("a").primary().flushed();
+            await("b", v -> v.isStandby() && v.standby().replayed().atLeast(end));
+            bench.get(bench.database("b").stopFast(10_000));
+            var starting = bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b"));
+            await("b", v -> v.process() == DatabaseView.Process.STARTING
+                    && v.closed() != null
+                    && v.closed().receives());
+            bench.pass(1_000);
+            assertThat(look("b").process()).isEqualTo(DatabaseView.Process.STARTING);
+            Lsn last = look("a").primary().flushed();
+
+            bench.get(bench.database("a").stopImmediate());
+            bench.get(bench.database("b").stopImmediate());
+            assertThat(starting).isCompletedExceptionally();
+            assertThat(restOf("b").end()).isGreaterThanOrEqualTo(last);
+        }
+        SyncSetting rule = SyncSetting.of(Set.of(bench.id("c")), 1, EPOCH + 1);
+        DatabaseView promoted = bench.get(bench.database("b").promoteAtRest(rule, 1));
+        assertThat(promoted.isPrimary()).isTrue();
+        assertThat(bench.get(bench.database("b").observeThoroughly()).syncInForce())
+                .isEqualTo(rule);
+    }
+
+    /** A reader at the standby sees rows that the primary has removed since; replay waits for him. */
+    @Test
+    void aReaderWhoHoldsUpReplayIsNamedAndEndedByASeal() throws Exception {
+        pair(Map.of("max_standby_streaming_delay", "10min"));
+        Lsn before = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().replayed().atLeast(before));
+        try (Connection reader = bench.client("b");
+                Statement statement = reader.createStatement()) {
+            reader.setAutoCommit(false);
+            reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            statement.executeQuery("SELECT count(*) FROM marks").close();
+            bench.execute("a", "TRUNCATE marks");
+            Lsn end = look("a").primary().flushed();
+            await("b", v -> v.isStandby() && v.standby().received().atLeast(end) && !v.standby()
+                    .standstill()
+                    .isEmpty());
+            assertThat(look("b").standby().standstill())
+                    .contains("replay waits for session ")
+                    .contains(" of " + PostgresSettings.APPLICATION);
+
+            bench.get(bench.database("b").unfollow());
+            await("b", v -> v.isStandby()
+                    && v.standby().receiver() == Receiver.DETACHED
+                    && v.standby().replayed().atLeast(end));
+            assertThat(look("b").standby().standstill()).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "max_connections=250",
+                "max_worker_processes=12",
+                "max_prepared_transactions=20",
+                "max_locks_per_transaction=100"
+            })
+    void aStandbyThatHasLessThanItsPrimaryIsToldSoAndStartsWithEnough(String setting) throws Exception {
+        String[] parts = setting.split("=", 2);
+        pair(Map.of());
+        bench.get(bench.database("a").stopFast(10_000));
+        bench.reconfigure("a", Map.of(parts[0], parts[1]));
+        bench.get(bench.database("a").startPrimary());
+        await("b", v -> v.isStandby() && v.standby().standstill().contains(parts[0] + " is "));
+        assertThat(look("b").standby().standstill()).contains(" here and " + parts[1] + " at the primary");
+        bench.execute("a", "INSERT INTO marks (at) VALUES (now())");
+        Lsn end = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().received().atLeast(end));
+
+        bench.get(bench.database("a").stopImmediate());
+        bench.get(bench.database("b").stopImmediate());
+        assertThat(restOf("b").end()).isGreaterThanOrEqualTo(end);
+        assertThat(bench.get(bench.database("b").promoteAtRest(SyncSetting.NOBODY, 1)).isPrimary())
+                .isTrue();
+        assertThat(bench.rows("b")).isEqualTo(1);
+        assertThat(bench.ask("b", "SHOW " + parts[0])).isEqualTo(parts[1]);
+    }
+
+    @Test
+    void defaultsOfTheClusterDoNotReachTheAgentsSessions() throws Exception {
+        pair(Map.of("default_transaction_isolation", "serializable", "default_transaction_deferrable", "on"));
+        DatabaseView seen = look("b");
+        assertThat(seen.isStandby()).isTrue();
+        assertThat(seen.problem()).isEmpty();
+        bench.get(bench.database("b").unfollow());
+        await("b", v -> v.isStandby() && v.standby().receiver() == Receiver.DETACHED);
+    }
+
+    private DatabaseView.Rest restOf(String name) {
+        DatabaseView.Rest rest = bench.get(bench.database(name).readEnd()).rest();
+        assertThat(rest).isNotNull();
+        assertThat(look(name).knownEnd()).isEqualTo(rest);
+        return rest;
+    }
+
+    // ---- the bench
 
     /** Much WAL on few pages: quickly written and streamed, slowly replayed. */
     private void writeMuchOnFewPages() throws SQLException {

@@ -106,6 +106,27 @@ final class PostgresBench implements Bench {
         settings.put(name, settingsWith(name, extra));
     }
 
+    /** Another agent, with these settings and the same port. */
+    void reconfigure(String name, Map<String, String> extra) {
+        PostgresSettings before = settings(name);
+        LocalPostgres agent = databases.remove(name);
+        if (agent != null) {
+            agent.close();
+        }
+        settings.put(
+                name,
+                new PostgresSettings(
+                        before.binDir(),
+                        before.dataDir(),
+                        before.runDir(),
+                        before.listenHost(),
+                        before.port(),
+                        before.osUser(),
+                        before.passwords(),
+                        extra,
+                        before.timeouts()));
+    }
+
     PostgresSettings settingsWith(String name, Map<String, String> extra) {
         return new PostgresSettings(
                 binDir(),

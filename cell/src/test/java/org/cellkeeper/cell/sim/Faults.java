@@ -41,6 +41,8 @@ final class Faults {
         SAVES_SLOW,
         BACKEND_CRASH,
         REPLAY_LAG,
+        REPLAY_BLOCKED,
+        STANDBY_CLOSED,
         MODE,
         PROMOTE,
         PROMOTE_FORCED,
@@ -83,6 +85,8 @@ final class Faults {
         Kind.BACKEND_CRASH,
         Kind.SAVES_FAIL,
         Kind.SAVES_SLOW,
+        Kind.REPLAY_BLOCKED,
+        Kind.STANDBY_CLOSED,
         Kind.WIPE,
         Kind.SWITCHOVER,
         Kind.REMOVE_AND_DEPLOY
@@ -124,6 +128,7 @@ final class Faults {
         measured = storm ? (world.perMille(800) ? 950 : 300) : 300;
         strikes = world.perMille(600) ? (int) world.between(50, 500) : 0;
         world.weather.answersLost = world.perMille(300) ? (int) world.between(1, 60) : 0;
+        world.weather.obstinateReaders = world.perMille(300) ? (int) world.between(0, 1000) : 0;
         world.weather.partialRecords = (int) world.between(0, 300);
         world.weather.slowReloads = world.perMille(400) ? (int) world.between(0, 300) : 20;
         world.weather.oldFirstReads = (int) world.between(0, 600);
@@ -400,6 +405,17 @@ final class Faults {
             case REPLAY_LAG -> {
                 cell.postgres().replayLag(world.between(5 * World.MILLI, 800 * World.MILLI));
                 world.after(span(), () -> cell.postgres().replayLag(0));
+            }
+            case REPLAY_BLOCKED -> {
+                cell.postgres().block();
+                world.after(span(), () -> cell.postgres().clearTheWay());
+            }
+            case STANDBY_CLOSED -> {
+                cell.postgres().keepClosed(true);
+                if (world.perMille(500)) {
+                    cell.killDatabase();
+                }
+                world.after(span(), () -> cell.postgres().keepClosed(false));
             }
             case MODE ->
                 ask(

@@ -19,7 +19,7 @@ package org.cellkeeper.cell.sim;
  * <tr><td>4, a name enters with its stream<td>NAME_WITHOUT_STREAMING
  * <tr><td>4, what confirms a widening<td>WIDENED_WITHOUT_CONFIRMATION
  * <tr><td>5.2, the seal<td>SEAL_NOT_PERSISTED, VOTED_WHILE_RECEIVING
- * <tr><td>5.2, the end of the WAL is known<td>END_OUTLIVES_RESTART_IN_PLACE
+ * <tr><td>5.2, the end of the WAL is known<td>END_OUTLIVES_RESTART_IN_PLACE, REST_OUTLIVES_START
  * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
  * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED
  * <tr><td>5.4, empty, wait, compare, point<td>DIVERGED_CELL_POINTED, COMPARED_WHILE_RECEIVING
@@ -85,6 +85,8 @@ enum Mutation {
     TIMELINE_NOT_RAISED,
     /** What a run of the postmaster knew of the end of its WAL is believed after its children have begun anew. */
     END_OUTLIVES_RESTART_IN_PLACE,
+    /** What was read of a stopped PostgreSQL is believed after it has run again. */
+    REST_OUTLIVES_START,
     /** A new agent takes what runs for what lies in the settings file. */
     WRITTEN_BY_OTHERS_TRUSTED
 }

@@ -87,6 +87,7 @@ final class MutationTest {
             Proof.breaks(
                     Mutation.VOTED_WHILE_RECEIVING, 3, "I5", "while it receives WAL", Stories::receivingAfterTheVote),
             Proof.loses(Mutation.END_OUTLIVES_RESTART_IN_PLACE, 3, Stories::restartInPlaceOfTheAcknowledger),
+            Proof.loses(Mutation.REST_OUTLIVES_START, 3, Stories::readAtRestTwice),
             Proof.breaks(
                     Mutation.COMPARED_WHILE_RECEIVING,
                     4,

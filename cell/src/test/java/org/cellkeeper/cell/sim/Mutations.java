@@ -41,6 +41,7 @@ final class Mutations {
     private @Nullable LocalState lastSaved;
     private @Nullable LocalState keptAfterAFailure;
     private boolean saveFailed;
+    private DatabaseView.@Nullable Rest lastRest;
 
     Mutations(World world, SimCell cell) {
         this.world = world;
@@ -128,6 +129,7 @@ final class Mutations {
             case VOTED_WHILE_RECEIVING -> ballotIsOpen(state) ? withDatabase(view, detached(view.database())) : view;
             case COMPARED_WHILE_RECEIVING -> ballotIsOpen(state) ? view : withDatabase(view, detached(view.database()));
             case END_OUTLIVES_RESTART_IN_PLACE -> withDatabase(view, endKnownAsBefore(view.database()));
+            case REST_OUTLIVES_START -> withDatabase(view, restAsBefore(view.database()));
             case MARK_IGNORED -> unmarked(view);
             case L_READ_TOO_EARLY -> drainedEarly(view);
             case DIVERGED_CELL_POINTED ->
@@ -337,6 +339,13 @@ final class Mutations {
             endKnownIn = old.postmaster();
         }
         return Records.with(old, "standby", Records.with(standby, "endKnown", endKnownIn == old.postmaster()));
+    }
+
+    private DatabaseView restAsBefore(DatabaseView old) {
+        if (old.rest() != null) {
+            lastRest = lastRest == null ? old.rest() : lastRest;
+        }
+        return old.isStopped() && lastRest != null ? Records.with(old, "rest", lastRest) : old;
     }
 
     /** L as one who does not look closely reads it. */

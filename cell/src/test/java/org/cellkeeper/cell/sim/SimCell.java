@@ -326,6 +326,8 @@ final class SimCell {
     void heal() {
         resume();
         healDisk();
+        postgres.keepClosed(false);
+        postgres.clearTheWay();
         boot();
     }
 

@@ -439,6 +439,7 @@ final class SimDatabase implements Database {
             step(verb, world.delay(World.MILLI, 8 * World.MILLI), () -> {
                 postgres.makeTimelinesKnown(higherThan);
                 step(verb, world.delay(500, 5 * World.MILLI), () -> {
+                    postgres.clearTheWay();
                     postgres.promote();
                     await(
                             verb,
@@ -455,6 +456,54 @@ final class SimDatabase implements Database {
                 });
             });
         });
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> promoteAtRest(SyncSetting setting, int higherThan) {
+        world.invariants.promoting(cell);
+        return verb(
+                "promote from rest above timeline " + higherThan,
+                verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
+                    if (!postgres.isStopped() || postgres.data() != Data.PRESENT) {
+                        fail(verb, "PostgreSQL runs, or has no data");
+                        return;
+                    }
+                    postgres.write(postgres.file().following(null, null).withSync(setting));
+                    if (!postgres.start(true)) {
+                        fail(verb, "the data directory does not allow it: " + postgres.describe());
+                        return;
+                    }
+                    step(verb, world.delay(5 * World.MILLI, 40 * World.MILLI), () -> {
+                        postgres.makeTimelinesKnown(higherThan);
+                        postgres.promoteWhenReplayed();
+                        await(
+                                verb,
+                                () -> postgres.isPrimary() || postgres.isStopped(),
+                                60 * World.SECOND,
+                                () -> {
+                                    if (postgres.isPrimary()) {
+                                        done(verb);
+                                    } else {
+                                        fail(verb, "PostgreSQL went away");
+                                    }
+                                },
+                                "the promotion did not end in time");
+                    });
+                }));
+    }
+
+    @Override
+    public CompletableFuture<DatabaseView> readEnd() {
+        return verb(
+                "read the end of the WAL",
+                verb -> step(verb, world.delay(20 * World.MILLI, 700 * World.MILLI), () -> {
+                    if (!postgres.isStopped() || postgres.data() != Data.PRESENT) {
+                        fail(verb, "PostgreSQL runs, or has no data");
+                        return;
+                    }
+                    postgres.readEnd();
+                    done(verb);
+                }));
     }
 
     // ---- settings
@@ -487,7 +536,14 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> unfollow() {
-        return verb("unfollow", verb -> settings(verb, postgres.file().following(null, null), () -> done(verb)));
+        return verb(
+                "unfollow",
+                verb -> settings(verb, postgres.file().following(null, null), () -> {
+                    if (!world.perMille(world.weather.obstinateReaders)) {
+                        postgres.clearTheWay();
+                    }
+                    done(verb);
+                }));
     }
 
     @Override

@@ -89,6 +89,17 @@ final class SimPostgres {
     private final Map<String, Long> paces = new HashMap<>();
 
     private boolean lingers;
+    /** A standby that starts does not get to open, as while the primary has transactions of too many parts. */
+    private boolean keptClosed;
+    /** It replays and streams, and lets nobody in. */
+    private boolean closed;
+    /** Somebody who reads keeps the startup process from replaying, and from anything else. */
+    private boolean blocked;
+
+    private boolean reloadWaits;
+    private boolean promoteWhenReplayed;
+    /** Whether the WAL of this stopped instance has been read to its end. */
+    private boolean endRead;
 
     SimPostgres(World world, SimCell cell) {
         this.world = world;
@@ -126,6 +137,11 @@ final class SimPostgres {
 
     boolean isStandby() {
         return state == State.RUNNING && standby;
+    }
+
+    /** Replays and streams, be it open or not. */
+    private boolean recovers() {
+        return standby && (state == State.RUNNING || closed);
     }
 
     boolean standbySignal() {
@@ -290,6 +306,7 @@ final class SimPostgres {
         replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
         controlEnd = replayed;
         data = Data.PRESENT;
+        endRead = false;
         note("cloned from", source.cell.name(), Long.toHexString(flushed));
         return true;
     }
@@ -338,6 +355,7 @@ final class SimPostgres {
         replayIndex = 0;
         receivedShared = 0;
         endKnown = false;
+        endRead = false;
     }
 
     private void requireStopped() {
@@ -367,6 +385,7 @@ final class SimPostgres {
         run = new SimProcess(world);
         postmaster = new SimProcess(world);
         postmasters++;
+        endRead = false;
         boolean crashed = !cleanlyShutDown;
         cleanlyShutDown = false;
         postmasterSettings = file;
@@ -384,6 +403,10 @@ final class SimPostgres {
         released = 0;
         receivedShared = 0;
         promoting = false;
+        promoteWhenReplayed = false;
+        closed = false;
+        blocked = false;
+        reloadWaits = false;
         connecting = false;
         receiver = null;
         flushScheduled = false;
@@ -403,12 +426,13 @@ final class SimPostgres {
     }
 
     private void ready(boolean crashed) {
-        if (state != State.STARTING) {
+        if (state != State.STARTING || closed) {
             return;
         }
-        state = State.RUNNING;
+        closed = standby && keptClosed;
+        state = closed ? State.STARTING : State.RUNNING;
         if (standby) {
-            note("standby accepts connections", null, null);
+            note(closed ? "standby lets nobody in" : "standby accepts connections", null, null);
             Long told = paces.get("replay");
             world.post(
                     run,
@@ -418,7 +442,11 @@ final class SimPostgres {
                         endKnown = true;
                         note("standby has replayed its WAL up to", Long.toHexString(replayed), null);
                         changed();
-                        connectSoon(0);
+                        if (promoteWhenReplayed) {
+                            promote();
+                        } else {
+                            connectSoon(0);
+                        }
                     }));
         } else {
             replayAll();
@@ -652,6 +680,10 @@ final class SimPostgres {
     }
 
     private void startupReloads() {
+        if (blocked) {
+            reloadWaits = true;
+            return;
+        }
         SettingsFile before = startupSettings;
         startupSettings = file;
         if (!standby) {
@@ -831,7 +863,7 @@ final class SimPostgres {
 
     /** Asks a running standby to become primary; it does so a moment later. */
     void promote() {
-        if (state != State.RUNNING || !standby || promoting) {
+        if (!recovers() || promoting) {
             return;
         }
         promoting = true;
@@ -852,10 +884,12 @@ final class SimPostgres {
     }
 
     private void promoted() {
-        if (!promoting || state != State.RUNNING) {
+        if (!promoting || !recovers()) {
             return;
         }
         promoting = false;
+        state = State.RUNNING;
+        closed = false;
         replayAll();
         while (wal.size() > replayIndex) {
             wal.removeLast();
@@ -902,16 +936,62 @@ final class SimPostgres {
     }
 
     private void replaySoon() {
+        if (blocked) {
+            return;
+        }
         if (replayLag == 0) {
             replayAll();
         } else if (!replayScheduled) {
             replayScheduled = true;
             world.post(run, replayLag, () -> {
                 replayScheduled = false;
+                if (blocked) {
+                    return;
+                }
                 replayAll();
                 changed();
             });
         }
+    }
+
+    /** Whether a standby that starts from now on gets to open. */
+    void keepClosed(boolean so) {
+        keptClosed = so;
+        if (!so && closed) {
+            closed = false;
+            state = State.RUNNING;
+            changed();
+        }
+    }
+
+    /** Somebody reads at this standby what the next record removes. */
+    void block() {
+        if (isStandby() && endKnown) {
+            blocked = true;
+            note("a reader stands in the way of replay", null, null);
+        }
+    }
+
+    /** Ends what stands in the way of replay. */
+    void clearTheWay() {
+        if (blocked) {
+            blocked = false;
+            note("the reader is gone", null, null);
+            replaySoon();
+            if (reloadWaits) {
+                reloadWaits = false;
+                startupReloads();
+            }
+        }
+    }
+
+    /** Promotes once all of the local WAL is replayed, open or not. */
+    void promoteWhenReplayed() {
+        promoteWhenReplayed = true;
+    }
+
+    void readEnd() {
+        endRead = true;
     }
 
     // ---- the standby's end of a stream
@@ -931,7 +1011,7 @@ final class SimPostgres {
         SettingsFile mine = startupSettings;
         Upstream upstream = mine.upstream();
         CellId self = mine.self();
-        if (state != State.RUNNING || !standby || promoting || !endKnown || receiver != null) {
+        if (!recovers() || promoting || promoteWhenReplayed || !endKnown || receiver != null) {
             return;
         }
         if (upstream == null || self == null) {
@@ -1272,6 +1352,10 @@ final class SimPostgres {
                 standbySignal,
                 role == Role.STANDBY ? standbyView() : null,
                 role == Role.PRIMARY ? primaryView() : null,
+                !answers && state != State.STOPPED && standbySignal
+                        ? new DatabaseView.Closed(receiver != null)
+                        : null,
+                state == State.STOPPED && endRead ? rest() : null,
                 data == Data.PRESENT ? file.upstream() : null,
                 data == Data.PRESENT ? file.sync() : null,
                 syncInForce,
@@ -1308,7 +1392,16 @@ final class SimPostgres {
                 new Lsn(Math.max(receivedShared, replayed)),
                 new Lsn(replayed),
                 history.timeline(),
-                -1);
+                -1,
+                blocked ? "replay waits for a reader" : "");
+    }
+
+    private DatabaseView.Rest rest() {
+        int count = completeCount();
+        return count == 0
+                ? new DatabaseView.Rest(new Lsn(FIRST_LSN), 1)
+                : new DatabaseView.Rest(
+                        new Lsn(wal.get(count - 1).end()), wal.get(count - 1).timeline());
     }
 
     /** An idle sender still says something every 700 milliseconds. */

@@ -176,6 +176,21 @@ final class StageTest {
     }
 
     @Test
+    void a_standby_that_lets_nobody_in_is_sealed_counted_and_promoted() {
+        Stories.acknowledgerIsClosed(new Stage(3).born());
+    }
+
+    @Test
+    void a_primary_is_replaced_although_no_standby_lets_anybody_in() {
+        Stories.allStandbysAreClosed(new Stage(3).born());
+    }
+
+    @Test
+    void a_reader_who_holds_up_replay_holds_up_no_failover() {
+        Stories.replayIsBlocked(new Stage(3).born());
+    }
+
+    @Test
     void a_cell_that_is_cut_off_returns_as_a_standby() {
         Stage stage = new Stage(3).born();
         stage.network().isolate(stage.cell("c"));

@@ -665,6 +665,73 @@ final class Stories {
         stage.endWell();
     }
 
+    /**
+     * b's PostgreSQL lets nobody in, and is read at rest in a ballot; the ballot is burnt, b streams again and alone acknowledges a commit.
+     * Then it is read at rest in the next ballot, too. Three cells.
+     */
+    static void readAtRestTwice(Stage stage) {
+        stage.cell("b").postgres().keepClosed(true);
+        stage.cell("c").hangDisk();
+        stage.network().isolate(stage.cell("a"));
+        stage.cell("b").killDatabase();
+        stage.await("b has voted", () -> stage.hasVoted("b"));
+        stage.network().healAll();
+        stage.await("the ballot is burnt", () -> !stage.ballotIsOpen());
+        stage.cell("c").healDisk();
+        stage.await(
+                "both stream again", () -> stage.cell("a").postgres().senders().size() == 2);
+        stage.write("a");
+        stage.pass(1_000);
+        long commit = stage.writeAcknowledgedBy("a", "b");
+        stage.cell("b").killDatabase();
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    // ---- standbys that let nobody in, or cannot replay
+
+    /** b, which alone has acknowledged a commit, lets nobody in. Three cells. */
+    static void acknowledgerIsClosed(Stage stage) {
+        restartsClosed(stage, "b");
+        long commit = stage.writeAcknowledgedBy("a", "b");
+        stage.kill("a");
+        stage.awaitWritable("b");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** Neither b nor c lets anybody in. Three cells. */
+    static void allStandbysAreClosed(Stage stage) {
+        restartsClosed(stage, "b");
+        restartsClosed(stage, "c");
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        stage.endWell();
+    }
+
+    /** At b a reader stands in the way of replay, and another when he is ended. Three cells. */
+    static void replayIsBlocked(Stage stage) {
+        stage.world().weather.obstinateReaders = 1_000;
+        stage.cell("b").postgres().block();
+        long commit = stage.writeAcknowledgedBy("a", "b");
+        stage.kill("a");
+        stage.awaitWritable("b");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    private static void restartsClosed(Stage stage, String name) {
+        SimPostgres postgres = stage.cell(name).postgres();
+        postgres.keepClosed(true);
+        stage.cell(name).killDatabase();
+        stage.await(
+                name + " streams, and lets nobody in",
+                () -> postgres.receiver() != null && !postgres.isRunning() && stage.votes(name));
+        stage.pass(500);
+    }
+
     /** c is removed while b lacks what c has acknowledged; then a and c are lost. Three cells. */
     static void droppedBeforeCovered(Stage stage) {
         stage.writeAcknowledgedBy("a", "c");

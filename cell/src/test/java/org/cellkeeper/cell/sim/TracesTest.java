@@ -52,6 +52,11 @@ final class TracesTest {
     }
 
     @Test
+    void t13_what_was_read_at_rest_is_read_anew_after_a_start() {
+        Stories.readAtRestTwice(three());
+    }
+
+    @Test
     void t4_a_promotion_takes_a_timeline_that_no_reign_bears() {
         Stories.twoReignsOneTimeline(three());
     }

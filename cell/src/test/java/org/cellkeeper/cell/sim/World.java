@@ -69,6 +69,8 @@ final class World {
         boolean emptyNamesAcknowledge;
         /** Whether a standby may say that it is detached before it has replayed what lies on its disk. */
         boolean detachedEarly = true;
+        /** How often (per mille) a reader who stands in the way of replay comes back at once when he is ended. */
+        int obstinateReaders;
         /** Whether what agents do is judged at all; not when hand-made agents play with one port. */
         boolean judged = true;
         /** Whether only lost commits (I1, I2) are violations. */
