@@ -936,8 +936,10 @@ public final class CellRules {
                         + " clone anew, under a new incarnation.",
                 f -> (isAtRest(f) && f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY)
                         || isStandby(f)
-                        && ((f.stream() == Stream.DETACHED && f.wal() == Wal.DIVERGED)
-                                || (f.stream() != Stream.LIVE && f.wal() == Wal.GONE && f.turn() == Turn.STEADY)),
+                                && ((f.stream() == Stream.DETACHED && f.wal() == Wal.DIVERGED)
+                                        || (f.stream() != Stream.LIVE
+                                                && f.wal() == Wal.GONE
+                                                && f.turn() == Turn.STEADY)),
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -1303,9 +1305,8 @@ public final class CellRules {
                 && !(state.phase() instanceof Phase.Sealing)
                 && v.local().sealedBallot() == 0;
         boolean before = mayFollow && v.local().walEpoch() == state.epoch() && right.equals(onDisk);
-        boolean now = mayFollow
-                && state.isSteady()
-                && Standbys.relationToPrimary(v) == WalHistory.Relation.PREFIX; // T7, T10
+        boolean now =
+                mayFollow && state.isSteady() && Standbys.relationToPrimary(v) == WalHistory.Relation.PREFIX; // T7, T10
         if (!before && !now) {
             return Steps.of("", new Action.StartStandby(null));
         }

@@ -418,9 +418,7 @@ public record Facts(
     /** A PostgreSQL that runs, and neither lets its WAL go nor tells where it ends, has had its time. */
     private static boolean isOverdue(View view) {
         DatabaseView database = view.database();
-        boolean ready = database.isStandby()
-                && database.knownEnd() != null
-                && stream(view) == Stream.DETACHED;
+        boolean ready = database.isStandby() && database.knownEnd() != null && stream(view) == Stream.DETACHED;
         long lasting = view.now() - view.memory().phaseSince();
         return !database.isStopped()
                 && !ready

@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.decide;
 
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
@@ -45,11 +47,12 @@ public final class SelfReport {
                 primary == null ? null : primary.oldestWal());
     }
 
+    /** All that is wrong, in words. */
     private static String problem(View view) {
-        String ofDatabase = view.database().problem();
-        return view.unsaved()
-                ? "the state file cannot be written" + (ofDatabase.isEmpty() ? "" : "; " + ofDatabase)
-                : ofDatabase;
+        String unsaved = view.unsaved() ? "the state file cannot be written" : "";
+        return Stream.of(unsaved, view.database().problem(), Standbys.standstill(view))
+                .filter(words -> !words.isEmpty())
+                .collect(Collectors.joining("; "));
     }
 
     private static PeerView.Trouble trouble(View view, Facts facts) {
@@ -60,12 +63,6 @@ public final class SelfReport {
             return PeerView.Trouble.WAL_GONE;
         }
         return Standbys.standstill(view).isEmpty() ? PeerView.Trouble.NONE : PeerView.Trouble.REPLAY_STANDS;
-    }
-
-    private static String problem(View view) {
-        String known = view.database().problem();
-        String standstill = Standbys.standstill(view);
-        return known.isEmpty() || standstill.isEmpty() ? known + standstill : known + "; " + standstill;
     }
 
     static CellState state(View view, Facts facts) {

@@ -54,7 +54,8 @@ public final class Standbys {
         DatabaseView.Standby standby = view.database().standby();
         long since = view.memory().replayStandsSince();
         boolean lasts = since != 0
-                && view.now() - since >= view.settings().timing().readOnlyAfter().toMillis();
+                && view.now() - since
+                        >= view.settings().timing().readOnlyAfter().toMillis();
         return standby == null || !lasts ? "" : standby.standstill();
     }
 

@@ -23,9 +23,8 @@ public final class Suspicion {
             return false;
         }
         DatabaseView.Closed closed = view.database().closed();
-        boolean streamless = view.database().isStandby()
-                ? !Standbys.streamsLive(view)
-                : closed != null && !closed.receives();
+        boolean streamless =
+                view.database().isStandby() ? !Standbys.streamsLive(view) : closed != null && !closed.receives();
         if (!streamless || !agentIsBad(view, state.primary())) {
             return false;
         }

@@ -57,7 +57,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
 
-    private static final String END_SESSIONS_IN_THE_WAY = """
+    private static final String END_SESSIONS_IN_THE_WAY =
+            """
             WITH a AS MATERIALIZED (SELECT * FROM pg_stat_get_activity(NULL)),
                  s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
             SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));

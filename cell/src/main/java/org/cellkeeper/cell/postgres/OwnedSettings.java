@@ -52,8 +52,8 @@ final class OwnedSettings {
             """;
 
     /** Of the settings that a standby must have no less of than its primary. */
-    private static final Map<String, String> POSTGRES_DEFAULTS = Map.of(
-            "max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
+    private static final Map<String, String> POSTGRES_DEFAULTS =
+            Map.of("max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
 
     private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
@@ -181,8 +181,7 @@ final class OwnedSettings {
     /** A whole number that the configuration, or else PostgreSQL, sets; 0 when it is none, which PostgreSQL refuses then. */
     private int configured(String name) {
         String value = fixed.getOrDefault(
-                name,
-                settings.extra().getOrDefault(name, defaults().getOrDefault(name, POSTGRES_DEFAULTS.get(name))));
+                name, settings.extra().getOrDefault(name, defaults().getOrDefault(name, POSTGRES_DEFAULTS.get(name))));
         try {
             return value == null ? 0 : Integer.decode(value.strip());
         } catch (NumberFormatException e) {

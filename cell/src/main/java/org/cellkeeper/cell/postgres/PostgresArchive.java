@@ -62,12 +62,13 @@ public final class PostgresArchive implements DatabaseArchive {
     }
 
     private void run(String program, List<String> arguments, Map<String, String> environment, IntConsumer percent) {
-        Programs.Result result = programs.run(new Cancellation(), LONG, program, arguments, environment, null, line -> {}, line -> {
-            Matcher matcher = PROGRESS.matcher(line);
-            if (matcher.matches()) {
-                percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
-            }
-        });
+        Programs.Result result =
+                programs.run(new Cancellation(), LONG, program, arguments, environment, null, line -> {}, line -> {
+                    Matcher matcher = PROGRESS.matcher(line);
+                    if (matcher.matches()) {
+                        percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
+                    }
+                });
         if (result.exit() != 0) {
             throw new BackupFailure(Path.of(program).getFileName() + ": " + result.lastWords());
         }

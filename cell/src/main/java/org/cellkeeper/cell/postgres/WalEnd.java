@@ -105,9 +105,7 @@ final class WalEnd {
     }
 
     private Path segment(Lsn lsn, int timeline, ControlData.Content control) {
-        return data.root()
-                .resolve("pg_wal")
-                .resolve(ControlData.segmentOf(lsn, timeline, control.segmentSize()));
+        return data.root().resolve("pg_wal").resolve(ControlData.segmentOf(lsn, timeline, control.segmentSize()));
     }
 
     /**

@@ -33,14 +33,7 @@ import org.junit.jupiter.api.Test;
 /** The policy as a whole: every combination of facts is looked at. */
 class DecisionTableTest {
     private static final EnumSet<Turn> BALLOT =
-            EnumSet.of(
-                    Turn.UNSEALED,
-                    Turn.OBJECTING,
-                    Turn.SEALED,
-                    Turn.OVERDUE,
-                    Turn.VOTED,
-                    Turn.DECIDED,
-                    Turn.LOST);
+            EnumSet.of(Turn.UNSEALED, Turn.OBJECTING, Turn.SEALED, Turn.OVERDUE, Turn.VOTED, Turn.DECIDED, Turn.LOST);
 
     private final CellRules table = new CellRules(() -> Incarnation.of(0));
 
@@ -100,9 +93,10 @@ class DecisionTableTest {
             case PROMOTE_AT_REST ->
                 f.standing() != Standing.PRIMARY || !known || f.opening() == Opening.DONE
                         ? "it has not won"
-                        : !stopped ? "PostgreSQL is not stopped" : f.data() != Data.OWN ? "the data are not its own" : null;
-            case READ_END ->
-                !BALLOT.contains(f.turn()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
+                        : !stopped
+                                ? "PostgreSQL is not stopped"
+                                : f.data() != Data.OWN ? "the data are not its own" : null;
+            case READ_END -> !BALLOT.contains(f.turn()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
             case FOLLOW ->
                 f.standing() != Standing.ACTIVE
                         ? "it is no active standby"

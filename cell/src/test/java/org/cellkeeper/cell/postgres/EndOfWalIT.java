@@ -195,9 +195,11 @@ final class EndOfWalIT {
             await("b", v -> v.isStandby() && v.standby().replayed().atLeast(end));
             bench.get(bench.database("b").stopFast(10_000));
             var starting = bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b"));
-            await("b", v -> v.process() == DatabaseView.Process.STARTING
-                    && v.closed() != null
-                    && v.closed().receives());
+            await(
+                    "b",
+                    v -> v.process() == DatabaseView.Process.STARTING
+                            && v.closed() != null
+                            && v.closed().receives());
             bench.pass(1_000);
             assertThat(look("b").process()).isEqualTo(DatabaseView.Process.STARTING);
             Lsn last = look("a").primary().flushed();
@@ -227,17 +229,21 @@ final class EndOfWalIT {
             statement.executeQuery("SELECT count(*) FROM marks").close();
             bench.execute("a", "TRUNCATE marks");
             Lsn end = look("a").primary().flushed();
-            await("b", v -> v.isStandby() && v.standby().received().atLeast(end) && !v.standby()
-                    .standstill()
-                    .isEmpty());
+            await(
+                    "b",
+                    v -> v.isStandby()
+                            && v.standby().received().atLeast(end)
+                            && !v.standby().standstill().isEmpty());
             assertThat(look("b").standby().standstill())
                     .contains("replay waits for session ")
                     .contains(" of " + PostgresSettings.APPLICATION);
 
             bench.get(bench.database("b").unfollow());
-            await("b", v -> v.isStandby()
-                    && v.standby().receiver() == Receiver.DETACHED
-                    && v.standby().replayed().atLeast(end));
+            await(
+                    "b",
+                    v -> v.isStandby()
+                            && v.standby().receiver() == Receiver.DETACHED
+                            && v.standby().replayed().atLeast(end));
             assertThat(look("b").standby().standstill()).isEmpty();
         }
     }
@@ -265,7 +271,8 @@ final class EndOfWalIT {
         bench.get(bench.database("a").stopImmediate());
         bench.get(bench.database("b").stopImmediate());
         assertThat(restOf("b").end()).isGreaterThanOrEqualTo(end);
-        assertThat(bench.get(bench.database("b").promoteAtRest(SyncSetting.NOBODY, 1)).isPrimary())
+        assertThat(bench.get(bench.database("b").promoteAtRest(SyncSetting.NOBODY, 1))
+                        .isPrimary())
                 .isTrue();
         assertThat(bench.rows("b")).isEqualTo(1);
         assertThat(bench.ask("b", "SHOW " + parts[0])).isEqualTo(parts[1]);

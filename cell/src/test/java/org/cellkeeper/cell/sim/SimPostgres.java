@@ -1352,9 +1352,7 @@ final class SimPostgres {
                 standbySignal,
                 role == Role.STANDBY ? standbyView() : null,
                 role == Role.PRIMARY ? primaryView() : null,
-                !answers && state != State.STOPPED && standbySignal
-                        ? new DatabaseView.Closed(receiver != null)
-                        : null,
+                !answers && state != State.STOPPED && standbySignal ? new DatabaseView.Closed(receiver != null) : null,
                 state == State.STOPPED && endRead ? rest() : null,
                 data == Data.PRESENT ? file.upstream() : null,
                 data == Data.PRESENT ? file.sync() : null,
