@@ -1299,19 +1299,20 @@ public final class CellRules {
         ClusterState state = v.state();
         Upstream right = Standbys.rightUpstream(v);
         Upstream onDisk = v.database().upstreamOnDisk();
+        if (state == null
+                || right == null
+                || state.phase() instanceof Phase.Sealing
+                || v.local().sealedBallot() != 0) {
+            return Steps.of("", new Action.StartStandby(null));
+        }
         // Only what was compared before, or is compared now, may be followed at once; all else when its end is known.
-        boolean mayFollow = state != null
-                && right != null
-                && !(state.phase() instanceof Phase.Sealing)
-                && v.local().sealedBallot() == 0;
-        boolean before = mayFollow && v.local().walEpoch() == state.epoch() && right.equals(onDisk);
-        boolean now =
-                mayFollow && state.isSteady() && Standbys.relationToPrimary(v) == WalHistory.Relation.PREFIX; // T7, T10
+        long epoch = state.epoch();
+        boolean before = v.local().walEpoch() == epoch && right.equals(onDisk);
+        boolean now = state.isSteady() && Standbys.relationToPrimary(v) == WalHistory.Relation.PREFIX; // T7, T10
         if (!before && !now) {
             return Steps.of("", new Action.StartStandby(null));
         }
         List<Action> actions = new ArrayList<>();
-        long epoch = state.epoch();
         if (v.local().walEpoch() != epoch) {
             actions.add(new Action.Persist("following epoch " + epoch, s -> s.withWalEpoch(epoch)));
         }
