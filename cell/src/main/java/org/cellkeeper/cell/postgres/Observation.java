@@ -92,8 +92,10 @@ record Observation(
             SELECT pg_last_wal_receive_lsn() AS received,
                    pg_last_wal_replay_lsn() AS replayed,
                    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age
-            """.formatted(sessionsInTheWay("string_agg(format('session %s of %s (in a transaction since %s)', b.pid,"
-            + " pg_get_userbyid(b.usesysid), to_char(b.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"')), ', ')"));
+            """.formatted(
+                    sessionsInTheWay(
+                            "string_agg(format('session %s of %s (in a transaction since %s)', b.pid,"
+                                    + " pg_get_userbyid(b.usesysid), to_char(b.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"')), ', ')"));
 
     /**
      * Of the sessions that the startup process (s) waits for, as a scalar query over all processes (a); they are asked for only when it
