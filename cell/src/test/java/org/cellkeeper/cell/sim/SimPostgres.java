@@ -511,6 +511,8 @@ final class SimPostgres {
     }
 
     private void loseMemory() {
+        closed = false;
+        blocked = false;
         dropTorn(false);
         List<Commit> lost = new ArrayList<>(unflushed);
         lost.addAll(waiters);
