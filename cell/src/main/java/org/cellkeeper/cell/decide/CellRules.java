@@ -450,14 +450,14 @@ public final class CellRules {
                 306,
                 Section.HANDOVER,
                 "The handover waits for its target.",
-                f -> f.handing() != Handing.NONE && f.handing() != Handing.WANTED,
+                f -> f.handing().hasBegun(),
                 CALM);
         act(
                 307,
                 Section.HANDOVER,
                 "A handover is wanted and all is well: begin it.",
                 f -> f.handing() == Handing.WANTED,
-                EnumSet.of(Kind.CHECKPOINT, Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK),
+                EnumSet.of(Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK),
                 HASTE,
                 HISTORY,
                 CellRules::beginHandover);
@@ -491,6 +491,16 @@ public final class CellRules {
                 HASTE,
                 NOWHERE,
                 CellRules::openDoor);
+        act(
+                311,
+                Section.HANDOVER,
+                "A handover is wanted: have PostgreSQL write a checkpoint first, so that its stop is short. All else goes on"
+                        + " meanwhile.",
+                f -> f.handing() == Handing.CHECKPOINT_DUE,
+                EnumSet.of(Kind.CHECKPOINT),
+                HASTE,
+                LOG,
+                v -> Steps.of("", new Action.Checkpoint()));
     }
 
     // ---- 4 ballots
@@ -1097,7 +1107,6 @@ public final class CellRules {
         }
         ClusterState next = state.startHandover(heir, v.wall());
         List<Action> actions = new ArrayList<>();
-        actions.add(new Action.Checkpoint());
         actions.add(new Action.HoldDoor(
                 DRAIN_MILLIS, DRAIN_MILLIS + v.settings().timing().handover().toMillis()));
         actions.add(new Action.Cas(v.version(), next, "hand over to " + heir));

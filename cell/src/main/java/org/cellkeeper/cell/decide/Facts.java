@@ -188,6 +188,10 @@ public record Facts(
     /** How far a primary is with handing over. */
     public enum Handing {
         NONE,
+        /** It is wanted, and all is well but that a checkpoint is to be written first. */
+        CHECKPOINT_DUE,
+        /** That is being written, or has just failed. */
+        CHECKPOINTING,
         WANTED,
         STOPPING,
         UNCLEAN,
@@ -196,7 +200,15 @@ public record Facts(
         OFFERED,
         /** The target's agent does not run any more. */
         DESERTED,
-        OVERDUE
+        OVERDUE;
+
+        /** Whether the shared state says that it has begun. */
+        boolean hasBegun() {
+            return switch (this) {
+                case NONE, CHECKPOINT_DUE, CHECKPOINTING, WANTED -> false;
+                case STOPPING, UNCLEAN, UNMARKED, MARKED, OFFERED, DESERTED, OVERDUE -> true;
+            };
+        }
     }
 
     /** What keeps a primary from being started, or from going on. */
@@ -593,7 +605,7 @@ public record Facts(
 
     private static Handing handing(View view, ClusterState state) {
         if (!(state.phase() instanceof Phase.Handover handover)) {
-            return Tasks.wantsHandover(view) ? Handing.WANTED : Handing.NONE;
+            return Tasks.wantsHandover(view) ? Checkpoints.before(view) : Handing.NONE;
         }
         long lasting = view.now() - view.memory().phaseSince();
         if (lasting >= view.settings().timing().handover().toMillis()) {

@@ -38,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  *     it started with it; 0 for none
  * @param replayStandsSince since when something keeps this standby's replay from going on; 0 when nothing does
  * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
+ * @param checkpoint the checkpoint that this agent last asked for, or null
  * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
  */
 public record Memory(
@@ -65,7 +66,8 @@ public record Memory(
         @Nullable Upstream doorOpenTo,
         long upstreamSetIn,
         long stopRequestedSince,
-        long replayStandsSince) {
+        long replayStandsSince,
+        @Nullable Checkpoint checkpoint) {
 
     /** A commit rule in the settings file of one run of the postmaster. */
     public record Written(SyncSetting setting, long postmaster, long at) {}
@@ -76,40 +78,60 @@ public record Memory(
     /** Slots made. */
     public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}
 
+    /**
+     * A checkpoint that was asked for.
+     *
+     * @param ended when it was written, or could not be; 0 while it is being written
+     */
+    public record Checkpoint(long postmaster, long asked, long ended, boolean failed) {}
+
     private static final long FIRST_BACKOFF = 250;
     private static final long LONGEST_BACKOFF = 4000;
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0);
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0, null);
     }
 
     /** A compare-and-set of this cell was applied. */
     public Memory confirmedBy(ClusterState applied) {
-        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn);
+        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
     }
 
     /** A compare-and-set of this cell may or may not land: nothing is confirmed any more. */
     public Memory unconfirmed() {
-        return with(null, written, drain, slotsKept, doorOpenTo, upstreamSetIn);
+        return with(null, written, drain, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
     }
 
     public Memory wrote(SyncSetting setting, long postmaster, long now) {
-        return with(confirmed, new Written(setting, postmaster, now), null, slotsKept, doorOpenTo, upstreamSetIn);
+        return with(
+                confirmed, new Written(setting, postmaster, now), null, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
     }
 
     public Memory keptSlots(Set<CellId> siblings, long postmaster, long now) {
-        return with(confirmed, written, drain, new SlotsKept(siblings, postmaster, now), doorOpenTo, upstreamSetIn);
+        return with(
+                confirmed,
+                written,
+                drain,
+                new SlotsKept(siblings, postmaster, now),
+                doorOpenTo,
+                upstreamSetIn,
+                checkpoint);
     }
 
     /** The door was opened, or with null: is held. */
     public Memory door(@Nullable Upstream openTo) {
-        return with(confirmed, written, drain, slotsKept, openTo, upstreamSetIn);
+        return with(confirmed, written, drain, slotsKept, openTo, upstreamSetIn, checkpoint);
     }
 
     /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
     public Memory setUpstream(long postmaster) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster);
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster, checkpoint);
+    }
+
+    /** A checkpoint was asked for, or has ended. */
+    public Memory checkpoint(Checkpoint asked) {
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, asked);
     }
 
     private Memory with(
@@ -118,7 +140,8 @@ public record Memory(
             @Nullable Drain newDrain,
             @Nullable SlotsKept newSlots,
             @Nullable Upstream newDoor,
-            long newUpstreamSetIn) {
+            long newUpstreamSetIn,
+            @Nullable Checkpoint newCheckpoint) {
         return new Memory(
                 started,
                 streamedEpoch,
@@ -144,7 +167,8 @@ public record Memory(
                 newDoor,
                 newUpstreamSetIn,
                 stopRequestedSince,
-                replayStandsSince);
+                replayStandsSince,
+                newCheckpoint);
     }
 
     /** What to remember having seen this view (whose memory this is). */
@@ -200,7 +224,8 @@ public record Memory(
                 doorOpenTo,
                 upstreamSetIn,
                 since(view.stopRequested(), stopRequestedSince, now),
-                since(standsStill(database.standby()), replayStandsSince, now));
+                since(standsStill(database.standby()), replayStandsSince, now),
+                checkpoint);
     }
 
     private static boolean standsStill(DatabaseView.@Nullable Standby standby) {

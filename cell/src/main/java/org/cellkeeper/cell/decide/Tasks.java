@@ -133,7 +133,7 @@ public final class Tasks {
             return state.failoverMode() == FailoverMode.AUTOMATIC && !tried ? Primaries.successor(view) : null;
         }
         Task task = mine(view, Operation.SWITCHOVER);
-        if (task == null || task.ballot() != 0) {
+        if (task == null || task.ballot() != 0 || ended(view, state, task) != null) {
             return null;
         }
         CellId heir = Preflight.member(state, task.target());
@@ -143,7 +143,11 @@ public final class Tasks {
     private static String whyNot(View view, ClusterState state, Task task) {
         CellId heir = Preflight.member(state, task.target());
         String obstacle = heir == null ? "it is no member" : Primaries.obstacle(view, heir);
-        return obstacle == null ? state.primary().name() + " did not come to it" : obstacle;
+        if (obstacle != null) {
+            return obstacle;
+        }
+        return state.primary().name()
+                + (Checkpoints.hasFailed(view) ? " could not write a checkpoint first" : " did not come to it");
     }
 
     /** The first task whose end has come, ended; null when there is none. */
@@ -189,7 +193,9 @@ public final class Tasks {
                 && !view.referee().present().containsKey(task.executor());
         boolean goneForGood = gone && age.compareTo(PRESENCE_PATIENCE) > 0;
         boolean overdue = switch (task.operation()) {
-            case SWITCHOVER -> goneForGood || age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0;
+            case SWITCHOVER ->
+                goneForGood
+                        || (age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0 && !Checkpoints.isBeingWritten(view));
             case PROMOTE -> goneForGood || age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
             // A clone may take hours, but not without its agent.
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
@@ -264,7 +270,10 @@ public final class Tasks {
                             "called off: " + task.target() + " did not take over, "
                                     + state.primary().name() + " stays primary");
                 }
-                yield steady && task.ballot() == 0 && age.compareTo(SWITCHOVER_PATIENCE) > 0
+                yield steady
+                                && task.ballot() == 0
+                                && age.compareTo(SWITCHOVER_PATIENCE) > 0
+                                && !Checkpoints.isBeingWritten(view)
                         ? task.ended(
                                 Status.ERROR,
                                 view.wall(),

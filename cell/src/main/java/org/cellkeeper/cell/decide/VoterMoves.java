@@ -332,9 +332,12 @@ public final class VoterMoves {
         if (before != null && before.setting().equals(want)) {
             return before;
         }
+        ClusterState state = view.state();
+        // T11: only a k that is being raised is not yet the one that every walsender goes by.
+        boolean raises = want.acks() > 1 && (state == null || want.acks() > state.acks());
         boolean inForce = want.equals(database.syncInForce())
                 && !droppedStillCounts(primary, want)
-                && (want.acks() == 1 || !hasOldSender(primary, want));
+                && (!raises || !hasOldSender(primary, want));
         return inForce ? new Memory.Drain(want, primary.flushed()) : null;
     }
 }

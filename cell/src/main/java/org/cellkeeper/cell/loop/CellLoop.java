@@ -14,6 +14,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.cellkeeper.cell.decide.Action;
 import org.cellkeeper.cell.decide.CellRules;
+import org.cellkeeper.cell.decide.Checkpoints;
 import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.Rule;
@@ -594,7 +595,10 @@ public final class CellLoop {
                                 ports.clock().millis()));
             case Action.TerminateOldSenders() -> verb(base.terminateOldSenders());
             case Action.SetReadOnly set -> verb(base.setReadOnly(set.readOnly()));
-            case Action.Checkpoint() -> verb(base.checkpoint());
+            case Action.Checkpoint() -> {
+                askForCheckpoint();
+                yield CompletableFuture.completedFuture(null);
+            }
             case Action.KeepSlots keep ->
                 verb(base.keepSlots(keep.siblings()))
                         .thenAccept(seen -> memory = memory.keptSlots(
@@ -619,6 +623,27 @@ public final class CellLoop {
                 yield opened;
             }
         };
+    }
+
+    /** Beside the plans: it may take minutes, and no rule waits for it. */
+    private void askForCheckpoint() {
+        DatabaseView seen = database;
+        long postmaster = seen == null ? 0 : seen.postmaster();
+        long asked = ports.clock().millis();
+        Memory.Checkpoint begun = new Memory.Checkpoint(postmaster, asked, 0, false);
+        memory = memory.checkpoint(begun);
+        whenDone(ports.database().checkpoint(Checkpoints.LIMIT.toMillis()), (done, problem) -> {
+            long now = ports.clock().millis();
+            if (problem == null) {
+                LOG.info("The checkpoint took {} ms", now - asked);
+            } else {
+                LOG.warn("The checkpoint came to nothing after {} ms: {}", now - asked, message(problem));
+            }
+            if (begun.equals(memory.checkpoint())) {
+                memory = memory.checkpoint(new Memory.Checkpoint(postmaster, asked, now, problem != null));
+            }
+            step();
+        });
     }
 
     private CompletableFuture<DatabaseView> settingUpstream(CompletableFuture<DatabaseView> verb) {

@@ -71,7 +71,11 @@ public interface Database {
     /** Makes new transactions read-only by default, or not; when read-only, terminates the sessions that wait for an acknowledgement. */
     CompletableFuture<DatabaseView> setReadOnly(boolean readOnly);
 
-    CompletableFuture<DatabaseView> checkpoint();
+    /**
+     * Has a checkpoint written. Beside the verbs, since it may take minutes: completes when it is written, or fails when PostgreSQL
+     * goes or the deadline comes first; it is no observation.
+     */
+    CompletableFuture<Void> checkpoint(long deadlineMillis);
 
     /** Makes the missing slots for these siblings, and drops those of cells that are not among them. */
     CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings);

@@ -905,14 +905,22 @@ public final class LocalPostgres implements Database, AutoCloseable {
     }
 
     @Override
-    public CompletableFuture<DatabaseView> checkpoint() {
-        return verb("checkpoint", cancellation -> {
-            running();
-            try (Connection session = sessions.open("checkpoint", quickly(), Duration.ZERO);
-                    Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
-                execute(session, "CHECKPOINT");
+    public CompletableFuture<Void> checkpoint(long deadlineMillis) {
+        CompletableFuture<Void> written = new CompletableFuture<>();
+        Thread.ofPlatform().name("postgres-checkpoint").daemon().start(() -> {
+            try {
+                running();
+                try (Connection session =
+                        sessions.open("checkpoint", quickly(), Duration.ofMillis(deadlineMillis + 1_000))) {
+                    execute(session, "SET statement_timeout = " + deadlineMillis);
+                    execute(session, "CHECKPOINT");
+                }
+                written.complete(null);
+            } catch (SQLException | RuntimeException e) {
+                written.completeExceptionally(new DatabaseFailure("checkpoint: " + e.getMessage(), e));
             }
         });
+        return written;
     }
 
     /** A slot as it is kept. */

@@ -130,7 +130,8 @@ class DecisionTableTest {
                         : f.standing() == Standing.REMOVED && f.wish() == Wish.DEPLOY
                                 ? null
                                 : f.data() == Data.OWN || f.data() == Data.FOREIGN ? "nobody asked for it" : null;
-            case CHECKPOINT, HOLD_DOOR -> f.handing() != Handing.WANTED ? "no handover is wanted" : null;
+            case CHECKPOINT -> f.handing() != Handing.CHECKPOINT_DUE ? "no handover is wanted" : null;
+            case HOLD_DOOR -> f.handing() != Handing.WANTED ? "no handover is wanted, or not yet" : null;
             case STOP_IMMEDIATE, STOP_FAST ->
                 f.standing() == Standing.PRIMARY
                                 && f.handing() == Handing.NONE
@@ -301,9 +302,9 @@ class DecisionTableTest {
                 }
                 for (Note note : EnumSet.of(Note.UP_TO_DATE, Note.MEMBERSHIP, Note.OUTCOME, Note.MARK, Note.REIGN)) {
                     for (Handing handing : Handing.values()) {
-                        boolean inHandover = handing != Handing.NONE && handing != Handing.WANTED;
-                        boolean possible = inHandover == (turn == Turn.HANDOVER)
-                                && (handing != Handing.WANTED
+                        boolean wanted = handing != Handing.NONE && !handing.hasBegun();
+                        boolean possible = handing.hasBegun() == (turn == Turn.HANDOVER)
+                                && (!wanted
                                         || reigns && turn == Turn.STEADY && referee == Referee.KNOWN)
                                 && (handing != Handing.STOPPING || postgres != Postgres.STOPPED);
                         if (!possible) {

@@ -401,6 +401,39 @@ final class LocalPostgresIT {
     }
 
     @Test
+    void aSlowCheckpointHoldsUpNoVerbAndNoStop() throws Exception {
+        primary("a");
+        bench.get(bench.database("a").checkpoint(30_000));
+        String checkpointer = bench.ask("a", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
+
+        PostgresBench.run("kill", "-STOP", checkpointer);
+        CompletableFuture<Void> slow = bench.database("a").checkpoint(60_000);
+        CompletableFuture<Void> tooSlow = bench.database("a").checkpoint(1_500);
+        bench.get(bench.database("a").setReadOnly(true));
+        bench.get(bench.database("a").setReadOnly(false));
+        assertThatThrownBy(() -> bench.get(tooSlow))
+                .isInstanceOf(DatabaseFailure.class)
+                .hasMessageContaining("timeout");
+        assertThat(slow).isNotDone();
+        PostgresBench.run("kill", "-CONT", checkpointer);
+        bench.get(slow);
+
+        PostgresBench.run("kill", "-STOP", checkpointer);
+        CompletableFuture<Void> cutOff = bench.database("a").checkpoint(60_000);
+        bench.awaitTrue(SOON, this::aSessionWaitsForACheckpoint, "a session waits for the checkpoint");
+        bench.get(bench.database("a").stopImmediate());
+        assertThat(cutOff).failsWithin(5, TimeUnit.SECONDS);
+    }
+
+    private boolean aSessionWaitsForACheckpoint() {
+        try {
+            return bench.ask("a", "SELECT 1 FROM pg_stat_activity WHERE query = 'CHECKPOINT' AND state = 'active'") != null;
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
     void postgresRecoversFromACrashedBackendByItselfUnderTheSamePostmaster() throws Exception {
         primary("a");
         long run = look("a").postmaster();

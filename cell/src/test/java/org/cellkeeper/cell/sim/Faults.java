@@ -39,6 +39,7 @@ final class Faults {
         DISK_FULL,
         SAVES_FAIL,
         SAVES_SLOW,
+        CHECKPOINT_SLOW,
         BACKEND_CRASH,
         REPLAY_LAG,
         REPLAY_BLOCKED,
@@ -400,6 +401,14 @@ final class Faults {
                 cell.disk().slowBy(world.delay(5 * World.MILLI, 2 * World.SECOND));
                 world.note(cell.label(), "saves of the state file are slow", null, null);
                 world.after(span(), () -> cell.disk().heal());
+            }
+            case CHECKPOINT_SLOW -> {
+                cell.checkpointsTake(world.between(World.SECOND, 100 * World.SECOND));
+                SimCell other = other(cell);
+                if (world.perMille(700)) {
+                    ask(cell, new Operator.Request.Switchover(other.name(), false));
+                }
+                world.after(span(), () -> cell.checkpointsTake(0));
             }
             case BACKEND_CRASH -> cell.postgres().backendCrash();
             case REPLAY_LAG -> {

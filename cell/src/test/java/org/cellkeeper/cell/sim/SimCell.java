@@ -28,6 +28,7 @@ final class SimCell {
     private boolean diskHung;
     private long diskHungSince;
     private boolean diskFull;
+    private long checkpointsTake;
     private boolean guarded = true;
     private int runs;
     private int wipes;
@@ -152,6 +153,16 @@ final class SimCell {
         }
     }
 
+    /** A checkpoint takes so much longer. */
+    void checkpointsTake(long micros) {
+        world.note(label(), "checkpoints take", micros / World.MILLI, null);
+        checkpointsTake = micros;
+    }
+
+    long checkpointsTake() {
+        return checkpointsTake;
+    }
+
     void healDisk() {
         if (diskHung) {
             world.note(label(), "disk answers again", null, null);
@@ -162,6 +173,7 @@ final class SimCell {
             }
         }
         diskFull = false;
+        checkpointsTake = 0;
         stateFile.heal();
     }
 

@@ -49,10 +49,21 @@ final class SimDatabase implements Database {
         }
     }
 
+    /** A checkpoint that a session waits for. */
+    private static final class Writing {
+        final long postmaster;
+        final CompletableFuture<Void> done = new CompletableFuture<>();
+
+        Writing(long postmaster) {
+            this.postmaster = postmaster;
+        }
+    }
+
     private final World world;
     private final SimCell cell;
     private final AgentProcess agent;
     private final SimPostgres postgres;
+    private final List<Writing> checkpoints = new ArrayList<>();
     private final Deque<Verb> queue = new ArrayDeque<>();
     private final List<Runnable> listeners = new ArrayList<>();
     private final Runnable watcher = this::somethingChanged;
@@ -183,6 +194,11 @@ final class SimDatabase implements Database {
 
     private void somethingChanged() {
         check();
+        for (Writing writing : List.copyOf(checkpoints)) {
+            if (writing.postmaster != postgres.postmasterRun() || !postgres.isRunning()) {
+                fail(writing, "This connection has been closed.");
+            }
+        }
         long postmaster = postgres.isStopped() ? 0 : 1;
         boolean streams = postgres.receiver() != null;
         int senders = postgres.senders().size();
@@ -583,17 +599,32 @@ final class SimDatabase implements Database {
     }
 
     @Override
-    public CompletableFuture<DatabaseView> checkpoint() {
-        return verb(
-                "checkpoint",
-                verb -> step(verb, world.delay(10 * World.MILLI, 500 * World.MILLI), () -> {
-                    if (!postgres.isRunning()) {
-                        fail(verb, "PostgreSQL does not run");
-                        return;
+    public CompletableFuture<Void> checkpoint(long deadlineMillis) {
+        Writing writing = new Writing(postgres.postmasterRun());
+        world.note(cell.label(), "checkpoint", null, null);
+        if (!postgres.isRunning()) {
+            fail(writing, "PostgreSQL does not run");
+            return writing.done;
+        }
+        checkpoints.add(writing);
+        long takes = world.delay(10 * World.MILLI, 500 * World.MILLI) + cell.checkpointsTake();
+        agent.post(deadlineMillis * World.MILLI, () -> fail(writing, "canceling statement due to statement timeout"));
+        agent.post(
+                takes,
+                () -> cell.onDisk(agent, () -> {
+                    if (checkpoints.remove(writing)) {
+                        postgres.writeNoise("checkpoint", 0x70);
+                        agent.post(world.delay(200, 2 * World.MILLI), () -> writing.done.complete(null));
                     }
-                    postgres.writeNoise("checkpoint", 0x70);
-                    done(verb);
                 }));
+        return writing.done;
+    }
+
+    private void fail(Writing writing, String why) {
+        checkpoints.remove(writing);
+        agent.post(
+                world.delay(200, 2 * World.MILLI),
+                () -> writing.done.completeExceptionally(new DatabaseFailure("checkpoint: " + why)));
     }
 
     @Override

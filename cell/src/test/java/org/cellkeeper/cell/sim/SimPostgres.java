@@ -127,6 +127,11 @@ final class SimPostgres {
         return state == State.STOPPED;
     }
 
+    /** Which run of the postmaster this is; 0 while none runs. */
+    long postmasterRun() {
+        return state == State.STOPPED ? 0 : postmasters;
+    }
+
     boolean isRunning() {
         return state == State.RUNNING;
     }
@@ -1346,7 +1351,7 @@ final class SimPostgres {
                 data,
                 process,
                 role,
-                state == State.STOPPED ? 0 : postmasters,
+                postmasterRun(),
                 systemId,
                 data == Data.PRESENT
                         ? new DatabaseView.Control(cleanlyShutDown, controlTimeline, new Lsn(controlEnd))

@@ -206,6 +206,17 @@ final class StageTest {
     }
 
     @Test
+    void a_lost_standby_is_dropped_in_a_cluster_of_five_though_the_streams_of_the_others_are_old() {
+        Stage stage = new Stage(5).born();
+        assertThat(stage.state().acks()).isEqualTo(2);
+
+        stage.kill("e");
+
+        stage.await("e is dropped", () -> !stage.votes("e"));
+        stage.endWell();
+    }
+
+    @Test
     void a_write_whose_answer_is_lost_and_that_lands_later_does_no_harm() {
         Stage stage = new Stage(3).born();
         stage.loseAnswerOf("b", SimCoordination.Fate.LATER, 1_500);
