@@ -42,10 +42,12 @@ public final class Checkpoints {
         return since < SERVES.toMillis() ? Handing.WANTED : Handing.CHECKPOINT_DUE;
     }
 
-    /** Whether this primary's PostgreSQL is writing one. */
-    static boolean isBeingWritten(View view) {
+    /** Whether the handover is late for good reason: one is being written, or just was. */
+    static boolean excuses(View view) {
         Memory.Checkpoint last = last(view);
-        return last != null && last.ended() == 0;
+        return last != null
+                && !last.failed()
+                && (last.ended() == 0 || view.now() - last.ended() < SERVES.toMillis());
     }
 
     static boolean hasFailed(View view) {

@@ -105,7 +105,13 @@ public record Memory(
 
     public Memory wrote(SyncSetting setting, long postmaster, long now) {
         return with(
-                confirmed, new Written(setting, postmaster, now), null, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
+                confirmed,
+                new Written(setting, postmaster, now),
+                null,
+                slotsKept,
+                doorOpenTo,
+                upstreamSetIn,
+                checkpoint);
     }
 
     public Memory keptSlots(Set<CellId> siblings, long postmaster, long now) {

@@ -195,7 +195,8 @@ public final class Tasks {
         boolean overdue = switch (task.operation()) {
             case SWITCHOVER ->
                 goneForGood
-                        || (age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0 && !Checkpoints.isBeingWritten(view));
+                        || (age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0
+                                && !Checkpoints.excuses(view));
             case PROMOTE -> goneForGood || age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
             // A clone may take hours, but not without its agent.
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
@@ -273,7 +274,7 @@ public final class Tasks {
                 yield steady
                                 && task.ballot() == 0
                                 && age.compareTo(SWITCHOVER_PATIENCE) > 0
-                                && !Checkpoints.isBeingWritten(view)
+                                && !Checkpoints.excuses(view)
                         ? task.ended(
                                 Status.ERROR,
                                 view.wall(),

@@ -304,8 +304,7 @@ class DecisionTableTest {
                     for (Handing handing : Handing.values()) {
                         boolean wanted = handing != Handing.NONE && !handing.hasBegun();
                         boolean possible = handing.hasBegun() == (turn == Turn.HANDOVER)
-                                && (!wanted
-                                        || reigns && turn == Turn.STEADY && referee == Referee.KNOWN)
+                                && (!wanted || reigns && turn == Turn.STEADY && referee == Referee.KNOWN)
                                 && (handing != Handing.STOPPING || postgres != Postgres.STOPPED);
                         if (!possible) {
                             continue;

@@ -44,6 +44,7 @@ final class SwitchoverTest {
     private static final CellId B = id("cell-2");
     private static final CellId C = id("cell-3");
     private static final int VERSION = 7;
+    private static final long RUN = 815;
 
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private final List<WalSender> senders = new ArrayList<>();
@@ -90,7 +91,64 @@ final class SwitchoverTest {
         assertThat(facts().wish()).isEqualTo(Facts.Wish.NONE);
 
         state = state.withVoters(Set.of(A, B), 1);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+    }
+
+    @Test
+    void aCheckpointIsWrittenFirst() {
+        ask(B);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        checkpoint(RUN, 0, false);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINTING);
+        checkpoint(RUN, now, false);
         assertThat(facts().handing()).isEqualTo(Facts.Handing.WANTED);
+        pass(Duration.ofSeconds(11));
+        assertThat(facts().handing()).as("it was written long ago").isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+    }
+
+    @Test
+    void aCheckpointOfAnotherRunOfPostgresqlIsNone() {
+        ask(B);
+        checkpoint(RUN + 1, now, false);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+    }
+
+    @Test
+    void aCheckpointThatFailedIsAskedForAgainAfterAMoment() {
+        ask(B);
+        checkpoint(RUN, now, true);
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINTING);
+        pass(Duration.ofSeconds(2));
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+    }
+
+    @Test
+    void aSwitchoverOutlastsItsTimeWhileACheckpointIsWritten() {
+        ask(B);
+        checkpoint(RUN, 0, false);
+        pass(Duration.ofMinutes(4));
+        assertThat(Tasks.settled(view())).isNull();
+        checkpoint(RUN, now, false);
+        assertThat(Tasks.settled(view())).isNull();
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.WANTED);
+        pass(Duration.ofSeconds(11));
+        assertThat(Tasks.settled(view())).isNotNull();
+    }
+
+    @Test
+    void aCheckpointThatIsNeverWrittenEndsTheSwitchoverWithTheReason() {
+        ask(B);
+        checkpoint(RUN, 0, false);
+        pass(Duration.ofMinutes(5));
+        checkpoint(RUN, now, true);
+        Task ended = Tasks.settled(view());
+        assertThat(ended).isNotNull();
+        assertThat(ended.message()).contains("cell-1 could not write a checkpoint first");
+        assertThat(facts().handing()).isEqualTo(Facts.Handing.NONE);
+    }
+
+    private void checkpoint(long postmaster, long ended, boolean failed) {
+        memory = memory.checkpoint(new Memory.Checkpoint(postmaster, now, ended, failed));
     }
 
     @Test
@@ -385,7 +443,7 @@ final class SwitchoverTest {
                 DatabaseView.Data.PRESENT,
                 runs ? DatabaseView.Process.RUNNING : DatabaseView.Process.STOPPED,
                 runs ? DatabaseView.Role.PRIMARY : DatabaseView.Role.UNKNOWN,
-                runs ? 815 : 0,
+                runs ? RUN : 0,
                 "7",
                 new DatabaseView.Control(!runs, 1, END),
                 false,

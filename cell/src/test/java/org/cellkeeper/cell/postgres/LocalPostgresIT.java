@@ -427,7 +427,8 @@ final class LocalPostgresIT {
 
     private boolean aSessionWaitsForACheckpoint() {
         try {
-            return bench.ask("a", "SELECT 1 FROM pg_stat_activity WHERE query = 'CHECKPOINT' AND state = 'active'") != null;
+            return bench.ask("a", "SELECT 1 FROM pg_stat_activity WHERE query = 'CHECKPOINT' AND state = 'active'")
+                    != null;
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

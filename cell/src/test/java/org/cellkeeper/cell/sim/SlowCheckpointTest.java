@@ -43,8 +43,8 @@ final class SlowCheckpointTest {
 
         stage.cutWal("a", "b");
         stage.cutWal("a", "c");
-        long millis =
-                stage.await("a is read-only", () -> stage.cell("a").postgres().file().readOnly());
+        long millis = stage.await(
+                "a is read-only", () -> stage.cell("a").postgres().file().readOnly());
 
         assertThat(millis).isLessThan(5_000);
         stage.mendWal("a", "b");
