@@ -45,9 +45,7 @@ public final class Checkpoints {
     /** Whether the handover is late for good reason: one is being written, or just was. */
     static boolean excuses(View view) {
         Memory.Checkpoint last = last(view);
-        return last != null
-                && !last.failed()
-                && (last.ended() == 0 || view.now() - last.ended() < SERVES.toMillis());
+        return last != null && !last.failed() && (last.ended() == 0 || view.now() - last.ended() < SERVES.toMillis());
     }
 
     static boolean hasFailed(View view) {

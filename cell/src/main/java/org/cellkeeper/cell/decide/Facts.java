@@ -493,8 +493,8 @@ public record Facts(
         boolean loaded = view.memory().upstreamSetIn() == database.postmaster();
         boolean closed = database.closed() != null
                 && database.process() == DatabaseView.Process.STARTING
-                && view.memory().databaseAwaySince() != 0
-                && view.now() - view.memory().databaseAwaySince()
+                && view.memory().closedSince() != 0
+                && view.now() - view.memory().closedSince()
                         >= view.settings().timing().isolation().toMillis();
         if (closed && (upstream == null || !upstream.equals(Standbys.rightUpstream(view)))) {
             return Stream.CLOSED;

@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
  *     it started with it; 0 for none
  * @param replayStandsSince since when something keeps this standby's replay from going on; 0 when nothing does
+ * @param closedSince since when a standby runs that lets nobody in; 0 when none does
  * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
  * @param checkpoint the checkpoint that this agent last asked for, or null
  * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
@@ -67,6 +68,7 @@ public record Memory(
         long upstreamSetIn,
         long stopRequestedSince,
         long replayStandsSince,
+        long closedSince,
         @Nullable Checkpoint checkpoint) {
 
     /** A commit rule in the settings file of one run of the postmaster. */
@@ -90,7 +92,8 @@ public record Memory(
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0, null);
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0,
+                0, null);
     }
 
     /** A compare-and-set of this cell was applied. */
@@ -174,6 +177,7 @@ public record Memory(
                 newUpstreamSetIn,
                 stopRequestedSince,
                 replayStandsSince,
+                closedSince,
                 newCheckpoint);
     }
 
@@ -231,6 +235,7 @@ public record Memory(
                 upstreamSetIn,
                 since(view.stopRequested(), stopRequestedSince, now),
                 since(standsStill(database.standby()), replayStandsSince, now),
+                since(database.closed() != null, closedSince, now),
                 checkpoint);
     }
 

@@ -194,9 +194,7 @@ public final class Tasks {
         boolean goneForGood = gone && age.compareTo(PRESENCE_PATIENCE) > 0;
         boolean overdue = switch (task.operation()) {
             case SWITCHOVER ->
-                goneForGood
-                        || (age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0
-                                && !Checkpoints.excuses(view));
+                goneForGood || (age.compareTo(SWITCHOVER_PATIENCE.multipliedBy(2)) > 0 && !Checkpoints.excuses(view));
             case PROMOTE -> goneForGood || age.compareTo(PROMOTE_PATIENCE.multipliedBy(2)) > 0;
             // A clone may take hours, but not without its agent.
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
