@@ -228,8 +228,31 @@ public final class Health {
             case UNKNOWN -> ClusterReport.Health.SSH_PROBLEM;
             case LOST -> ClusterReport.Health.NO_ACTIVE_PRIMARY;
             case READ_ONLY -> ClusterReport.Health.READ_ONLY_PRIMARY;
-            case WRITABLE -> allStream(nodes) ? ClusterReport.Health.HEALTHY : ClusterReport.Health.DEGRADED;
+            case WRITABLE ->
+                allStream(nodes) && unfinishedMove(nodes).isEmpty()
+                        ? ClusterReport.Health.HEALTHY
+                        : ClusterReport.Health.DEGRADED;
         };
+    }
+
+    /** What the primary has yet to do until a failover counts on every standby that streams; empty when nothing is left. */
+    private String unfinishedMove(List<Node> nodes) {
+        ClusterState state = in.state;
+        if (state == null || truth.behind) {
+            return "";
+        }
+        List<String> aside = nodes.stream()
+                .filter(node -> isStandby(node.name()) && !node.voter() && node.state() == CellState.STREAMING)
+                .map(node -> node.name().value())
+                .toList();
+        if (!aside.isEmpty()) {
+            return String.join(", ", aside) + " streams, but is no voter yet: a failover does not count on it";
+        }
+        int acks = Election.defaultAcks(state.voters().size());
+        return state.acks() < acks
+                ? "commits wait for " + state.acks() + " standby so far, soon for " + acks
+                        + ": until then fewer cells may be lost"
+                : "";
     }
 
     private boolean allStream(List<Node> nodes) {
@@ -640,6 +663,8 @@ public final class Health {
                     warnings.add(
                             state.primary().name() + " is the only voter so far: if it is lost now, no other cell can"
                                     + " take over without it");
+                } else if (!unfinishedMove(nodes).isEmpty()) {
+                    warnings.add(unfinishedMove(nodes));
                 }
             }
             case READ_ONLY_PRIMARY ->

@@ -600,7 +600,7 @@ public final class CellLoop {
                 yield CompletableFuture.completedFuture(null);
             }
             case Action.KeepSlots keep ->
-                verb(base.keepSlots(keep.siblings()))
+                verb(base.keepSlots(self(), keep.siblings()))
                         .thenAccept(seen -> memory = memory.keptSlots(
                                 keep.siblings(),
                                 seen.postmaster(),

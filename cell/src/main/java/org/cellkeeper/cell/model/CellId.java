@@ -16,9 +16,22 @@ public record CellId(CellName name, Incarnation incarnation) implements Comparab
         return new CellId(new CellName(text.substring(0, dot)), new Incarnation(text.substring(dot + 1)));
     }
 
-    /** The physical replication slot that this cell streams through, the same on every sibling. */
-    public String slotName() {
-        return name.value().replace('-', '_') + "_" + incarnation.value();
+    /**
+     * The physical replication slot that this cell streams through from another. Only that other cell's agent makes it, and no clone
+     * copies it: whoever has it is that very cell in that incarnation, whatever address it answers at.
+     */
+    public String slotOn(CellId other) {
+        return slots() + other.incarnation().value();
+    }
+
+    /** Whether this is the name of one of this cell's slots, on whichever cell. */
+    public boolean owns(String slot) {
+        String slots = slots();
+        return slot.startsWith(slots) && slot.length() == slots.length() + incarnation.value().length();
+    }
+
+    private String slots() {
+        return name.value().replace('-', '_') + "_" + incarnation.value() + "_";
     }
 
     @Override

@@ -78,7 +78,7 @@ public interface Database {
     CompletableFuture<Void> checkpoint(long deadlineMillis);
 
     /** Makes the missing slots for these siblings, and drops those of cells that are not among them. */
-    CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings);
+    CompletableFuture<DatabaseView> keepSlots(CellId self, Set<CellId> siblings);
 
     /** Empties the data directory. Only for a stopped instance. */
     CompletableFuture<DatabaseView> wipe();

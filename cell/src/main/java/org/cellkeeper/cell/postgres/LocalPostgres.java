@@ -56,6 +56,10 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final int WAL_SEGMENT_MEGABYTES = 4;
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
+    /** The source's agent makes a new sibling's slot as soon as it has read of it. */
+    private static final Duration SLOT_WITHIN = Duration.ofSeconds(5);
+
+    private static final Duration SLOT_STEP = Duration.ofMillis(200);
 
     private static final String END_SESSIONS_IN_THE_WAY =
             """
@@ -496,6 +500,12 @@ public final class LocalPostgres implements Database, AutoCloseable {
     public CompletableFuture<DatabaseView> cloneFrom(Upstream source, CellId self, IntConsumer percent) {
         return verb("clone", cancellation -> {
             needStopped();
+            String slot = self.slotOn(source.primary());
+            if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> hasFreeSlot(source, slot))) {
+                throw new DatabaseFailure("no free slot " + slot + " at " + source.host() + ":" + source.port()
+                        + ": the agent of " + source.primary().name()
+                        + " has not made it yet, or it is another cell that answers there");
+            }
             Path incoming = data.beginReplacing();
             List<String> arguments = new ArrayList<>(List.of(
                     "--pgdata=" + incoming,
@@ -503,11 +513,9 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     "--no-password",
                     "--wal-method=stream",
                     "--checkpoint=fast",
-                    "--progress"));
-            if (hasFreeSlot(source, self.slotName())) {
-                // Nothing that is written between the end of the clone and the first stream can be missed.
-                arguments.add("--slot=" + self.slotName());
-            }
+                    "--progress",
+                    // Its owner proves to be the source, and keeps all that is written until the first stream.
+                    "--slot=" + slot));
             percent.accept(0);
             expect(programs.run(
                     cancellation,
@@ -528,7 +536,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         });
     }
 
-    private boolean hasFreeSlot(Upstream source, String slot) throws SQLException {
+    private boolean hasFreeSlot(Upstream source, String slot) {
         try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5));
                 PreparedStatement statement = session.prepareStatement(
                         "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND wal_status IS DISTINCT FROM"
@@ -537,6 +545,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
             try (ResultSet row = statement.executeQuery()) {
                 return row.next();
             }
+        } catch (SQLException e) {
+            throw new DatabaseFailure("cannot ask " + source.primary().name() + " for a slot: " + e.getMessage(), e);
         }
     }
 
@@ -719,7 +729,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     }
 
     private SettingsFile.Content following(SettingsFile.Content content, Upstream upstream, CellId self) {
-        return content.withUpstream(upstream, owned.conninfo(upstream, self), self.slotName());
+        return content.withUpstream(upstream, owned.conninfo(upstream, self), self.slotOn(upstream.primary()));
     }
 
     @Override
@@ -927,14 +937,14 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private record Slot(String name, boolean active, boolean holdsWal, boolean lost) {}
 
     @Override
-    public CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings) {
+    public CompletableFuture<DatabaseView> keepSlots(CellId self, Set<CellId> siblings) {
         return verb("slots", cancellation -> {
             long run = running().id();
             if (run != unusedSinceRun) {
                 unusedSinceRun = run;
                 unusedSince.clear();
             }
-            Set<String> wanted = siblings.stream().map(CellId::slotName).collect(Collectors.toSet());
+            Set<String> wanted = siblings.stream().map(sibling -> sibling.slotOn(self)).collect(Collectors.toSet());
             unusedSince.keySet().retainAll(wanted);
             sql(cancellation, session -> {
                 keepSlots(session, wanted);

@@ -51,9 +51,9 @@ record Observation(
         long replayAgeMillis) {
 
     /** What the walreceiver says of itself. */
-    record Receiving(boolean streaming, int timeline, long silentMillis) {}
+    record Receiving(boolean streaming, int timeline, long silentMillis, String slot) {}
 
-    private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}_[0-9a-f]{8}");
+    private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}(_[0-9a-f]{8}){1,2}");
 
     static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
@@ -86,7 +86,7 @@ record Observation(
                              'max_locks_per_transaction=' || current_setting('max_locks_per_transaction'))
                    END AS paused_with
               FROM a;
-            SELECT w.status, w.received_tli,
+            SELECT w.status, w.received_tli, coalesce(w.slot_name, '') AS slot,
                    extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000 AS silent
               FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL;
             SELECT pg_last_wal_receive_lsn() AS received,
@@ -152,7 +152,7 @@ record Observation(
             while (row.next()) {
                 StreamName name = SyncNames.streamName(row.getString("application_name"));
                 // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
-                if (name != null && name.cell().slotName().equals(row.getString("slot_name"))) {
+                if (name != null && name.cell().owns(row.getString("slot_name"))) {
                     Lsn flushed = lsn(row, "flush_lsn");
                     senders.add(new DatabaseView.WalSender(
                             name,
@@ -195,7 +195,8 @@ record Observation(
                 receiving = new Receiving(
                         "streaming".equals(row.getString("status")),
                         row.getInt("received_tli"),
-                        Math.max(0, Math.round(row.getDouble("silent"))));
+                        Math.max(0, Math.round(row.getDouble("silent"))),
+                        row.getString("slot"));
             }
         }
         Lsn received;

@@ -306,7 +306,11 @@ final class Observer implements AutoCloseable {
             sawEnd = life;
         }
         Observation.Receiving receiving = seen.receiving();
-        boolean streaming = receiving != null && receiving.streaming();
+        // The slot is the proof of who is at the other end.
+        boolean streaming = receiving != null
+                && receiving.streaming()
+                && content != null
+                && receiving.slot().equals(content.slot());
         Receiver receiver = isDetached(seen, fresh, life, seenFollows, content)
                 ? Receiver.DETACHED
                 : streaming ? Receiver.STREAMING : Receiver.WAITING;

@@ -191,6 +191,9 @@ final class SettingsFile {
         if (conninfo == null || slot == null || readOnly == null || conninfo.isEmpty() != (upstream == null)) {
             return null;
         }
+        if (upstream != null && !slot.endsWith("_" + upstream.primary().incarnation())) {
+            return null;
+        }
         return new Content(
                 SyncNames.parse(values.get("synchronous_standby_names")),
                 upstream,

@@ -61,7 +61,7 @@ final class TwoDatabases implements AutoCloseable {
         b = new LocalPostgres(settingsOfB);
         get(a.initialise());
         get(a.startPrimary());
-        get(a.keepSlots(Set.of(B)));
+        get(a.keepSlots(A, Set.of(B)));
         get(b.cloneFrom(upstream(), B, percent -> {}));
         startB();
         get(a.applySync(SyncSetting.of(List.of(B), 1, EPOCH)));

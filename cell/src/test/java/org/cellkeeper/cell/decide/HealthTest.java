@@ -256,6 +256,22 @@ final class HealthTest {
     }
 
     @Test
+    void aClusterIsHealthyOnlyOnceEveryStandbyVotesAndAsManyAcknowledgeAsShall() {
+        World world = new World(5, FailoverMode.AUTOMATIC);
+        ClusterState whole = world.state;
+        TreeSet<CellId> voters = new TreeSet<>(whole.voters());
+        voters.removeIf(cell -> cell.equals(C));
+        world.state = whole.withVoters(voters, 2);
+        ClusterReport report = world.same();
+        assertThat(report.health()).isEqualTo(ClusterReport.Health.DEGRADED);
+        assertThat(report.warnings()).anyMatch(warning -> warning.startsWith("cell-3 streams, but is no voter yet"));
+        world.state = whole.withVoters(whole.voters(), 1);
+        report = world.same();
+        assertThat(report.health()).isEqualTo(ClusterReport.Health.DEGRADED);
+        assertThat(report.warnings()).anyMatch(warning -> warning.contains("commits wait for 1 standby so far, soon for 2"));
+    }
+
+    @Test
     void fourCellsSurviveOneLossForTheirOwnZooKeeperAndTwoWithAnotherOne() {
         World world = new World(4, FailoverMode.AUTOMATIC);
         assertThat(world.same().canSurvive()).isEqualTo(1);

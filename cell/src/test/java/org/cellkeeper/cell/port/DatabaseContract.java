@@ -17,6 +17,7 @@ import org.cellkeeper.cell.model.DatabaseView.WalSender;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Upstream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -107,6 +108,7 @@ public abstract class DatabaseContract {
     @Test
     void aCloneIsAStoppedStandbyOfTheSameSystemWithoutUpstream() {
         primary(A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
         DatabaseView view = clone(B, A);
         assertThat(view.data()).isEqualTo(Data.PRESENT);
         assertThat(view.process()).isEqualTo(Process.STOPPED);
@@ -158,21 +160,46 @@ public abstract class DatabaseContract {
     @Test
     void aStandbyStreamsOnlyThroughItsSlot() {
         primary(A);
+        refuses(() -> bench.database(B).cloneFrom(bench.upstream(A, EPOCH), bench.id(B), percent -> {}));
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
         clone(B, A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of()));
         bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
         bench.pass(WHILE);
         // It is turned away each time that it connects anew; until then it may look as if it streamed.
         await(B, v -> v.standby().receiver() == Receiver.WAITING);
         awaitSenders(A, 0);
-        DatabaseView kept = bench.get(bench.database(A).keepSlots(Set.of(bench.id(B), bench.id(C))));
+        DatabaseView kept = bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B), bench.id(C))));
         assertThat(kept.slots())
-                .containsExactlyInAnyOrder(bench.id(B).slotName(), bench.id(C).slotName());
+                .containsExactlyInAnyOrder(bench.id(B).slotOn(bench.id(A)), bench.id(C).slotOn(bench.id(A)));
         await(B, v -> v.standby().receiver() == Receiver.STREAMING);
         awaitSenders(A, 1);
-        kept = bench.get(bench.database(A).keepSlots(Set.of(bench.id(B))));
-        assertThat(kept.slots()).containsExactly(bench.id(B).slotName());
-        DatabaseView onStandby = bench.get(bench.database(B).keepSlots(Set.of(bench.id(C))));
-        assertThat(onStandby.slots()).containsExactly(bench.id(C).slotName());
+        kept = bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
+        assertThat(kept.slots()).containsExactly(bench.id(B).slotOn(bench.id(A)));
+        DatabaseView onStandby = bench.get(bench.database(B).keepSlots(bench.id(B), Set.of(bench.id(C))));
+        assertThat(onStandby.slots()).containsExactly(bench.id(C).slotOn(bench.id(B)));
+    }
+
+    @Test
+    void anotherCellAtThePrimarysAddressIsNeitherFollowedNorCloned() {
+        primary(A);
+        standby(B, A);
+        standby(C, A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B), bench.id(C))));
+        bench.get(bench.database(B).keepSlots(bench.id(B), Set.of(bench.id(A), bench.id(C))));
+        name(A, 1, EPOCH, B);
+        Upstream there = bench.upstream(B, EPOCH);
+        Upstream mistaken = new Upstream(bench.id(A), EPOCH + 1, there.host(), there.port());
+        bench.get(bench.database(C).follow(mistaken, bench.id(C)));
+        await(C, v -> mistaken.equals(v.upstreamOnDisk()) && v.standby().receiver() == Receiver.WAITING);
+        assertThat(bench.commit(A, QUICK)).isTrue();
+        for (int round = 0; round < 20; round++) {
+            bench.pass(50);
+            assertThat(look(C).standby().receiver()).isNotEqualTo(Receiver.STREAMING);
+        }
+        assertThat(bench.rows(C)).isZero();
+        bench.get(bench.database(C).stopFast(SOON));
+        refuses(() -> bench.database(C).cloneFrom(mistaken, bench.id(C), percent -> {}));
     }
 
     // ---- the seal
@@ -276,7 +303,7 @@ public abstract class DatabaseContract {
         Lsn sealed = sealedB.max(sealedC);
 
         bench.get(bench.database(winner).applySync(SyncSetting.of(List.of(bench.id(other)), 1, EPOCH + 1)));
-        bench.get(bench.database(winner).keepSlots(Set.of(bench.id(A), bench.id(other))));
+        bench.get(bench.database(winner).keepSlots(bench.id(winner), Set.of(bench.id(A), bench.id(other))));
         DatabaseView promoted = bench.get(bench.database(winner).promote(1));
         assertThat(promoted.isPrimary()).isTrue();
         assertThat(promoted.startsAsStandby()).isFalse();
@@ -305,7 +332,7 @@ public abstract class DatabaseContract {
         DatabaseView promoted = bench.get(bench.database(B).promote(4));
         assertThat(promoted.primary().timeline()).isEqualTo(5);
 
-        bench.get(bench.database(B).keepSlots(Set.of(bench.id(C))));
+        bench.get(bench.database(B).keepSlots(bench.id(B), Set.of(bench.id(C))));
         bench.get(bench.database(C).unfollow());
         await(C, v -> v.standby().receiver() == Receiver.DETACHED);
         bench.get(bench.database(C).follow(bench.upstream(B, EPOCH + 1), bench.id(C)));
@@ -353,7 +380,7 @@ public abstract class DatabaseContract {
         await(B, v -> v.standby().receiver() == Receiver.DETACHED);
         DatabaseView promoted = bench.get(bench.database(B).promote(1));
         assertThat(promoted.primary().timelineStart()).isEqualTo(end);
-        bench.get(bench.database(B).keepSlots(Set.of(bench.id(A))));
+        bench.get(bench.database(B).keepSlots(bench.id(B), Set.of(bench.id(A))));
         bench.get(bench.database(A).startStandby(bench.upstream(B, EPOCH + 1), bench.id(A)));
         name(B, 1, EPOCH + 1, A);
         assertThat(bench.commit(B, SOON)).isTrue();
@@ -407,6 +434,7 @@ public abstract class DatabaseContract {
     @Test
     void whatAVerbHasDoneIsInTheObservationItCompletesWith() {
         primary(A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
         clone(B, A);
         DatabaseView standby = bench.get(bench.database(B).startStandby(null, bench.id(B)));
         assertThat(standby.process()).isEqualTo(Process.RUNNING);
@@ -475,7 +503,7 @@ public abstract class DatabaseContract {
         look(of).primary()
                 .senders()
                 .forEach(sender -> siblings.add(sender.name().cell()));
-        bench.get(bench.database(of).keepSlots(siblings));
+        bench.get(bench.database(of).keepSlots(bench.id(of), siblings));
         clone(name, of);
         bench.get(bench.database(name).startStandby(bench.upstream(of, EPOCH), bench.id(name)));
         await(name, v -> v.isStandby() && v.standby().receiver() == Receiver.STREAMING);

@@ -329,7 +329,7 @@ final class EndOfWalIT {
     private void pair(Map<String, String> extraOfStandby) {
         bench.found("a");
         bench.get(bench.database("a").startPrimary());
-        bench.get(bench.database("a").keepSlots(Set.of(bench.id("b"))));
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
         bench.configure("b", extraOfStandby);
         bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
         bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));

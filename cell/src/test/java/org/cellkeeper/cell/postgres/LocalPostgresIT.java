@@ -59,7 +59,7 @@ final class LocalPostgresIT {
         measure("start primary", () -> bench.get(bench.database("a").startPrimary()));
         bench.execute("a", "CREATE TABLE marks (n bigint GENERATED ALWAYS AS IDENTITY, at timestamptz)");
         bench.execute("a", "GRANT ALL ON marks TO vcloud");
-        bench.get(bench.database("a").keepSlots(Set.of(bench.id("b"), bench.id("c"))));
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"), bench.id("c"))));
         List<Integer> percents = Collections.synchronizedList(new ArrayList<>());
         measure(
                 "clone",
@@ -96,7 +96,7 @@ final class LocalPostgresIT {
         Lsn sealedC = look("c").standby().received();
         String winner = sealedB.atLeast(sealedC) ? "b" : "c";
         String other = winner.equals("b") ? "c" : "b";
-        bench.get(bench.database(winner).keepSlots(Set.of(bench.id("a"), bench.id(other))));
+        bench.get(bench.database(winner).keepSlots(bench.id(winner), Set.of(bench.id("a"), bench.id(other))));
         SyncSetting next = SyncSetting.of(Set.of(bench.id(other)), 1, EPOCH + 1);
         measure("commit rule of the winner", () -> {
             bench.get(bench.database(winner).applySync(next));
@@ -357,6 +357,7 @@ final class LocalPostgresIT {
     @Test
     void anImmediateStopInterruptsACloneAndLeavesItIncomplete() throws Exception {
         primary("a");
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
         CountDownLatch begun = new CountDownLatch(1);
         CompletableFuture<DatabaseView> clone =
                 bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> begun.countDown());
@@ -492,7 +493,7 @@ final class LocalPostgresIT {
     @Test
     void aStandbyCutOffInTheMiddleOfAForcedPromotionStartsAgain() throws Exception {
         primary("a");
-        bench.get(bench.database("a").keepSlots(Set.of(bench.id("b"))));
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
         bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
         bench.get(bench.database("b").startStandby(null, bench.id("b")));
         // The agent died after it had written the histories, before it promoted.
@@ -515,7 +516,7 @@ final class LocalPostgresIT {
     void aCommitThatWaitsIsReleasedAsSoonAsTheRuleNamesAStandbyThatHasItAlready() throws Exception {
         bench.found("a");
         bench.get(bench.database("a").startPrimary());
-        bench.get(bench.database("a").keepSlots(Set.of(bench.id("b"))));
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
         bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
         bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
         await("b", v -> v.standby().receiver() == Receiver.STREAMING);

@@ -130,9 +130,9 @@ final class PostgresBehaviourIT {
         programs.forEach(Process::destroyForcibly);
         awaitSenders("a", 0);
 
-        receiveWal("a", name.toString(), "three", bench.id("b").slotName());
+        receiveWal("a", name.toString(), "three", bench.id("b").slotOn(bench.id("a")));
         awaitSenders("a", 1);
-        Process second = receiveWal("a", name.toString(), "four", bench.id("b").slotName());
+        Process second = receiveWal("a", name.toString(), "four", bench.id("b").slotOn(bench.id("a")));
         assertThat(second.waitFor(10, TimeUnit.SECONDS)).isTrue();
         assertThat(second.exitValue()).isNotZero();
         assertThat(bench.commit("a", 300)).isFalse();
@@ -246,7 +246,7 @@ final class PostgresBehaviourIT {
         for (String sibling : siblings) {
             ids.add(bench.id(sibling));
         }
-        bench.get(bench.database(name).keepSlots(ids));
+        bench.get(bench.database(name).keepSlots(bench.id(name), ids));
     }
 
     private void standby(String name, String of) {

@@ -28,6 +28,7 @@ final class Faults {
         CUT_ONE_WAY,
         CUT_WAL,
         SLOW_PATH,
+        ADDRESSES_SWAPPED,
         BREAK_LINK,
         REFEREE_AWAY,
         REFEREE_QUORUM,
@@ -80,6 +81,7 @@ final class Faults {
         Kind.CUT_WAL,
         Kind.SLOW_PATH,
         Kind.SLOW_PATH,
+        Kind.ADDRESSES_SWAPPED,
         Kind.REFEREE_AWAY,
         Kind.REFEREE_STALE,
         Kind.ANSWER_LOST,
@@ -340,6 +342,10 @@ final class Faults {
                 boolean linksToo = world.perMille(300);
                 slow(cell, other, linksToo, latency);
                 world.after(span(), () -> slow(cell, other, linksToo, 0));
+            }
+            case ADDRESSES_SWAPPED -> {
+                world.swapAddresses(cell, other(cell));
+                world.after(span(), world::restoreAddresses);
             }
             case BREAK_LINK -> {
                 AgentProcess agent = cell.agent();

@@ -243,6 +243,13 @@ final class Invariants {
         }
     }
 
+    /** A standby takes what comes for the WAL of this cell. */
+    void followed(SimCell standby, CellId asked, SimCell upstream) {
+        if (world.weather.judged && !asked.equals(upstream.id())) {
+            broken("S5", "%s takes the WAL of %s for that of %s".formatted(standby.name(), upstream.id(), asked), null);
+        }
+    }
+
     /** A vote says: durably sealed, and nothing comes any more. */
     void voting(SimCell cell, Vote vote) {
         LocalState state = cell.stateFile();

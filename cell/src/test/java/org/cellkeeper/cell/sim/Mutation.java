@@ -22,6 +22,7 @@ package org.cellkeeper.cell.sim;
  * <tr><td>5.2, the end of the WAL is known<td>END_OUTLIVES_RESTART_IN_PLACE, REST_OUTLIVES_START
  * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
  * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED
+ * <tr><td>1, who is at the other end<td>OTHER_END_UNPROVEN
  * <tr><td>5.4, empty, wait, compare, point<td>DIVERGED_CELL_POINTED, COMPARED_WHILE_RECEIVING
  * <tr><td>6, halted stays halted<td>HALTED_CELL_RESTARTED
  * <tr><td>8, the mark before the token<td>TOKEN_BEFORE_MARK, MARK_IGNORED
@@ -87,6 +88,8 @@ enum Mutation {
     END_OUTLIVES_RESTART_IN_PLACE,
     /** What was read of a stopped PostgreSQL is believed after it has run again. */
     REST_OUTLIVES_START,
+    /** Whoever has a slot for a standby is taken for the primary. */
+    OTHER_END_UNPROVEN,
     /** A new agent takes what runs for what lies in the settings file. */
     WRITTEN_BY_OTHERS_TRUSTED
 }

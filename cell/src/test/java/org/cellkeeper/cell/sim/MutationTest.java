@@ -106,6 +106,12 @@ final class MutationTest {
             Proof.loses(Mutation.DIVERGED_CELL_POINTED, 4, Stories::divergedFlushCounts),
             Proof.breaks(
                     Mutation.TIMELINE_NOT_RAISED, 3, "I3", "are both on timeline 2", Stories::twoReignsOneTimeline),
+            Proof.breaks(
+                    Mutation.OTHER_END_UNPROVEN,
+                    3,
+                    "S5",
+                    "takes the WAL of c",
+                    Stories::anotherCellAtThePrimarysAddress),
             Proof.loses(Mutation.WRITTEN_BY_OTHERS_TRUSTED, 3, Stories::fileWiderThanWhatRuns));
 
     @Test

@@ -282,12 +282,19 @@ final class SimDatabase implements Database {
                 fail(verb, "PostgreSQL runs");
                 return;
             }
-            SimCell there = world.at(source.host());
+            SimCell there = world.databaseAt(source.host());
             if (there == null || !canCopy(there)) {
                 step(
                         verb,
                         world.delay(2 * World.MILLI, 2 * World.SECOND),
                         () -> fail(verb, "cannot connect to " + source.host()));
+                return;
+            }
+            if (!there.postgres().hasFreeSlot(self.slotOn(source.primary()))) {
+                step(
+                        verb,
+                        world.delay(World.SECOND, 6 * World.SECOND),
+                        () -> fail(verb, source.primary().name() + " has no slot for this cell yet"));
                 return;
             }
             postgres.beginReplacing();
@@ -628,9 +635,9 @@ final class SimDatabase implements Database {
     }
 
     @Override
-    public CompletableFuture<DatabaseView> keepSlots(Set<CellId> siblings) {
+    public CompletableFuture<DatabaseView> keepSlots(CellId self, Set<CellId> siblings) {
         TreeSet<String> names = new TreeSet<>();
-        siblings.forEach(sibling -> names.add(sibling.slotName()));
+        siblings.forEach(sibling -> names.add(sibling.slotOn(self)));
         return verb(
                 "keep slots",
                 verb -> step(verb, world.delay(World.MILLI, 8 * World.MILLI), () -> {

@@ -744,6 +744,16 @@ final class SimPostgres {
         slots.addAll(wanted);
     }
 
+    boolean hasFreeSlot(String slot) {
+        return hasSlot(slot) && !slotBusy(slot);
+    }
+
+    private boolean hasSlot(String slot) {
+        return world.mutation() == Mutation.OTHER_END_UNPROVEN
+                ? slots.stream().anyMatch(one -> one.regionMatches(0, slot, 0, slot.lastIndexOf('_')))
+                : slots.contains(slot);
+    }
+
     private boolean slotBusy(String slot) {
         return senders.stream().anyMatch(one -> one.senderOpen && one.slot.equals(slot));
     }
@@ -1032,7 +1042,7 @@ final class SimPostgres {
                 return;
             }
         }
-        SimCell there = world.at(upstream.host());
+        SimCell there = world.databaseAt(upstream.host());
         if (there == null
                 || there == cell
                 || !there.on()
@@ -1041,8 +1051,10 @@ final class SimPostgres {
             connectSoon(world.between(RETRY * 3, RETRY * 8));
             return;
         }
-        if (!there.postgres().accept(this, new StreamName(self, upstream.epoch()), self.slotName())) {
+        if (!there.postgres().accept(this, new StreamName(self, upstream.epoch()), self.slotOn(upstream.primary()))) {
             connectSoon(world.between(RETRY, RETRY + 20 * World.MILLI));
+        } else if (receiver != null) {
+            world.invariants.followed(cell, upstream.primary(), there);
         }
     }
 
@@ -1051,7 +1063,7 @@ final class SimPostgres {
         if (state != State.RUNNING || systemId == null || !systemId.equals(from.systemId)) {
             return false;
         }
-        if (!slots.contains(slot) || (world.weather.slotsExclusive && slotBusy(slot))) {
+        if (!hasSlot(slot) || (world.weather.slotsExclusive && slotBusy(slot))) {
             return false;
         }
         int theirs = from.history.timeline();

@@ -32,7 +32,7 @@ final class SimPostgresTest {
             await(each, view -> view.standby().receiver() == Receiver.DETACHED);
         }
         cell("a").killDatabase();
-        get(db("b").keepSlots(Set.of(id("a"), id("c"))));
+        get(db("b").keepSlots(id("b"), Set.of(id("a"), id("c"))));
         get(db("b").applySync(sync(1, 2, "c")));
         get(db("b").promote(0));
         get(db("c").follow(upstream("b", 2), id("c")));
@@ -46,7 +46,7 @@ final class SimPostgresTest {
         get(db("a").startStandby(null, id("a")));
         await("a", view -> view.isStandby() && view.standby().endKnown());
         get(db("a").applySync(sync(1, 3, "c")));
-        get(db("a").keepSlots(Set.of(id("c"))));
+        get(db("a").keepSlots(id("a"), Set.of(id("c"))));
         DatabaseView promoted = get(db("a").promote(0));
         assertThat(promoted.primary().timeline()).isEqualTo(2);
         get(db("c").follow(upstream("a", 3), id("c")));
@@ -74,7 +74,7 @@ final class SimPostgresTest {
         world.cell("a").postgres().writeNoise("only on a and b", 0x400);
         world.run(Duration.ofMillis(200));
         get(db("c").applySync(sync(1, 2, "b")));
-        get(db("c").keepSlots(Set.of(id("b"))));
+        get(db("c").keepSlots(id("c"), Set.of(id("b"))));
         get(db("c").promote(1));
 
         get(db("b").follow(upstream("c", 2), id("b")));
@@ -211,7 +211,7 @@ final class SimPostgresTest {
     private void cluster() {
         get(db("a").initialise());
         get(db("a").startPrimary());
-        get(db("a").keepSlots(Set.of(id("b"), id("c"))));
+        get(db("a").keepSlots(id("a"), Set.of(id("b"), id("c"))));
         for (String each : List.of("b", "c")) {
             CompletableFuture<DatabaseView> clone = db(each).cloneFrom(upstream("a", 1), id(each), percent -> {});
             get(clone);
@@ -221,8 +221,8 @@ final class SimPostgresTest {
         setSync(1, 1, "b", "c");
         assertThat(isAcknowledged(commit("a"))).isTrue();
         world.run(Duration.ofMillis(100));
-        get(db("b").keepSlots(Set.of(id("a"), id("c"))));
-        get(db("c").keepSlots(Set.of(id("a"), id("b"))));
+        get(db("b").keepSlots(id("b"), Set.of(id("a"), id("c"))));
+        get(db("c").keepSlots(id("c"), Set.of(id("a"), id("b"))));
     }
 
     private void setSync(int acks, long epoch, String... names) {

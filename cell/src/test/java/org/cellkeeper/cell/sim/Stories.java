@@ -8,6 +8,7 @@ import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.sim.SimNetwork.Kind;
 
@@ -687,6 +688,22 @@ final class Stories {
         stage.kill("a");
         stage.awaitWritable("b", "c");
         assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** a is lost, and its address is now that of c, from which b could stream. Three cells. */
+    static void anotherCellAtThePrimarysAddress(Stage stage) {
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.pass(1_000);
+        stage.world().swapAddresses(stage.cell("a"), stage.cell("c"));
+        stage.kill("a");
+        stage.pass(3_000);
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.AUTOMATIC, false));
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.world().restoreAddresses();
         stage.endWell();
     }
 

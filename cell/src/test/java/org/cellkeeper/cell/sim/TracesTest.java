@@ -47,6 +47,11 @@ final class TracesTest {
     }
 
     @Test
+    void another_cell_at_the_primarys_address_is_not_taken_for_it() {
+        Stories.anotherCellAtThePrimarysAddress(three());
+    }
+
+    @Test
     void t13_an_acknowledger_that_replays_after_a_restart_in_place_does_not_vote_yet() {
         Stories.restartInPlaceOfTheAcknowledger(three());
     }

@@ -3,7 +3,9 @@ package org.cellkeeper.cell.sim;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
@@ -92,6 +94,7 @@ final class World {
     private final EventQueue queue = new EventQueue();
     private final List<SimCell> cells = new ArrayList<>();
     private final List<SimClient> clients = new ArrayList<>();
+    private final Map<SimCell, SimCell> strangers = new HashMap<>();
     private @Nullable BiConsumer<SimCell, String> lurker;
     private long now;
     private long events;
@@ -262,6 +265,25 @@ final class World {
         return null;
     }
 
+    /** Whose PostgreSQL answers there: addresses may have changed places. */
+    @Nullable
+    SimCell databaseAt(String host) {
+        SimCell cell = at(host);
+        return cell == null ? null : strangers.getOrDefault(cell, cell);
+    }
+
+    /** Two cells' PostgreSQL answer at each other's addresses from now on; what is connected stays so. */
+    void swapAddresses(SimCell one, SimCell other) {
+        SimCell there = strangers.getOrDefault(one, one);
+        strangers.put(one, strangers.getOrDefault(other, other));
+        strangers.put(other, there);
+        note("world", "addresses change places:", one.name(), other.name());
+    }
+
+    void restoreAddresses() {
+        strangers.clear();
+    }
+
     @Nullable
     SimCell at(String host) {
         for (SimCell cell : cells) {
@@ -304,6 +326,7 @@ final class World {
         network.healAll();
         referee.heal();
         cells.forEach(SimCell::heal);
+        restoreAddresses();
         weather.answersLost = 0;
     }
 
