@@ -37,6 +37,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.LocalState.HandoverMark;
@@ -204,7 +205,7 @@ public final class CellRules {
         act(
                 111,
                 Section.FENCING,
-                "The promotion made a timeline that another reign may bear too: stop it, an operator must look.",
+                "PostgreSQL was opened on a timeline that another reign may bear too: stop it.",
                 f -> f.opening() == Opening.CLASH,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 CALM,
@@ -607,11 +608,21 @@ public final class CellRules {
     // ---- 5 promotion
 
     private void promotion() {
+        act(
+                500,
+                Section.PROMOTION,
+                "This cell won, but cannot open its reign, and another one holds the same WAL: give the reign to that one.",
+                f -> f.opening() == Opening.HOPELESS && f.referee() == Referee.KNOWN && f.turn() == Turn.UNRECORDED,
+                EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
+                HASTE,
+                HISTORY,
+                CellRules::giveUpReign);
         rest(
                 501,
                 Section.PROMOTION,
-                "This cell is the primary, but has no usable data: an operator must promote another one.",
-                f -> f.standing() == Standing.PRIMARY && f.data() != Data.OWN,
+                "This cell is the primary, but has no usable data, or PostgreSQL went on with them on their old timeline: an operator"
+                        + " must promote another one.",
+                f -> f.standing() == Standing.PRIMARY && (f.data() != Data.OWN || f.opening() == Opening.SPOILED),
                 CALM);
         act(
                 502,
@@ -1214,7 +1225,7 @@ public final class CellRules {
             return Steps.none("");
         }
         long epoch = state.epoch();
-        if (!v.database().startsAsStandby() && v.local().primaryEpoch() == epoch) {
+        if (Facts.hasPromoted(v, state)) {
             return Steps.of("promoted already", new Action.StartPrimary());
         }
         SyncSetting names = Election.namesAtPromotion(v);
@@ -1222,6 +1233,26 @@ public final class CellRules {
                 "epoch " + epoch + ", " + names,
                 new Action.Persist("primary of epoch " + epoch, s -> s.withPrimaryEpoch(epoch)),
                 new Action.PromoteAtRest(names, state.highestTimeline()));
+    }
+
+    private static Steps giveUpReign(View v) {
+        ClusterState state = v.state();
+        CellId equal = Election.equalToTheWinner(v);
+        if (state == null || equal == null) {
+            return Steps.none("");
+        }
+        String what = "give the reign of epoch " + state.epoch() + " up to " + equal.name();
+        String why = v.database().problem().isEmpty() ? "" : ": " + v.database().problem();
+        Halt halt = new Halt(
+                state.epoch(),
+                "it could not open its reign of epoch " + state.epoch() + ", and " + equal.name() + " holds the same WAL" + why,
+                v.wall(),
+                null,
+                null);
+        return Steps.of(
+                what,
+                new Action.Cas(v.version(), state.giveUpReign(equal, halt), what),
+                new Action.DeleteVotes(state.epoch()));
     }
 
     private static Steps nameAcknowledgers(View v) {

@@ -12,8 +12,10 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings.Timing;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Halt;
+import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.SyncSetting;
@@ -126,7 +128,7 @@ public final class Election {
         if (!enough || seals.isEmpty()) {
             return null;
         }
-        return best(seals, sealing);
+        return best(view, seals, sealing);
     }
 
     private static boolean everybodyAliveVoted(View view, List<Vote> seals) {
@@ -143,8 +145,11 @@ public final class Election {
         return waited || silent.stream().noneMatch(view::seemsAlive);
     }
 
-    /** Highest (epoch of last WAL, LSN), then the operator's choice, then priority, then the lexically lowest name. */
-    static @Nullable CellId best(List<Vote> seals, Phase.Sealing sealing) {
+    /**
+     * Highest (epoch of last WAL, LSN). Among equals one that can go first: not one that is gone, or says that it cannot write; then the
+     * operator's choice, then one that is heard of, then priority, then the lexically lowest name.
+     */
+    static @Nullable CellId best(View view, List<Vote> seals, Phase.Sealing sealing) {
         Vote most = seals.stream().max(MORE_WAL).orElse(null);
         if (most == null) {
             return null;
@@ -152,13 +157,60 @@ public final class Election {
         boolean chosen = sealing.kind() != Phase.Kind.AUTOMATIC;
         return seals.stream()
                 .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, most) == 0)
-                .max(Comparator.<Vote, Boolean>comparing(
-                                vote -> chosen && vote.voter().equals(sealing.proposer()))
-                        .thenComparing(Vote::priority)
-                        .thenComparing(Comparator.comparing(Vote::voter).reversed()))
+                .max(Comparator.<Vote, Boolean>comparing(vote -> fitness(view, vote.voter()) != Fitness.UNFIT)
+                        .thenComparing(vote -> chosen && vote.voter().equals(sealing.proposer()))
+                        .thenComparing(vote -> fitness(view, vote.voter()))
+                        .thenComparing(PREFERRED))
                 .map(Vote::voter)
                 // A cell of priority 0 holds more than all others: the ballot waits.
                 .orElse(null);
+    }
+
+    private static final Comparator<Vote> PREFERRED = Comparator.comparingInt(Vote::priority)
+            .thenComparing(Comparator.comparing(Vote::voter).reversed());
+
+    /** Whether a cell seems to be able to reign, from the worst to the best. */
+    enum Fitness {
+        /** Its agent is gone, or says that its disk takes no writes. */
+        UNFIT,
+        UNKNOWN,
+        FIT
+    }
+
+    static Fitness fitness(View view, CellId cell) {
+        if (cell.equals(view.self())) {
+            boolean writes = view.database().writes() != DatabaseView.Writes.FAILED && !view.unsaved();
+            return writes ? Fitness.FIT : Fitness.UNFIT;
+        }
+        PeerView said = view.fresh(cell);
+        if (said != null) {
+            return said.health() == PeerView.Health.CANNOT_WRITE ? Fitness.UNFIT : Fitness.FIT;
+        }
+        return Standbys.linkGone(view, cell) ? Fitness.UNFIT : Fitness.UNKNOWN;
+    }
+
+    /**
+     * Who voted with the same WAL as this cell, which won that ballot and has not opened its reign: nobody has followed it, and nothing
+     * was acknowledged in it, so that one may reign as well. Null when there is none, or none would be left to acknowledge its writes.
+     */
+    static @Nullable CellId equalToTheWinner(View view) {
+        ClusterState state = view.state();
+        Vote own = ownVote(view);
+        if (state == null
+                || own == null
+                || state.reign() != null
+                || state.failoverMode() != FailoverMode.AUTOMATIC
+                || !view.refereeKnown()) {
+            return null;
+        }
+        CellId equal = seals(view, state.epoch()).stream()
+                .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, own) == 0)
+                .filter(vote -> fitness(view, vote.voter()) == Fitness.FIT && view.seemsAlive(vote.voter()))
+                .max(PREFERRED)
+                .map(Vote::voter)
+                .orElse(null);
+        boolean enough = Standbys.othersAlive(view) - 1 >= view.settings().minStandbysAfterFailover();
+        return enough ? equal : null;
     }
 
     /** Who is halted by this election: the deposed primary and, when it was forced, the voters that were missing. */

@@ -159,7 +159,12 @@ public record Facts(
         /** PostgreSQL runs, and has not come to the point of being promoted in time. */
         STUCK,
         PROMOTED,
+        /** PostgreSQL was opened on a timeline that is no new one. */
         CLASH,
+        /** That happened: these data cannot begin a reign any more. */
+        SPOILED,
+        /** It cannot be opened, or not in time, and another cell holds the same WAL and could. */
+        HOPELESS,
         /** A primary runs that this cell has never opened for this epoch. */
         UNLAWFUL,
         DONE
@@ -552,6 +557,16 @@ public record Facts(
         if (reign != null) {
             return Opening.DONE;
         }
+        boolean spoiled = isSpoiled(view, state);
+        boolean overdue = view.now() - view.memory().epochSince()
+                >= view.settings().timing().isolation().toMillis();
+        boolean unusable = spoiled || data(view) != Data.OWN;
+        if ((unusable || overdue) && Election.equalToTheWinner(view) != null) {
+            return Opening.HOPELESS;
+        }
+        if (spoiled) {
+            return Opening.SPOILED;
+        }
         Stream stream = stream(view);
         SyncSetting names = Election.namesAtPromotion(view);
         boolean named = stream == Stream.DETACHED
@@ -567,6 +582,31 @@ public record Facts(
             return stream == Stream.LOOSE ? Opening.DETACHING : Opening.ATTACHED;
         }
         return named ? Opening.NAMED : Opening.UNNAMED;
+    }
+
+    /**
+     * A promotion that is cut off leaves data that are neither a standby's nor on a new timeline. PostgreSQL that goes on with them by
+     * itself, or is started as a primary, writes on the old timeline.
+     */
+    private static boolean isSpoiled(View view, ClusterState state) {
+        DatabaseView database = view.database();
+        DatabaseView.Control control = database.control();
+        return database.isStopped()
+                && control != null
+                && view.local().primaryEpoch() == state.epoch()
+                && !database.startsAsStandby()
+                && !hasPromoted(view, state)
+                && !control.inRecovery();
+    }
+
+    /** Whether a start as primary would go on on the timeline that this winner's promotion made. */
+    static boolean hasPromoted(View view, ClusterState state) {
+        DatabaseView database = view.database();
+        DatabaseView.Control control = database.control();
+        return control != null
+                && view.local().primaryEpoch() == state.epoch()
+                && !database.startsAsStandby()
+                && control.recoversOn() > state.highestTimeline();
     }
 
     private static Access access(View view) {

@@ -132,6 +132,10 @@ public final class Primaries {
         ClusterState state = view.state();
         return state != null
                 && Suspicion.quorumSeemsAlive(view)
-                && Standbys.othersAlive(view) - 1 >= view.settings().minStandbysAfterFailover();
+                && Standbys.othersAlive(view) - 1 >= view.settings().minStandbysAfterFailover()
+                && Standbys.siblings(view).stream()
+                        .anyMatch(cell -> priority(state, cell) > 0
+                                && view.seemsAlive(cell)
+                                && Election.fitness(view, cell) != Election.Fitness.UNFIT);
     }
 }

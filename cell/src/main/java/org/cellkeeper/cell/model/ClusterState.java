@@ -120,6 +120,25 @@ public record ClusterState(
         return reignOf(winner, ballot, allHalted);
     }
 
+    /** A winner that has not opened its reign gives it up to one that holds the same WAL. */
+    public ClusterState giveUpReign(CellId equal, Halt halt) {
+        TreeMap<CellName, Halt> allHalted = new TreeMap<>(halted);
+        allHalted.put(primary.name(), halt);
+        long ballot = lastBallot + 1;
+        return new ClusterState(
+                ballot,
+                equal,
+                new TreeSet<>(Set.of(equal)),
+                0,
+                new Phase.Steady(),
+                ballot,
+                reigns,
+                failoverMode,
+                allHalted,
+                members,
+                systemId);
+    }
+
     public ClusterState startHandover(CellId target, Instant now) {
         long ballot = lastBallot + 1;
         return with(new Phase.Handover(ballot, target, null, now), ballot);

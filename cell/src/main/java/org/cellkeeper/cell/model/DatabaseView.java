@@ -85,8 +85,11 @@ public record DatabaseView(
      * @param cleanlyShutDown whether the state is "shut down" (of a primary; a standby's is "shut down in recovery")
      * @param end where the WAL ends: the end of the shutdown checkpoint record when cleanly shut down, else the
      *     latest checkpoint's location
+     * @param timeline that of the latest checkpoint
+     * @param recoversOn the timeline that a start as primary would go on: a promotion is complete once this is its own
+     * @param inRecovery whether no primary was opened on these data since they were a standby's
      */
-    public record Control(boolean cleanlyShutDown, int timeline, Lsn end) {}
+    public record Control(boolean cleanlyShutDown, int timeline, Lsn end, int recoversOn, boolean inRecovery) {}
 
     /** How the walreceiver is. */
     public enum Receiver {

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
@@ -47,6 +48,9 @@ final class ControlData {
             "max_wal_senders", "max_wal_senders setting",
             "max_prepared_transactions", "max_prepared_xacts setting",
             "max_locks_per_transaction", "max_locks_per_xact setting");
+
+    private static final Set<String> IN_RECOVERY =
+            Set.of("shut down in recovery", "in crash recovery", "in archive recovery");
 
     /** A page's header, and that of the first page of a segment. */
     private static final long SHORT_HEADER = 24;
@@ -131,7 +135,9 @@ final class ControlData {
             }
         });
         String replayed = values.get("Minimum recovery ending location");
-        boolean clean = "shut down".equals(values.get("Database cluster state"));
+        int replayedOn = Integer.parseInt(values.getOrDefault("Min recovery ending loc's timeline", "0"));
+        String state = values.getOrDefault("Database cluster state", "");
+        boolean clean = state.equals("shut down");
         Long length = clean ? lengthOfShutdown(checkpoint, timeline, segmentSize) : null;
         if (clean && length == null) {
             return null;
@@ -141,7 +147,9 @@ final class ControlData {
                 new DatabaseView.Control(
                         clean,
                         timeline,
-                        length == null ? checkpoint : endOfRecord(checkpoint, length, pageSize, segmentSize)),
+                        length == null ? checkpoint : endOfRecord(checkpoint, length, pageSize, segmentSize),
+                        Math.max(timeline, replayedOn),
+                        IN_RECOVERY.contains(state)),
                 checkpoint,
                 replayed == null ? Lsn.ZERO : Lsn.parse(replayed),
                 pageSize,

@@ -242,7 +242,12 @@ final class Observer implements AutoCloseable {
         DatabaseView.Control atRest = null;
         if (seen != null) {
             systemId = seen.systemId();
-            atRest = new DatabaseView.Control(false, seen.checkpointTimeline(), seen.checkpoint());
+            atRest = new DatabaseView.Control(
+                    false,
+                    seen.checkpointTimeline(),
+                    seen.checkpoint(),
+                    seen.checkpointTimeline(),
+                    seen.flushed() == null);
         } else if (present == DatabaseView.Data.PRESENT) {
             ControlData.Content read = control.read();
             if (read != null) {

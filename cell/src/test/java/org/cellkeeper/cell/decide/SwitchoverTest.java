@@ -445,7 +445,7 @@ final class SwitchoverTest {
                 runs ? DatabaseView.Role.PRIMARY : DatabaseView.Role.UNKNOWN,
                 runs ? RUN : 0,
                 "7",
-                new DatabaseView.Control(!runs, 1, END),
+                new DatabaseView.Control(!runs, 1, END, 1, false),
                 false,
                 null,
                 runs ? new DatabaseView.Primary(1, Lsn.ZERO, END, senders, 0, Lsn.ZERO) : null,

@@ -45,6 +45,7 @@ final class Faults {
         REPLAY_LAG,
         REPLAY_BLOCKED,
         STANDBY_CLOSED,
+        PROMOTIONS_FAIL,
         MODE,
         PROMOTE,
         PROMOTE_FORCED,
@@ -90,6 +91,7 @@ final class Faults {
         Kind.SAVES_SLOW,
         Kind.REPLAY_BLOCKED,
         Kind.STANDBY_CLOSED,
+        Kind.PROMOTIONS_FAIL,
         Kind.WIPE,
         Kind.SWITCHOVER,
         Kind.REMOVE_AND_DEPLOY
@@ -424,6 +426,10 @@ final class Faults {
             case REPLAY_BLOCKED -> {
                 cell.postgres().block();
                 world.after(span(), () -> cell.postgres().clearTheWay());
+            }
+            case PROMOTIONS_FAIL -> {
+                cell.postgres().failPromotions(true);
+                world.after(span() * 8, () -> cell.postgres().failPromotions(false));
             }
             case STANDBY_CLOSED -> {
                 cell.postgres().keepClosed(true);

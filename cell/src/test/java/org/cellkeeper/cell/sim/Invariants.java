@@ -107,6 +107,11 @@ final class Invariants {
         }
     }
 
+    /** It would write on the timeline of the reign before. */
+    void startedInsidePromotion(SimCell cell) {
+        broken("I3", cell.name() + " starts a PostgreSQL as primary, inside of whose promotion it was cut off", null);
+    }
+
     /** A primary takes clients, after a start or a promotion. */
     void opened(SimCell cell) {
         long epoch = epochOf(cell);

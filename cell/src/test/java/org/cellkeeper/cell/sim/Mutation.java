@@ -23,6 +23,7 @@ package org.cellkeeper.cell.sim;
  * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
  * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED
  * <tr><td>1, who is at the other end<td>OTHER_END_UNPROVEN
+ * <tr><td>5.4, a promotion that is cut off<td>PROMOTION_TAKEN_FOR_DONE, REIGN_GIVEN_TO_A_LESSER
  * <tr><td>5.4, empty, wait, compare, point<td>DIVERGED_CELL_POINTED, COMPARED_WHILE_RECEIVING
  * <tr><td>6, halted stays halted<td>HALTED_CELL_RESTARTED
  * <tr><td>8, the mark before the token<td>TOKEN_BEFORE_MARK, MARK_IGNORED
@@ -88,6 +89,10 @@ enum Mutation {
     END_OUTLIVES_RESTART_IN_PLACE,
     /** What was read of a stopped PostgreSQL is believed after it has run again. */
     REST_OUTLIVES_START,
+    /** PostgreSQL of a winner that is no standby any more is taken to have been promoted. */
+    PROMOTION_TAKEN_FOR_DONE,
+    /** A winner that cannot open its reign takes every voter's WAL to be like its own. */
+    REIGN_GIVEN_TO_A_LESSER,
     /** Whoever has a slot for a standby is taken for the primary. */
     OTHER_END_UNPROVEN,
     /** A new agent takes what runs for what lies in the settings file. */

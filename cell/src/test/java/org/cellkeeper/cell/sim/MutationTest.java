@@ -107,6 +107,13 @@ final class MutationTest {
             Proof.breaks(
                     Mutation.TIMELINE_NOT_RAISED, 3, "I3", "are both on timeline 2", Stories::twoReignsOneTimeline),
             Proof.breaks(
+                    Mutation.PROMOTION_TAKEN_FOR_DONE,
+                    3,
+                    "I3",
+                    "inside of whose promotion it was cut off",
+                    stage -> Stories.promotionIsCutOff(stage, 0)),
+            Proof.loses(Mutation.REIGN_GIVEN_TO_A_LESSER, 5, Stories::winnerCannotPromoteAndOneOtherHoldsACommit),
+            Proof.breaks(
                     Mutation.OTHER_END_UNPROVEN,
                     3,
                     "S5",

@@ -135,6 +135,8 @@ final class Mutations {
             case DIVERGED_CELL_POINTED ->
                 state == null || state.primary().equals(view.self()) ? view : withState(view, Mutations::forkAtTheEnd);
             case WRITTEN_BY_OTHERS_TRUSTED -> trusting(view);
+            case PROMOTION_TAKEN_FOR_DONE -> withDatabase(view, promotionDone(view.database()));
+            case REIGN_GIVEN_TO_A_LESSER -> withReferee(view, withEqualVotes(view));
             default -> view;
         };
     }
@@ -231,6 +233,28 @@ final class Mutations {
                         vote.timeline(),
                         vote.lsn(),
                         vote.priority())));
+        return Records.with(referee, "votes", votes);
+    }
+
+    private static DatabaseView promotionDone(DatabaseView old) {
+        DatabaseView.Control control = old.control();
+        return control == null || old.startsAsStandby()
+                ? old
+                : Records.with(old, "control", Records.with(control, "recoversOn", Integer.MAX_VALUE));
+    }
+
+    private static CoordinationView withEqualVotes(View view) {
+        ClusterState state = view.state();
+        CoordinationView referee = view.referee();
+        Vote own = referee.votes().get(view.settings().name());
+        boolean won = state != null && state.primary().equals(view.self()) && state.reign() == null;
+        if (!won || own == null) {
+            return referee;
+        }
+        TreeMap<CellName, Vote> votes = new TreeMap<>();
+        referee.votes()
+                .forEach((name, vote) -> votes.put(
+                        name, Records.with(Records.with(vote, "walEpoch", own.walEpoch()), "lsn", own.lsn())));
         return Records.with(referee, "votes", votes);
     }
 

@@ -339,6 +339,7 @@ final class SimCell {
         resume();
         healDisk();
         postgres.keepClosed(false);
+        postgres.failPromotions(false);
         postgres.clearTheWay();
         boot();
     }

@@ -54,6 +54,8 @@ final class SimPostgres {
     private boolean cleanlyShutDown;
     private int controlTimeline = 1;
     private long controlEnd;
+    private int controlRecoversOn = 1;
+    private boolean controlInRecovery;
 
     // ---- in memory
     private State state = State.STOPPED;
@@ -89,6 +91,9 @@ final class SimPostgres {
     private final Map<String, Long> paces = new HashMap<>();
 
     private boolean lingers;
+    private boolean promotionsFail;
+    /** It is no standby any more, and on no new timeline yet: a promotion was cut off. */
+    private boolean unpromoted;
     /** A standby that starts does not get to open, as while the primary has transactions of too many parts. */
     private boolean keptClosed;
     /** It replays and streams, and lets nobody in. */
@@ -284,6 +289,8 @@ final class SimPostgres {
         replayIndex = wal.size();
         cleanlyShutDown = true;
         controlTimeline = 1;
+        controlRecoversOn = 1;
+        controlInRecovery = false;
         controlEnd = flushed;
         note("initdb done", null, null);
     }
@@ -307,6 +314,9 @@ final class SimPostgres {
         standbySignal = true;
         cleanlyShutDown = false;
         controlTimeline = history.timeline();
+        controlRecoversOn = history.timeline();
+        controlInRecovery = true;
+        unpromoted = false;
         replayIndex = (int) world.between(Math.max(0, complete - 30), complete);
         replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
         controlEnd = replayed;
@@ -355,6 +365,9 @@ final class SimPostgres {
         standbySignal = false;
         cleanlyShutDown = false;
         controlTimeline = 1;
+        controlRecoversOn = 1;
+        controlInRecovery = false;
+        unpromoted = false;
         controlEnd = 0;
         replayed = 0;
         replayIndex = 0;
@@ -396,6 +409,12 @@ final class SimPostgres {
         postmasterSettings = file;
         startupSettings = file;
         reloadedAt = world.now();
+        controlInRecovery |= asStandby;
+        if (asStandby) {
+            unpromoted = false;
+        } else if (unpromoted) {
+            world.invariants.startedInsidePromotion(cell);
+        }
         begin(asStandby, crashed);
         changed();
         return true;
@@ -462,8 +481,12 @@ final class SimPostgres {
                 replayAll();
             }
             controlTimeline = history.timeline();
+            controlRecoversOn = history.timeline();
+            controlInRecovery = false;
             note("primary accepts connections, timeline", history.timeline(), Long.toHexString(flushed));
-            world.invariants.opened(cell);
+            if (!unpromoted) {
+                world.invariants.opened(cell);
+            }
         }
         changed();
     }
@@ -511,7 +534,8 @@ final class SimPostgres {
         old.end();
         loseMemory();
         startupSettings = postmasterSettings;
-        begin(standby, true);
+        // what it finds on the disk decides, and a promotion may have been under way
+        begin(standbySignal, true);
         changed();
     }
 
@@ -896,32 +920,70 @@ final class SimPostgres {
                     world.post(
                             run,
                             world.delay(10 * World.MILLI, 120 * World.MILLI),
-                            () -> cell.onDisk(run, this::promoted));
+                            () -> cell.onDisk(run, this::leaveRecovery));
                 }));
     }
 
-    private void promoted() {
+    /** From here on a restart begins as a primary, on the timeline that pg_control names. */
+    private void leaveRecovery() {
         if (!promoting || !recovers()) {
             return;
         }
+        replayAll();
+        standbySignal = false;
+        unpromoted = true;
+        note("promotion: no standby any more", null, null);
+        world.moment(cell, "promotion");
+        nextStep(() -> {
+            int number = history.timeline() + 1;
+            while (historyFiles.containsKey(number)) {
+                number++;
+            }
+            History next = new History(number, history, replayed);
+            historyFiles.put(number, next);
+            note("promotion: history of timeline", number, null);
+            if (promotionsFail) {
+                crash("the promotion failed");
+                return;
+            }
+            nextStep(() -> endRecovery(next));
+        });
+    }
+
+    boolean hasLeftRecovery() {
+        return unpromoted;
+    }
+
+    /** Each step of a promotion takes so long. */
+    void promotesSlowly(long micros) {
+        paces.put("promotion", micros);
+    }
+
+    /** Whether promotions end with PostgreSQL's exit, as when the next segment cannot be made. */
+    void failPromotions(boolean so) {
+        promotionsFail = so;
+    }
+
+    private void nextStep(Runnable step) {
+        Long told = paces.get("promotion");
+        long delay = told == null ? world.delay(500, 15 * World.MILLI) : told;
+        world.post(run, delay, () -> cell.onDisk(run, step));
+    }
+
+    private void endRecovery(History next) {
         promoting = false;
+        unpromoted = false;
         state = State.RUNNING;
         closed = false;
-        replayAll();
         while (wal.size() > replayIndex) {
             wal.removeLast();
         }
         flushed = replayed;
-        int number = history.timeline() + 1;
-        while (historyFiles.containsKey(number)) {
-            number++;
-        }
-        history = new History(number, history, replayed);
-        historyFiles.put(number, history);
+        history = next;
+        int number = next.timeline();
         standby = false;
-        standbySignal = false;
         endKnown = true;
-        controlTimeline = number;
+        controlRecoversOn = number;
         released = 0;
         for (WalStream one : List.copyOf(senders)) {
             closeSender(one);
@@ -929,6 +991,10 @@ final class SimPostgres {
         append(replayed, 0x50, 0, "end of recovery");
         flushed = wal.getLast().end();
         replayAll();
+        nextStep(() -> {
+            controlTimeline = number;
+            controlInRecovery = false;
+        });
         note("promoted to timeline", number, Long.toHexString(history.at()));
         world.invariants.opened(cell);
         changed();
@@ -1366,7 +1432,12 @@ final class SimPostgres {
                 postmasterRun(),
                 systemId,
                 data == Data.PRESENT
-                        ? new DatabaseView.Control(cleanlyShutDown, controlTimeline, new Lsn(controlEnd))
+                        ? new DatabaseView.Control(
+                                cleanlyShutDown,
+                                controlTimeline,
+                                new Lsn(controlEnd),
+                                Math.max(controlTimeline, controlRecoversOn),
+                                controlInRecovery)
                         : null,
                 standbySignal,
                 role == Role.STANDBY ? standbyView() : null,

@@ -7,6 +7,8 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The plainest stories, with the real core. */
 final class StageTest {
@@ -23,6 +25,32 @@ final class StageTest {
         assertThat(stage.primary().postgres().holds(commit)).isTrue();
         long next = stage.write(stage.primary().label());
         stage.await("acknowledged again", () -> stage.isAcknowledged(next));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2})
+    void a_promotion_that_is_cut_off_is_begun_anew_or_found_done(int steps) {
+        Stories.promotionIsCutOff(new Stage(3).born(), steps);
+    }
+
+    @Test
+    void a_winner_whose_postgres_goes_on_by_itself_inside_its_promotion_gives_up_its_reign() {
+        Stories.restartInPlaceInsideAPromotion(new Stage(4).born());
+    }
+
+    @Test
+    void a_winner_that_cannot_promote_gives_up_its_reign_to_an_equal() {
+        Stories.winnerCannotPromote(new Stage(4).born());
+    }
+
+    @Test
+    void a_winner_that_cannot_promote_keeps_its_reign_while_it_alone_holds_a_commit() {
+        Stories.winnerCannotPromoteAndAloneHoldsACommit(new Stage(3).born());
+    }
+
+    @Test
+    void a_winner_that_cannot_promote_gives_up_its_reign_to_no_cell_that_holds_less() {
+        Stories.winnerCannotPromoteAndOneOtherHoldsACommit(new Stage(5).born());
     }
 
     @Test

@@ -707,6 +707,78 @@ final class Stories {
         stage.endWell();
     }
 
+    // ---- promotions that do not come to their end
+
+    /** The winner's PostgreSQL is killed so many steps after its promotion has begun. Three cells. */
+    static void promotionIsCutOff(Stage stage, int steps) {
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        SimPostgres winner = stage.cell("b").postgres();
+        winner.promotesSlowly(200 * World.MILLI);
+        stage.kill("a");
+        stage.await("b leaves recovery", () -> stage.cell("b").postgres().hasLeftRecovery());
+        stage.pass(200L * steps + 100);
+        stage.cell("b").killDatabase();
+        stage.pass(500);
+        stage.awaitWritable("b");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** One of its processes crashes inside of the promotion, and PostgreSQL goes on by itself, on the old timeline. Four cells. */
+    static void restartInPlaceInsideAPromotion(Stage stage) {
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        stage.cell("b").postgres().promotesSlowly(200 * World.MILLI);
+        stage.kill("a");
+        stage.await("b leaves recovery", () -> stage.cell("b").postgres().hasLeftRecovery());
+        stage.cell("b").postgres().backendCrash();
+        stage.awaitWritable("c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        assertThat(stage.state().halted()).containsKey(stage.cell("b").name());
+    }
+
+    /** b wins and cannot promote; c holds the same WAL. Four cells. */
+    static void winnerCannotPromote(Stage stage) {
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        stage.pass(1_000);
+        stage.cell("b").postgres().failPromotions(true);
+        stage.kill("a");
+        stage.awaitWritable("c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        assertThat(stage.state().halted()).containsKey(stage.cell("b").name());
+        stage.cell("b").postgres().failPromotions(false);
+        stage.endWell();
+    }
+
+    /** b wins, alone holds an acknowledged commit, and cannot promote for some time. Three cells. */
+    static void winnerCannotPromoteAndAloneHoldsACommit(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "b");
+        stage.cell("b").postgres().failPromotions(true);
+        stage.kill("a");
+        stage.pass(12_000);
+        stage.cell("b").postgres().failPromotions(false);
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** d or e wins, and cannot promote; the other one alone holds the same WAL. Five cells. */
+    static void winnerCannotPromoteAndOneOtherHoldsACommit(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "d", "e");
+        stage.cell("d").postgres().failPromotions(true);
+        stage.cell("e").postgres().failPromotions(true);
+        stage.kill("a");
+        stage.await("one has won", () -> stage.state().epoch() == 2);
+        stage.await("it has given up", () -> stage.state().epoch() > 2);
+        stage.cell("d").postgres().failPromotions(false);
+        stage.cell("e").postgres().failPromotions(false);
+        stage.awaitWritable("b", "c", "d", "e");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
     // ---- standbys that let nobody in, or cannot replay
 
     /** b, which alone has acknowledged a commit, lets nobody in. Three cells. */

@@ -49,7 +49,7 @@ final class Transitions {
             return Verdict.bad("change", common);
         }
         if (after.epoch() != before.epoch()) {
-            return newReign(tree, before, after);
+            return newReign(author, tree, before, after);
         }
         if (!after.phase().equals(before.phase())) {
             return newPhase(author, tree, before, after);
@@ -88,7 +88,7 @@ final class Transitions {
         return null;
     }
 
-    private static Verdict newReign(Tree tree, ClusterState before, ClusterState after) {
+    private static Verdict newReign(CellName author, Tree tree, ClusterState before, ClusterState after) {
         boolean alone = after.voters().equals(Set.of(after.primary())) && after.acks() == 0;
         return switch (before.phase()) {
             case Phase.Sealing sealing -> {
@@ -140,8 +140,41 @@ final class Transitions {
                 }
                 yield Verdict.fine("taken over");
             }
-            case Phase.Steady _ -> Verdict.bad("new reign", "without a ballot");
+            case Phase.Steady _ -> {
+                if (!alone || !(after.phase() instanceof Phase.Steady) || before.reign() != null) {
+                    yield Verdict.bad("new reign", "without a ballot");
+                }
+                yield givenUp(author, tree, before, after);
+            }
         };
+    }
+
+    private static Verdict givenUp(CellName author, Tree tree, ClusterState before, ClusterState after) {
+        String what = "reign given up";
+        TreeMap<CellName, Vote> votes = tree.votes().getOrDefault(before.epoch(), new TreeMap<>());
+        Vote own = votes.get(before.primary().name());
+        Vote next = votes.get(after.primary().name());
+        if (!author.equals(before.primary().name())
+                || after.epoch() != before.lastBallot() + 1
+                || after.lastBallot() != after.epoch()
+                || !after.halted().containsKey(before.primary().name())
+                || !before.isActive(after.primary())) {
+            return Verdict.bad(what, "not by its winner, not to an active member, or not with a new ballot's number");
+        }
+        boolean equal = own != null
+                && next != null
+                && own.voter().equals(before.primary())
+                && next.voter().equals(after.primary())
+                && own.veto() == null
+                && next.veto() == null
+                && own.walEpoch() == next.walEpoch()
+                && own.lsn().equals(next.lsn());
+        if (!equal) {
+            return Verdict.bad(what, "to one whose vote tells of other WAL");
+        }
+        return before.failoverMode() == FailoverMode.AUTOMATIC
+                ? Verdict.fine(what)
+                : Verdict.unasked(what, "given up in MANUAL mode");
     }
 
     private static Verdict newPhase(CellName author, Tree tree, ClusterState before, ClusterState after) {
