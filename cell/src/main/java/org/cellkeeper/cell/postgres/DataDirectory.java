@@ -191,6 +191,39 @@ final class DataDirectory {
         }
     }
 
+    /**
+     * The timelines whose history is known here although the WAL does not get to where they left its line: a promotion would make one of
+     * them the parent of the new timeline, at a point where it did not exist yet. No standby could follow that.
+     */
+    List<Integer> timelinesBeyond(int own, Lsn end) {
+        List<Integer> beyond = new ArrayList<>();
+        for (int timeline = own + 1; timeline < own + TIMELINES && Files.exists(history(timeline)); timeline++) {
+            String text = OwnedFiles.read(history(timeline));
+            if (text == null || FABRICATED.equals(text)) {
+                continue;
+            }
+            Lsn fork = null;
+            for (String line : text.split("\n", -1)) {
+                String[] fields = line.strip().split("\\s+", 3);
+                if (fields.length >= 2 && fields[0].equals(String.valueOf(own))) {
+                    fork = Lsn.parse(fields[1]);
+                }
+            }
+            if (fork == null || !end.atLeast(fork)) {
+                beyond.add(timeline);
+            }
+        }
+        return beyond;
+    }
+
+    /** Of an instance that is stopped. */
+    void forgetTimelines(List<Integer> timelines) throws IOException {
+        for (int timeline : timelines) {
+            files.delete(history(timeline));
+        }
+        lastFork = null;
+    }
+
     /** A segment file of WAL: the timeline it was written on, and where it begins and ends. */
     private record Segment(int timeline, long begin, long end) {}
 

@@ -779,6 +779,15 @@ public final class LocalPostgres implements Database, AutoCloseable {
             if (standby == null) {
                 throw new DatabaseFailure("this is not a running standby: " + before.problem());
             }
+            if (!data.timelinesBeyond(standby.timeline(), standby.replayed()).isEmpty()) {
+                // The startup process that runs may have one of them for its target already.
+                cancellation.check();
+                postmaster.killAll(KILL_AFTER);
+                control.forget();
+                SyncSetting sync = content().sync();
+                promoteFromRest(cancellation, sync == null ? SyncSetting.NOBODY : sync, higherThan);
+                return;
+            }
             data.fabricateHistories(standby.timeline(), higherThan);
             sql(cancellation, session -> isTrue(session, "SELECT pg_promote(false)"));
             awaitPromoted(cancellation, running(), quickly());
@@ -806,33 +815,43 @@ public final class LocalPostgres implements Database, AutoCloseable {
 
     @Override
     public CompletableFuture<DatabaseView> promoteAtRest(SyncSetting setting, int higherThan) {
-        return verb("promote from rest", cancellation -> {
-            needStopped();
-            needData();
-            data.becomeStandby();
-            ControlData.Content read = control.read();
-            if (read == null) {
-                throw new DatabaseFailure("pg_control cannot be read, or is torn");
-            }
-            data.removeDanglingFabrications(read.control().timeline());
-            file.write(content().withSync(setting).withoutUpstream());
-            Postmaster.Run run = launch(cancellation, requiredOfAStandby());
-            observer.startedDetached(run);
-            // It has chosen the timeline to follow before it replays: made-up histories mislead it no more.
-            awaitWhileRunning(
-                    cancellation,
-                    run,
-                    settings.timeouts().start(),
-                    "it does not begin to recover",
-                    () -> postmaster.hasChild(run, "startup recovering")
-                            || postmaster.hasChild(run, "startup waiting")
-                            || postmaster.saysReady(run));
-            data.fabricateHistories(read.control().timeline(), higherThan);
-            files.write(settings.dataDir().resolve("promote"), "");
-            postmaster.signal("USR1", List.of(run.pid()));
-            awaitPromoted(cancellation, run, settings.timeouts().start());
-            sentinel.poke();
-        });
+        return verb("promote from rest", cancellation -> promoteFromRest(cancellation, setting, higherThan));
+    }
+
+    private void promoteFromRest(Cancellation cancellation, SyncSetting setting, int higherThan)
+            throws IOException, SQLException {
+        needStopped();
+        needData();
+        data.becomeStandby();
+        ControlData.Content read = control.read();
+        if (read == null) {
+            throw new DatabaseFailure("pg_control cannot be read, or is torn");
+        }
+        int timeline = read.control().timeline();
+        data.removeDanglingFabrications(timeline);
+        if (!data.timelinesBeyond(timeline, read.replayedAtLeast()).isEmpty()) {
+            DatabaseView.Rest end = walEnd.read(cancellation, read);
+            List<Integer> beyond = data.timelinesBeyond(end.timeline(), end.end());
+            LOG.info("The histories of timelines {} are removed: they begin after this cell's WAL ends", beyond);
+            data.forgetTimelines(beyond);
+        }
+        file.write(content().withSync(setting).withoutUpstream());
+        Postmaster.Run run = launch(cancellation, requiredOfAStandby());
+        observer.startedDetached(run);
+        // It has chosen the timeline to follow before it replays: made-up histories mislead it no more.
+        awaitWhileRunning(
+                cancellation,
+                run,
+                settings.timeouts().start(),
+                "it does not begin to recover",
+                () -> postmaster.hasChild(run, "startup recovering")
+                        || postmaster.hasChild(run, "startup waiting")
+                        || postmaster.saysReady(run));
+        data.fabricateHistories(timeline, higherThan);
+        files.write(settings.dataDir().resolve("promote"), "");
+        postmaster.signal("USR1", List.of(run.pid()));
+        awaitPromoted(cancellation, run, settings.timeouts().start());
+        sentinel.poke();
     }
 
     @Override

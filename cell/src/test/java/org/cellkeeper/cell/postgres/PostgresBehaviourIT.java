@@ -192,6 +192,63 @@ final class PostgresBehaviourIT {
         assertThat(bench.rows("a")).isEqualTo(1);
     }
 
+    /** Of a timeline that left the line of its WAL further on than it has got: by force, such a cell may be promoted all the same. */
+    @Test
+    void aStandbyThatHoldsTheHistoryOfATimelineFurtherOnMakesItTheParentOfItsOwn() throws Exception {
+        aForkFurtherOn();
+        bench.execute("c", "SELECT pg_promote(true, 20)");
+        await("c", DatabaseView::isPrimary);
+        assertThat(OwnedFiles.read(bench.dataDir("c").resolve("pg_wal/00000003.history")))
+                .containsPattern("(?s)1\t.*2\t");
+        keepSlots("c", "d");
+        follow("d", "c", EPOCH + 2);
+        nameAndCheck("c", EPOCH + 2, "d");
+        assertThat(bench.commit("c", 3000)).as("acknowledged by d").isFalse();
+        assertThat(look("d").standby().received()).isLessThan(flushed("c"));
+    }
+
+    @Test
+    void theAgentsPromotionLeavesSuchATimelineOut() throws Exception {
+        aForkFurtherOn();
+        assertThat(bench.get(bench.database("c").promote(2)).primary().timeline())
+                .isEqualTo(3);
+        assertThat(OwnedFiles.read(bench.dataDir("c").resolve("pg_wal/00000003.history")))
+                .doesNotContain("2\t");
+        keepSlots("c", "d");
+        follow("d", "c", EPOCH + 2);
+        nameAndCheck("c", EPOCH + 2, "d");
+        assertThat(bench.commit("c", 5000)).isTrue();
+        await("d", v -> v.standby().received().atLeast(flushed("c")));
+        assertThat(bench.rows("d")).isEqualTo(bench.rows("c"));
+    }
+
+    /** b is promoted to timeline 2; c and d end before that fork, and c has got its history. */
+    private void aForkFurtherOn() throws Exception {
+        primary("a");
+        keepSlots("a", "b", "c", "d");
+        standby("b", "a");
+        standby("c", "a");
+        standby("d", "a");
+        write("a", 20_000);
+        await("d", v -> v.standby().received().atLeast(flushed("a")));
+        seal("d");
+        write("a", 20_000);
+        await("c", v -> v.standby().received().atLeast(flushed("a")));
+        seal("c");
+        write("a", 300_000);
+        await("b", v -> v.standby().received().atLeast(flushed("a")));
+        seal("b");
+        bench.crash("a");
+        promote("b");
+        PostgresBench.run(
+                "cp",
+                "-a",
+                bench.dataDir("b").resolve("pg_wal/00000002.history").toString(),
+                bench.dataDir("c").resolve("pg_wal").toString());
+        bench.pass(1500);
+        bench.crash("b");
+    }
+
     @Test
     void anEmptyPrimaryConninfoEndsTheReceiverAndNothingMoreArrives() throws Exception {
         primary("a");

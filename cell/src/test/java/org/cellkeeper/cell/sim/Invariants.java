@@ -107,6 +107,11 @@ final class Invariants {
         }
     }
 
+    /** The history of its new timeline would begin with one that its WAL never got to. */
+    void contradictoryHistory(SimCell cell) {
+        broken("S5", cell.name() + " promotes with the history of a timeline that began after its WAL ends", null);
+    }
+
     /** It would write on the timeline of the reign before. */
     void startedInsidePromotion(SimCell cell) {
         broken("I3", cell.name() + " starts a PostgreSQL as primary, inside of whose promotion it was cut off", null);

@@ -460,6 +460,12 @@ final class SimDatabase implements Database {
                 return;
             }
             step(verb, world.delay(World.MILLI, 8 * World.MILLI), () -> {
+                if (!postgres.timelinesBeyond().isEmpty()) {
+                    SyncSetting sync = postgres.file().sync();
+                    postgres.crash("stopped, to be promoted from its start");
+                    promoteFromRest(verb, sync == null ? SyncSetting.NOBODY : sync, higherThan);
+                    return;
+                }
                 postgres.makeTimelinesKnown(higherThan);
                 step(verb, world.delay(500, 5 * World.MILLI), () -> {
                     postgres.clearTheWay();
@@ -486,33 +492,37 @@ final class SimDatabase implements Database {
         world.invariants.promoting(cell);
         return verb(
                 "promote from rest above timeline " + higherThan,
-                verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
-                    if (!postgres.isStopped() || postgres.data() != Data.PRESENT) {
-                        fail(verb, "PostgreSQL runs, or has no data");
-                        return;
-                    }
-                    postgres.write(postgres.file().following(null, null).withSync(setting));
-                    if (!postgres.start(true)) {
-                        fail(verb, "the data directory does not allow it: " + postgres.describe());
-                        return;
-                    }
-                    step(verb, world.delay(5 * World.MILLI, 40 * World.MILLI), () -> {
-                        postgres.makeTimelinesKnown(higherThan);
-                        postgres.promoteWhenReplayed();
-                        await(
-                                verb,
-                                () -> postgres.isPrimary() || postgres.isStopped(),
-                                60 * World.SECOND,
-                                () -> {
-                                    if (postgres.isPrimary()) {
-                                        done(verb);
-                                    } else {
-                                        fail(verb, "PostgreSQL went away");
-                                    }
-                                },
-                                "the promotion did not end in time");
-                    });
-                }));
+                verb -> step(
+                        verb,
+                        world.delay(3 * World.MILLI, 30 * World.MILLI),
+                        () -> promoteFromRest(verb, setting, higherThan)));
+    }
+
+    private void promoteFromRest(Verb verb, SyncSetting setting, int higherThan) {
+        if (!postgres.isStopped() || postgres.data() != Data.PRESENT) {
+            fail(verb, "PostgreSQL runs, or has no data");
+            return;
+        }
+        postgres.write(postgres.file().following(null, null).withSync(setting));
+        if (!postgres.start(true)) {
+            fail(verb, "the data directory does not allow it: " + postgres.describe());
+            return;
+        }
+        step(verb, world.delay(5 * World.MILLI, 40 * World.MILLI), () -> {
+            postgres.promoteWhenReplayed(higherThan);
+            await(
+                    verb,
+                    () -> postgres.isPrimary() || postgres.isStopped(),
+                    60 * World.SECOND,
+                    () -> {
+                        if (postgres.isPrimary()) {
+                            done(verb);
+                        } else {
+                            fail(verb, "PostgreSQL went away");
+                        }
+                    },
+                    "the promotion did not end in time");
+        });
     }
 
     @Override

@@ -103,6 +103,7 @@ final class SimPostgres {
 
     private boolean reloadWaits;
     private boolean promoteWhenReplayed;
+    private int skipUpTo;
     /** Whether the WAL of this stopped instance has been read to its end. */
     private boolean endRead;
 
@@ -467,6 +468,9 @@ final class SimPostgres {
                         note("standby has replayed its WAL up to", Long.toHexString(replayed), null);
                         changed();
                         if (promoteWhenReplayed) {
+                            // its agent had looked at what the disk holds before the start
+                            forgetTimelinesBeyond();
+                            makeTimelinesKnown(skipUpTo);
                             promote();
                         } else {
                             connectSoon(0);
@@ -902,6 +906,18 @@ final class SimPostgres {
         }
     }
 
+    /** Timelines that left the line of this WAL further on than it has got: PostgreSQL would take one of them for the parent of the next. */
+    List<Integer> timelinesBeyond() {
+        return historyFiles.values().stream()
+                .filter(one -> one.timeline() > history.timeline() && one.leaves(history.timeline()) > replayed)
+                .map(History::timeline)
+                .toList();
+    }
+
+    void forgetTimelinesBeyond() {
+        timelinesBeyond().forEach(historyFiles::remove);
+    }
+
     /** Asks a running standby to become primary; it does so a moment later. */
     void promote() {
         if (!recovers() || promoting) {
@@ -930,6 +946,9 @@ final class SimPostgres {
             return;
         }
         replayAll();
+        if (!timelinesBeyond().isEmpty()) {
+            world.invariants.contradictoryHistory(cell);
+        }
         standbySignal = false;
         unpromoted = true;
         note("promotion: no standby any more", null, null);
@@ -1069,8 +1088,9 @@ final class SimPostgres {
     }
 
     /** Promotes once all of the local WAL is replayed, open or not. */
-    void promoteWhenReplayed() {
+    void promoteWhenReplayed(int higherThan) {
         promoteWhenReplayed = true;
+        skipUpTo = higherThan;
     }
 
     void readEnd() {
@@ -1358,6 +1378,11 @@ final class SimPostgres {
                 WalRecord record = source.get(one.next);
                 world.invariants.receiving(cell, one);
                 boolean begun = !wal.isEmpty() && wal.getLast() == record;
+                if (!begun && !wal.isEmpty() && record.start() < wal.getLast().end()) {
+                    // What it has replayed already it does not replay again, whoever sends other bytes.
+                    one.next++;
+                    continue;
+                }
                 if (!begun) {
                     if (record.timeline() > history.timeline()) {
                         switchTo(one.sender, record.timeline());
