@@ -59,6 +59,9 @@ final class Torture implements AutoCloseable {
         }
     }
 
+    /** Such as make PostgreSQL start its children anew under the same postmaster; without a startup process that ends it. */
+    private static final List<String> RESTARTED = List.of("backend", "checkpointer", "background writer");
+
     /** One way to torment it. */
     private interface Step {
         void run();
@@ -450,6 +453,28 @@ final class Torture implements AutoCloseable {
         }
     }
 
+    /** As {@link #disturb}, of a standby whose disk is at rest. */
+    private String disturbAtRest(Server standby) {
+        if (once(3)) {
+            return disturb(standby);
+        }
+        String kind = any(RESTARTED);
+        crashChild(standby, kind);
+        return kind + " killed";
+    }
+
+    /** Much WAL on few pages, which takes the standbys a while to replay again. */
+    private void burst() {
+        try (Connection session = primary.session(20);
+                Statement statement = session.createStatement()) {
+            statement.execute("SET synchronous_commit = off");
+            statement.execute("DO $$ BEGIN FOR i IN 1.." + (200 + chance.nextInt(1_500))
+                    + " LOOP UPDATE hot SET v = v + 1; COMMIT; END LOOP; END $$");
+        } catch (SQLException e) {
+            count("bursts cut off");
+        }
+    }
+
     /** In words. */
     private String stop(Server server) {
         switch (chance.nextInt(4)) {
@@ -505,7 +530,6 @@ final class Torture implements AutoCloseable {
                     ? said.atLeast(truth.end().whole()) && truth.most().atLeast(said)
                     : truth.isTheEnd(said);
             if (!right || !truth.isOf(claim.end().timeline())) {
-                // Whoever reads too early is wrong himself: once more, by the same rule.
                 throw new Mismatch(
                         """
                         %s: the end of the WAL is said to be known, and is not what lies on the disk
@@ -606,6 +630,9 @@ final class Torture implements AutoCloseable {
     }
 
     private void seal(Server standby) {
+        if (once(2)) {
+            burst();
+        }
         String first = once(2) ? "" : disturb(standby) + ", then ";
         pass(chance.nextInt(400));
         tell(first + "seal " + standby.name());
@@ -616,7 +643,7 @@ final class Torture implements AutoCloseable {
             atRest(standby);
         } else {
             WalFiles.Truth before = standby.disk().truth();
-            String then = once(2) ? "" : disturb(standby);
+            String then = once(3) ? "" : disturbAtRest(standby);
             if (!then.isEmpty()) {
                 tell("  sealed, " + then);
             }
@@ -731,6 +758,9 @@ final class Torture implements AutoCloseable {
     private void restartPrimary() {
         List<String> did = new ArrayList<>();
         if (once(2)) {
+            burst();
+        }
+        if (once(2)) {
             standbys().forEach(s -> did.add(s.name() + " " + disturb(s)));
         }
         String how = stop(primary);
@@ -738,9 +768,7 @@ final class Torture implements AutoCloseable {
         Map<Server, Watch.Rested> rested = awaitSilence();
         Map<Server, WalFiles.Truth> before = new HashMap<>();
         rested.keySet().forEach(s -> before.put(s, s.disk().truth()));
-        if (once(2)) {
-            rested.keySet().forEach(s -> crashChild(s, any(CHILDREN)));
-        }
+        rested.keySet().forEach(s -> tell("  " + s.name() + " " + disturbAtRest(s)));
         atRest(primary);
         pass(chance.nextInt(1_000));
         rested.forEach((s, r) -> {
@@ -839,6 +867,9 @@ final class Torture implements AutoCloseable {
 
     private void failover() {
         List<String> did = new ArrayList<>();
+        if (once(2)) {
+            burst();
+        }
         boolean before = once(2);
         if (before) {
             standbys().forEach(s -> did.add(s.name() + " " + disturb(s)));
@@ -860,10 +891,10 @@ final class Torture implements AutoCloseable {
         Server old = primary;
         Map<Server, WalFiles.Truth> before = new HashMap<>();
         silent.keySet().forEach(s -> before.put(s, s.disk().truth()));
-        if (target == null && once(2)) {
+        if (target == null) {
             silent.keySet().forEach(s -> {
                 if (once(2)) {
-                    tell("  " + s.name() + " " + disturb(s));
+                    tell("  " + s.name() + " " + disturbAtRest(s));
                 }
             });
         }

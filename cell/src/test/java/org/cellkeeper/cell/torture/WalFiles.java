@@ -53,7 +53,7 @@ final class WalFiles {
      * Where reading stopped.
      *
      * @param whole the end of the last whole record, {@code record} its start
-     * @param torn as far as a record reaches whose head alone is there; {@code whole} when there is none
+     * @param torn as far as there may be bytes of a record of which only the head is there; {@code whole} when there is none
      * @param timeline of the file that holds the last record
      */
     record Stop(Lsn whole, Lsn record, Lsn torn, int timeline, String why) {}
@@ -323,7 +323,7 @@ final class WalFiles {
                     if (last < 0) {
                         throw new IOException("no record at the checkpoint: " + read.why);
                     }
-                    return stop(end, last, endOf(start, length), timeline, read.why);
+                    return stop(end, last, read.end, timeline, read.why);
                 }
                 last = start;
                 timeline = timelineOfHead;
@@ -335,11 +335,8 @@ final class WalFiles {
             return new Stop(new Lsn(whole), new Lsn(record), new Lsn(torn), timeline, why);
         }
 
+        /** @param end of the record, or of its bytes when it is not whole, which {@code why} tells then */
         private record Read(long end, long overwritten, String why) {}
-
-        private Read bad(String why) {
-            return new Read(0, 0, why);
-        }
 
         private Read record(long start, long length, long previous) throws IOException {
             CRC32C sum = new CRC32C();
@@ -350,14 +347,14 @@ final class WalFiles {
                 if (done > 0) {
                     int flags = page(at);
                     if (flags < 0) {
-                        return bad("a record of " + length + " bytes is cut off at " + new Lsn(at));
+                        return new Read(at, 0, "a record of " + length + " bytes is cut off at " + new Lsn(at));
                     }
                     if ((flags & OVERWRITES) != 0) {
                         return new Read(0, at, "");
                     }
                     long left = Integer.toUnsignedLong(words.getInt((int) (at % size) + 16));
                     if ((flags & CONTINUES) == 0 || left != length - done) {
-                        return bad("a record of " + length + " bytes does not go on at " + new Lsn(at));
+                        return new Read(at, 0, "a record of " + length + " bytes does not go on at " + new Lsn(at));
                     }
                     at += headerAt(at, size);
                 }
@@ -372,27 +369,16 @@ final class WalFiles {
             ByteBuffer header = ByteBuffer.wrap(head).order(ByteOrder.nativeOrder());
             sum.update(head, 0, CHECKSUM_AT);
             if ((int) sum.getValue() != header.getInt(CHECKSUM_AT)) {
-                return bad("a record of " + length + " bytes has another checksum");
+                return new Read((at + 7) / 8 * 8, 0, "a record of " + length + " bytes has another checksum");
             }
             if (previous >= 0 && header.getLong(8) != previous) {
-                return bad("a record follows another one");
+                return new Read((at + 7) / 8 * 8, 0, "a record follows another one");
             }
             long end = (at + 7) / 8 * 8;
             if (head[17] == 0 && (head[16] & 0xf0) == SWITCH) {
                 end = (end + size - 1) / size * size;
             }
             return new Read(end, 0, "");
-        }
-
-        private long endOf(long start, long length) {
-            long at = start;
-            long left = length;
-            while (left > PAGE - at % PAGE) {
-                left -= PAGE - at % PAGE;
-                at += PAGE - at % PAGE;
-                at += headerAt(at, size);
-            }
-            return (at + left + 7) / 8 * 8;
         }
     }
 
