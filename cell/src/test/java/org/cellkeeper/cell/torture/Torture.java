@@ -84,7 +84,7 @@ final class Torture implements AutoCloseable {
     private int step;
     private String doing = "the set-up";
     private boolean keep;
-    private boolean closed;
+    private volatile boolean closed;
 
     Torture(long seed, Duration time, int size, Path folder, PrintStream out) {
         this.seed = seed;
@@ -1007,6 +1007,10 @@ final class Torture implements AutoCloseable {
     /** Whether the data are to stay for a look at them. */
     void keep() {
         keep = true;
+    }
+
+    boolean isClosed() {
+        return closed;
     }
 
     /** Ends all that it has started. */

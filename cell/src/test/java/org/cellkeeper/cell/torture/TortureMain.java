@@ -72,8 +72,16 @@ final class TortureMain {
             outcome.counted().forEach((what, number) -> System.out.printf("  %8d  %s%n", number, what));
             return true;
         } catch (Mismatch mismatch) {
-            System.out.println("MISMATCH: " + mismatch.getMessage());
+            if (!torture.isClosed()) {
+                System.out.println("MISMATCH: " + mismatch.getMessage());
+            }
             return false;
+        } catch (RuntimeException problem) {
+            if (torture.isClosed()) {
+                // Told to end: what it was doing has failed.
+                return false;
+            }
+            throw problem;
         }
     }
 }
