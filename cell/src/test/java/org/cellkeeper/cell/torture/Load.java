@@ -22,7 +22,6 @@ final class Load implements AutoCloseable {
     private final long seed;
     private final List<Thread> threads = new ArrayList<>();
     private final AtomicLong rounds = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
     private volatile Server primary;
     private volatile boolean paused;
     private volatile boolean closed;
@@ -50,7 +49,6 @@ final class Load implements AutoCloseable {
                     client.serve(chance);
                 } catch (SQLException e) {
                     // Thrown out, or nobody there: that is what this run is about.
-                    refused.incrementAndGet();
                     pass(200);
                 }
             }
@@ -72,8 +70,9 @@ final class Load implements AutoCloseable {
         paused = so;
     }
 
-    long rounds() {
-        return rounds.get();
+    /** What the writers have done. */
+    int rounds() {
+        return rounds.intValue();
     }
 
     private void write(Random chance) throws SQLException {

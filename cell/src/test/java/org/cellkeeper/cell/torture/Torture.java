@@ -121,6 +121,7 @@ final class Torture implements AutoCloseable {
             doing = "the end";
             steady();
             standbysHoldTheSame();
+            counted.put("rounds of the writers", load.rounds());
             return new Outcome(step, observations(), Map.copyOf(counted));
         } catch (Mismatch e) {
             keep = true;
@@ -608,6 +609,7 @@ final class Torture implements AutoCloseable {
         while (System.nanoTime() - until < 0) {
             if (!unfollowed) {
                 unfollowed = tried("unfollow", server.adapter().unfollow()) != null;
+                pass(unfollowed ? 0 : 50);
             }
             DatabaseView seen = look(server);
             if (seen.process() == Process.STOPPED) {

@@ -26,6 +26,7 @@ final class TortureIT {
             assertThat(outcome.of("ends at rest held against the disk")).isPositive();
             assertThat(outcome.of("detachments held against the disk")).isPositive();
             assertThat(outcome.of("promotions")).isPositive();
+            assertThat(outcome.of("rounds of the writers")).isPositive();
         } catch (Mismatch mismatch) {
             throw new AssertionError(mismatch.getMessage() + "\n" + said.toString(StandardCharsets.UTF_8), mismatch);
         }

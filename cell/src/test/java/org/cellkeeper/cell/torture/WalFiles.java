@@ -8,6 +8,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -215,7 +216,7 @@ final class WalFiles {
             int offset = (int) (at % mine.segmentSize);
             int length = (int) (stop - at);
             if (one != null && two != null) {
-                int found = java.util.Arrays.mismatch(one, offset, offset + length, two, offset, offset + length);
+                int found = Arrays.mismatch(one, offset, offset + length, two, offset, offset + length);
                 if (found >= 0) {
                     return new Lsn(at + found);
                 }
@@ -360,7 +361,7 @@ final class WalFiles {
                 }
                 int offset = (int) (at % size);
                 int part = (int) Math.min(length - done, PAGE - at % PAGE);
-                int ofHead = (int) Math.clamp(RECORD_HEADER - done, 0, part);
+                int ofHead = Math.clamp(RECORD_HEADER - done, 0, part);
                 System.arraycopy(segment, offset, head, (int) Math.min(done, RECORD_HEADER), ofHead);
                 sum.update(segment, offset + ofHead, part - ofHead);
                 at += part;

@@ -9,8 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.DatabaseView;
@@ -97,9 +99,8 @@ final class Watch implements AutoCloseable {
     private final Thread thread;
     private volatile boolean closed;
     private volatile Rested rested;
-    private volatile Look last;
     private volatile Throwable failure;
-    private volatile long observations;
+    private final AtomicLong observations = new AtomicLong();
 
     Watch(Server server, long zero) {
         this.server = server;
@@ -120,8 +121,7 @@ final class Watch implements AutoCloseable {
             if (view != null) {
                 Look look = new Look(view, begun, before, sample(now != null));
                 judge(look);
-                last = look;
-                observations = observations + 1;
+                observations.incrementAndGet();
                 // What was asked for before the disk came to rest, or told after that, does not count.
                 if (now != null && rested == now) {
                     now.add(look);
@@ -134,7 +134,7 @@ final class Watch implements AutoCloseable {
     private DatabaseView look() {
         try {
             return server.adapter().observe().get(SILENCE_SECONDS, TimeUnit.SECONDS);
-        } catch (ExecutionException | java.util.concurrent.RejectedExecutionException e) {
+        } catch (ExecutionException | RejectedExecutionException e) {
             // An adapter that has just been replaced, or a folder that was moved meanwhile: the next one tells.
             return null;
         } catch (InterruptedException e) {
@@ -218,14 +218,8 @@ final class Watch implements AutoCloseable {
         rested = null;
     }
 
-    /** The last view that was asked for after this moment; null while there is none. */
-    DatabaseView since(long nanos) {
-        Look look = last;
-        return look != null && look.begun - nanos >= 0 ? look.view : null;
-    }
-
     long observations() {
-        return observations;
+        return observations.get();
     }
 
     /** Throws what the thread has found. */
