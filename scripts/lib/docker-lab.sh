@@ -70,6 +70,16 @@ kill_part() {
     read -r pid _ 2>/dev/null <"$file" && kill -KILL "$pid"' kill "$1"
 }
 
+signal_child() {
+  local title
+  title=$(title_of_child "$2") || exit 2
+  # shellcheck disable=SC2016
+  inside "$cell" sh -c '
+    pid=$(ps -e -ww -o pid=,args= | awk -v title="$2" "
+      \$2 == \"postgres:\" && index(\$0, \$3 \" \" title) > 0 { found = \$1 } END { print found }")
+    [ -n "$pid" ] && kill -"$1" "$pid"' signal "$1" "$title"
+}
+
 stop_cells() {
   local cell killed=0
   local -a running=()

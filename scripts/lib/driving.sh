@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # A lab of one's own, driven by a script: asking its API, and a client that commits numbered rows. To be sourced, by
 # scripts that set: project, cells (how many), kind (--docker or nothing), work (a folder), run (a name for the rows of this
-# run), and call own_lab first.
+# run), and call own_lab first; load, an empty array, where they use that.
 
 readonly api_port=5480
 readonly healthy_within=120 task_within=60 row_within=30
@@ -125,14 +125,22 @@ psql_program() {
   fi
 }
 
+# A session with the primary, wherever it is.
 client() {
   local cell hosts=
   for ((cell = 1; cell <= cells; cell++)); do
     hosts+="${hosts:+,}$(host_of "$cell")"
   done
-  PGPASSFILE=$lab/pgpass PGOPTIONS='' exec "$psql" --no-psqlrc --quiet --tuples-only --no-align \
-    --set=ON_ERROR_STOP=1 "$@" \
-    "postgresql://vcloud@$hosts/vcloud?target_session_attrs=read-write&connect_timeout=2&sslmode=disable&gssencmode=disable"
+  session "$hosts" read-write "$@"
+}
+
+# A session with the first of these hosts that is such; instead of this shell.
+session() {
+  local hosts=$1 attributes=$2
+  shift 2
+  PGPASSFILE=$lab/pgpass PGOPTIONS='' exec ${session_limit:+timeout --signal=KILL "$session_limit"} "$psql" --no-psqlrc \
+    --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@" \
+    "postgresql://vcloud@$hosts/vcloud?target_session_attrs=$attributes&connect_timeout=2&sslmode=disable&gssencmode=disable"
 }
 
 # Commits rows, and notes "microseconds number" of each that was acknowledged. A warning comes instead of the number:
@@ -177,6 +185,70 @@ stop_writer() {
   : >"$work/stop"
   wait "$writer" 2>/dev/null || true
   writer=
+}
+
+# ---- other clients, whose rows nobody counts: what hurts PostgreSQL, beside the rows that are counted
+
+# A round of a writer's work: hot pages, bulk rows, a transaction of many subtransactions, TRUNCATE, VACUUM. Nobody waits for a
+# standby here, and all of it may be lost.
+load_statements() {
+  cat <<'SQL'
+SET synchronous_commit = off;
+DO $$ BEGIN FOR i IN 1..60 LOOP UPDATE load_hot SET v = v + 1; COMMIT; END LOOP; END $$;
+INSERT INTO load_bulk (what) SELECT repeat(md5(i::text), 8) FROM generate_series(1, 2000) i;
+DO $$ BEGIN
+  FOR i IN 1..100 LOOP
+    BEGIN INSERT INTO load_bulk (what) VALUES ('part ' || i); EXCEPTION WHEN unique_violation THEN NULL; END;
+  END LOOP;
+  PERFORM pg_sleep(random());
+END $$;
+SQL
+  case $((RANDOM % 6)) in
+    0) printf 'TRUNCATE load_bulk;\n' ;;
+    1) printf 'VACUUM load_hot;\n' ;;
+    2) printf 'VACUUM load_bulk;\n' ;;
+    3) printf "SELECT pg_logical_emit_message(true, 'load', repeat('x', 3000000)) IS NULL;\n" ;;
+  esac
+}
+
+load_primary() {
+  local session_limit=20
+  while [[ ! -e $work/stop ]]; do
+    (client >/dev/null < <(load_statements)) || sleep 0.3
+    sleep 0.2
+  done
+}
+
+# Reads at one standby after the other in a transaction that keeps its snapshot for some seconds.
+load_standbys() {
+  local session_limit=20
+  while [[ ! -e $work/stop ]]; do
+    (session "$(host_of $((1 + RANDOM % cells)))" standby >/dev/null <<SQL) || sleep 0.3
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT sum(v) FROM load_hot;
+SELECT pg_sleep($((RANDOM % 5)));
+SELECT count(*) FROM load_hot;
+COMMIT;
+SQL
+    sleep 0.2
+  done
+}
+
+start_load() {
+  (client --command='DROP TABLE IF EXISTS load_hot, load_bulk' \
+    --command='CREATE TABLE load_hot AS SELECT n, 0 AS v FROM generate_series(1, 200) n' \
+    --command='CREATE TABLE load_bulk (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text)' 2>/dev/null)
+  load_primary 2>>"$work/load.log" &
+  load=($!)
+  load_standbys 2>>"$work/load.log" &
+  load+=($!)
+}
+
+stop_load() {
+  ((${#load[@]} > 0)) || return 0
+  : >"$work/stop"
+  wait "${load[@]}" 2>/dev/null || true
+  load=()
 }
 
 acknowledged_since() {

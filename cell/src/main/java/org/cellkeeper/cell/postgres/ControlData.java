@@ -185,6 +185,11 @@ final class ControlData {
         return "%08X%08X%08X".formatted(timeline, number / perFile, number % perFile);
     }
 
+    /** Where the segment ends that has the last byte before this position. */
+    static Lsn endOfSegment(Lsn position, long segmentSize) {
+        return new Lsn((position.value() + segmentSize - 1) / segmentSize * segmentSize);
+    }
+
     /** Where a record of this length ends, aligned as PostgreSQL does, with the headers of the pages that it runs into. */
     static Lsn endOfRecord(Lsn start, long length, long pageSize, long segmentSize) {
         long position = start.value();

@@ -26,6 +26,8 @@ final class WalEnd {
     private static final Pattern LAST_RECORD = Pattern.compile("error in WAL record at ([0-9A-F]+/[0-9A-F]+):");
     private static final Pattern RECORD =
             Pattern.compile("len \\(rec/tot\\): +[0-9]+/ *([0-9]+),.* lsn: ([0-9A-F]+/[0-9A-F]+)");
+    /** Nothing comes after this record in its segment: it ends with that. */
+    private static final Pattern SWITCH = Pattern.compile("rmgr: XLOG .* desc: SWITCH\\b");
 
     private final Programs programs;
     private final DataDirectory data;
@@ -93,15 +95,18 @@ final class WalEnd {
             Cancellation cancellation, int timeline, Lsn from, Lsn lastSegment, ControlData.Content control) {
         AtomicReference<@Nullable String> lastLine = new AtomicReference<>();
         var _ = dump(cancellation, timeline, from, lastSegment, control, lastLine::set);
-        String line = lastLine.get();
-        Matcher record = RECORD.matcher(line == null ? "" : line);
-        return record.find()
-                ? ControlData.endOfRecord(
-                        Lsn.parse(record.group(2)),
-                        Long.parseLong(record.group(1)),
-                        control.pageSize(),
-                        control.segmentSize())
-                : null;
+        String last = lastLine.get();
+        String line = last == null ? "" : last;
+        Matcher record = RECORD.matcher(line);
+        if (!record.find()) {
+            return null;
+        }
+        Lsn end = ControlData.endOfRecord(
+                Lsn.parse(record.group(2)),
+                Long.parseLong(record.group(1)),
+                control.pageSize(),
+                control.segmentSize());
+        return SWITCH.matcher(line).find() ? ControlData.endOfSegment(end, control.segmentSize()) : end;
     }
 
     private Path segment(Lsn lsn, int timeline, ControlData.Content control) {

@@ -178,6 +178,20 @@ final class EndOfWalIT {
         assertThat(restOf("b").end()).isEqualTo(end);
     }
 
+    /** A segment may be ended early (so does every backup): its last record reaches to the segment's end. */
+    @Test
+    void aSegmentThatWasEndedEarlyIsHeldToItsEnd() throws Exception {
+        pair(Map.of());
+        bench.execute("a", "INSERT INTO marks (at) VALUES (now())");
+        bench.execute("a", "SELECT pg_switch_wal()");
+        Lsn end = look("a").primary().flushed();
+        await("b", v -> v.isStandby() && v.standby().replayed().atLeast(end));
+        bench.get(bench.database("a").stopImmediate());
+        // Its last restartpoint notes all that was replayed.
+        bench.get(bench.database("b").stopFast(10_000));
+        assertThat(restOf("b").end()).isEqualTo(end);
+    }
+
     // ---- standbys that let nobody in, or cannot replay
 
     @Test
