@@ -36,6 +36,7 @@ final class SimPostgresTest {
         get(db("b").applySync(sync(1, 2, "c")));
         get(db("b").promote(0));
         get(db("c").follow(upstream("b", 2), id("c")));
+        cell("b").postgres().writeNoise("more than a will write", 0x400);
         long kept = commit("b");
         assertThat(isAcknowledged(kept)).isTrue();
         get(db("c").unfollow());
