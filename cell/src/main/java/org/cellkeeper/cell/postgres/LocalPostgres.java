@@ -63,6 +63,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
                  s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
             SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));
 
+    private static final String DUPLICATE_OBJECT = "42710";
+
     private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
@@ -497,17 +499,15 @@ public final class LocalPostgres implements Database, AutoCloseable {
         return verb("clone", cancellation -> {
             needStopped();
             Path incoming = data.beginReplacing();
-            List<String> arguments = new ArrayList<>(List.of(
+            makeSlotAnew(source, self.slotName());
+            List<String> arguments = List.of(
                     "--pgdata=" + incoming,
                     "--dbname=" + owned.conninfo(source, "clone-" + self.name()),
+                    "--slot=" + self.slotName(),
                     "--no-password",
                     "--wal-method=stream",
                     "--checkpoint=fast",
-                    "--progress"));
-            if (hasFreeSlot(source, self.slotName())) {
-                // Nothing that is written between the end of the clone and the first stream can be missed.
-                arguments.add("--slot=" + self.slotName());
-            }
+                    "--progress");
             percent.accept(0);
             expect(programs.run(
                     cancellation,
@@ -528,14 +528,25 @@ public final class LocalPostgres implements Database, AutoCloseable {
         });
     }
 
-    private boolean hasFreeSlot(Upstream source, String slot) throws SQLException {
-        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5));
-                PreparedStatement statement = session.prepareStatement(
-                        "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND wal_status IS DISTINCT FROM"
-                                + " 'lost'")) {
-            statement.setString(1, slot);
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next();
+    /**
+     * The slot that this cell is to stream through keeps the WAL from the clone's beginning on: else what is written during the clone, or
+     * between its end and the first stream, may be removed by then, and the next clone fares no better. What it kept for the old data is
+     * needed no more.
+     */
+    private void makeSlotAnew(Upstream source, String slot) throws SQLException {
+        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5))) {
+            for (String sql : List.of(
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ? AND NOT active",
+                    "SELECT pg_create_physical_replication_slot(?, true)")) {
+                try (PreparedStatement statement = session.prepareStatement(sql)) {
+                    statement.setString(1, slot);
+                    statement.execute();
+                }
+            }
+        } catch (SQLException e) {
+            // Made by the primary meanwhile, or still in use by a clone that was cut off: then pg_basebackup says so.
+            if (!DUPLICATE_OBJECT.equals(e.getSQLState())) {
+                throw e;
             }
         }
     }
