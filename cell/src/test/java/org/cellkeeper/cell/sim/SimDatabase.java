@@ -66,6 +66,7 @@ final class SimDatabase implements Database {
     private final List<Writing> checkpoints = new ArrayList<>();
     private final Deque<Verb> queue = new ArrayDeque<>();
     private final List<Runnable> listeners = new ArrayList<>();
+    private final List<Copy> copies = new ArrayList<>();
     private final Runnable watcher = this::somethingChanged;
     private @Nullable Verb current;
     private @Nullable Verb fencing;
@@ -91,6 +92,7 @@ final class SimDatabase implements Database {
             effect.run();
         }
         queue.clear();
+        copies.forEach(copy -> copy.end(world, false));
     }
 
     // ---- the engine of the verbs
@@ -291,22 +293,63 @@ final class SimDatabase implements Database {
                 return;
             }
             postgres.beginReplacing();
-            copy(verb, there, percent, 0);
+            step(verb, world.delay(5 * World.MILLI, 30 * World.MILLI), () -> beginCopy(verb, there, self, percent));
         });
     }
 
-    private void copy(Verb verb, SimCell there, IntConsumer percent, int parts) {
+    private void beginCopy(Verb verb, SimCell there, CellId self, IntConsumer percent) {
+        SimProcess run = canCopy(there) ? there.postgres().beginClone(self.slotName()) : null;
+        if (run == null) {
+            fail(verb, "the copy could not begin");
+            return;
+        }
+        Copy copy = new Copy(there, self.slotName(), run, there.postgres().redo(), percent);
+        // What it streamed through is free when its walsender has noticed the end.
+        verb.result.whenComplete((done, failure) -> copy.end(world, failure == null));
+        copies.add(copy);
+        copy(verb, copy, 0);
+    }
+
+    /** A clone under way, and the slot at its source that it uses. */
+    private static final class Copy {
+        final SimCell source;
+        final String slot;
+        final SimProcess run;
+        final long begun;
+        final IntConsumer percent;
+        private boolean ended;
+
+        Copy(SimCell source, String slot, SimProcess run, long begun, IntConsumer percent) {
+            this.source = source;
+            this.slot = slot;
+            this.run = run;
+            this.begun = begun;
+            this.percent = percent;
+        }
+
+        void end(World world, boolean orderly) {
+            if (!ended) {
+                ended = true;
+                world.after(
+                        orderly ? 0 : world.delay(World.MILLI, 3 * World.SECOND),
+                        () -> source.postgres().endClone(slot));
+            }
+        }
+    }
+
+    private void copy(Verb verb, Copy copy, int parts) {
         step(verb, world.delay(world.weather.clonePart / 10, world.weather.clonePart), () -> {
             if (!agent.alive()) {
                 return;
             }
-            if (!canCopy(there) || cell.diskFull()) {
+            boolean goesOn = canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
+            if (!goesOn || cell.diskFull()) {
                 fail(verb, "the copy broke off");
             } else if (parts < 4) {
-                percent.accept(parts * 25);
-                copy(verb, there, percent, parts + 1);
-            } else if (postgres.copyFrom(there.postgres())) {
-                percent.accept(100);
+                copy.percent.accept(parts * 25);
+                copy(verb, copy, parts + 1);
+            } else if (postgres.copyFrom(copy.source.postgres(), copy.begun)) {
+                copy.percent.accept(100);
                 done(verb);
             } else {
                 fail(verb, "the copy broke off");
@@ -614,6 +657,7 @@ final class SimDatabase implements Database {
                 () -> cell.onDisk(agent, () -> {
                     if (checkpoints.remove(writing)) {
                         postgres.writeNoise("checkpoint", 0x70);
+                        postgres.checkpoint();
                         agent.post(world.delay(200, 2 * World.MILLI), () -> writing.done.complete(null));
                     }
                 }));

@@ -71,6 +71,12 @@ final class World {
         boolean detachedEarly = true;
         /** How often (per mille) a reader who stands in the way of replay comes back at once when he is ended. */
         int obstinateReaders;
+        /** Chance (per mille) that a client cancels a commit that waits. */
+        int waitsCancelled;
+        /** How much WAL a primary keeps whatever the slots say (wal_keep_size). */
+        long walKeep = 128L << 20;
+        /** How much WAL a slot may keep (max_slot_wal_keep_size). */
+        long slotsKeep = 1L << 30;
         /** Whether what agents do is judged at all; not when hand-made agents play with one port. */
         boolean judged = true;
         /** Whether only lost commits (I1, I2) are violations. */
