@@ -531,13 +531,13 @@ public final class LocalPostgres implements Database, AutoCloseable {
     /**
      * The slot that this cell is to stream through keeps the WAL from the clone's beginning on: else what is written during the clone, or
      * between its end and the first stream, may be removed by then, and the next clone fares no better. What it kept for the old data is
-     * needed no more.
+     * needed no more. It holds none at first: the checkpoint that a clone begins with might lose it again for WAL from before.
      */
     private void makeSlotAnew(Upstream source, String slot) throws SQLException {
         try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5))) {
             for (String sql : List.of(
                     "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ? AND NOT active",
-                    "SELECT pg_create_physical_replication_slot(?, true)")) {
+                    "SELECT pg_create_physical_replication_slot(?)")) {
                 try (PreparedStatement statement = session.prepareStatement(sql)) {
                     statement.setString(1, slot);
                     statement.execute();

@@ -95,6 +95,7 @@ final class Faults {
     };
 
     private final boolean storm;
+    private final int verbsFail;
     /** WAL is removed soon, and slots are lost. */
     private final boolean littleWal;
 
@@ -113,6 +114,7 @@ final class Faults {
             Kind kind = draw();
             weights[kind.ordinal()] += (int) world.between(1, 4);
         }
+        verbsFail = world.perMille(350) ? (int) world.between(1, 60) : 0;
         littleWal = world.perMille(400);
         if (littleWal) {
             weights[Kind.BULK_LOAD.ordinal()] += (int) world.between(1, 3);
@@ -176,6 +178,7 @@ final class Faults {
     void start() {
         world.note("world", "faults of this run:", profile(), left);
         world.ambush(this::strike);
+        world.weather.verbsFail = verbsFail;
         if (littleWal) {
             world.weather.walKeep = world.between(0, 0x8000);
             world.weather.slotsKeep = world.between(0x4000, 0x40000);

@@ -127,9 +127,23 @@ final class SimDatabase implements Database {
                 () -> cell.onDisk(agent, () -> {
                     if (!verb.ended && verb.underWay == effect) {
                         verb.underWay = null;
-                        effect.run();
+                        take(verb, effect);
                     }
                 }));
+    }
+
+    /** Now and then a verb fails half-way: before this step or just after it, and the rest of it is left undone. */
+    private void take(Verb verb, Runnable effect) {
+        boolean fails = world.perMille(world.weather.verbsFail);
+        if (!fails || world.perMille(500)) {
+            effect.run();
+        }
+        if (fails && !verb.ended) {
+            world.statistics.count("verb cut off");
+            verb.awaited = null;
+            verb.afterwards = null;
+            fail(verb, "cut off half-way");
+        }
     }
 
     private void await(Verb verb, BooleanSupplier condition, long atMost, Runnable then, String otherwise) {
@@ -372,9 +386,14 @@ final class SimDatabase implements Database {
                 fail(verb, "PostgreSQL runs");
                 return;
             }
-            step(verb, world.delay(10 * World.MILLI, 300 * World.MILLI), () -> {
-                postgres.wipe();
-                done(verb);
+            step(verb, world.delay(World.MILLI, 10 * World.MILLI), () -> {
+                if (postgres.data() != Data.EMPTY) {
+                    postgres.beginReplacing();
+                }
+                step(verb, world.delay(10 * World.MILLI, 300 * World.MILLI), () -> {
+                    postgres.wipe();
+                    done(verb);
+                });
             });
         });
     }
@@ -650,6 +669,10 @@ final class SimDatabase implements Database {
             return writing.done;
         }
         checkpoints.add(writing);
+        if (world.perMille(world.weather.verbsFail)) {
+            fail(writing, "cut off half-way");
+            return writing.done;
+        }
         long takes = world.delay(10 * World.MILLI, 500 * World.MILLI) + cell.checkpointsTake();
         agent.post(deadlineMillis * World.MILLI, () -> fail(writing, "canceling statement due to statement timeout"));
         agent.post(

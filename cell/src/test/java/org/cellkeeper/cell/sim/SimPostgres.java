@@ -305,11 +305,12 @@ final class SimPostgres {
     /** The run of PostgreSQL that a clone is taken of; it makes its slot anew, and has a checkpoint written. Null when that cannot be. */
     @Nullable
     SimProcess beginClone(String slot) {
-        if (!isRunning() || hungPostmaster || cell.diskFull() || !slots.beginClone(slot, redo, this::slotBusy)) {
+        if (!isRunning() || hungPostmaster || cell.diskFull() || !slots.beginClone(slot, this::slotBusy)) {
             return null;
         }
-        note("clone begins, through slot", slot, Long.toHexString(redo));
         checkpoint();
+        slots.told(slot, redo);
+        note("clone begins, through slot", slot, Long.toHexString(redo));
         return run;
     }
 
@@ -825,6 +826,7 @@ final class SimPostgres {
         note("removes its WAL before", Long.toHexString(keep), null);
         for (String slot : slots.removed(keep)) {
             note("slot is lost:", slot, null);
+            world.statistics.count("slot lost");
             for (WalStream one : List.copyOf(senders)) {
                 if (one.slot.equals(slot)) {
                     closeSender(one);
@@ -1208,6 +1210,7 @@ final class SimPostgres {
                 name,
                 one.pid);
         if (one.starved) {
+            world.statistics.count("stream without WAL");
             world.post(run, world.between(World.MILLI, 40 * World.MILLI), () -> closeSender(one));
         }
         if (doomed) {

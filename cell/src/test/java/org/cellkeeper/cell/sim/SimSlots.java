@@ -79,12 +79,12 @@ final class SimSlots {
         return now - unusedSince.computeIfAbsent(name, first -> now) > UNUSED;
     }
 
-    /** A clone makes its slot anew and streams through it; false when it is in use. */
-    boolean beginClone(String name, long redo, Predicate<String> busy) {
+    /** A clone makes its slot anew, and is to stream through it; false when it is in use. It holds nothing before it does. */
+    boolean beginClone(String name, Predicate<String> busy) {
         if (cloning.contains(name) || busy.test(name)) {
             return false;
         }
-        slots.put(name, new Slot(redo));
+        slots.put(name, new Slot(null));
         cloning.add(name);
         return true;
     }

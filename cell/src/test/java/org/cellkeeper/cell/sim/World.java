@@ -73,6 +73,8 @@ final class World {
         int obstinateReaders;
         /** Chance (per mille) that a client cancels a commit that waits. */
         int waitsCancelled;
+        /** Chance (per mille) that a step of a verb of PostgreSQL's adapter is the last one that it takes. */
+        int verbsFail;
         /** How much WAL a primary keeps whatever the slots say (wal_keep_size). */
         long walKeep = 128L << 20;
         /** How much WAL a slot may keep (max_slot_wal_keep_size). */
@@ -311,6 +313,7 @@ final class World {
         referee.heal();
         cells.forEach(SimCell::heal);
         weather.answersLost = 0;
+        weather.verbsFail = 0;
     }
 
     // ---- moments
