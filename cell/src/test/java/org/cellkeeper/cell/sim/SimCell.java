@@ -256,6 +256,7 @@ final class SimCell {
 
     /** SIGKILL of the postmaster. */
     void killDatabase() {
+        world.invariants.databaseKilled(this);
         world.note(label(), "PostgreSQL killed", null, null);
         postgres.crash("killed");
     }

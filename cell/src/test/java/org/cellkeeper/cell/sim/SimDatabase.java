@@ -402,6 +402,7 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> startPrimary() {
+        world.invariants.starting(cell, false);
         return verb(
                 "start as primary",
                 verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
@@ -415,6 +416,7 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self) {
+        world.invariants.starting(cell, true);
         return verb(
                 "start as standby of " + nameOf(upstream),
                 verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {

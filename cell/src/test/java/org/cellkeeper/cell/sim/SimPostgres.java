@@ -96,6 +96,7 @@ final class SimPostgres {
     private final Map<String, Long> paces = new HashMap<>();
 
     private boolean lingers;
+    private boolean tearsNext;
     /** A standby that starts does not get to open, as while the primary has transactions of too many parts. */
     private boolean keptClosed;
     /** It replays and streams, and lets nobody in. */
@@ -727,6 +728,11 @@ final class SimPostgres {
         paces.put("refusal", micros);
     }
 
+    /** The next record arrives without its end. */
+    void tearsNext() {
+        tearsNext = true;
+    }
+
     /** The sender of a stream that breaks here notices it late. */
     void lingers() {
         lingers = true;
@@ -780,7 +786,13 @@ final class SimPostgres {
     void terminateWaiters() {
         List<Commit> lost = new ArrayList<>(waiters);
         waiters.clear();
-        lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
+        for (Commit commit : lost) {
+            if (world.weather.waitersCancelled) {
+                acknowledge(commit);
+            } else {
+                answer(commit, Commit.Answer.UNKNOWN);
+            }
+        }
     }
 
     // ---- slots, and the removal of WAL
@@ -1407,7 +1419,8 @@ final class SimPostgres {
                         switchTo(one.sender, record.timeline());
                     }
                     wal.add(record);
-                    if (world.perMille(world.weather.partialRecords)) {
+                    if (world.perMille(world.weather.partialRecords) || tearsNext) {
+                        tearsNext = false;
                         flushed = record.start() + (record.end() - record.start()) / 2;
                         more = true;
                         break;

@@ -43,11 +43,12 @@ final class Simulation {
         boolean storm = dice.nextInt(2) == 0;
         busy = storm || dice.nextInt(4) == 0;
         troubles = Duration.ofMillis(busy ? 6_000 + dice.nextInt(14_000) : 15_000 + dice.nextInt(45_000));
-        world = new World(
-                new World.Setup(seed, cells, mode, mutation, isolation, storm ? hasty(dice) : timing(dice), factory));
-        faults = new Faults(world, storm);
+        CellSettings.Timing timing = storm ? hasty(dice) : timing(dice);
         // A majority stays: what ZooKeeper's servers need that run beside the cells.
         lost = dice.nextInt(5) < 2 ? 1 + dice.nextInt((cells - 1) / 2) : 0;
+        int unfit = dice.nextInt(6) == 0 ? 1 + dice.nextInt(cells - 1) : 0;
+        world = new World(new World.Setup(seed, cells, mode, mutation, isolation, timing, unfit, factory));
+        faults = new Faults(world, storm);
     }
 
     /** The default timing, but that a voter is dropped sooner: within a run. */
@@ -179,6 +180,7 @@ final class Simulation {
     private boolean canLoseThePrimaryToo() {
         ClusterState state = world.referee.state();
         return lost > 0
+                && world.setup.unfit() == 0
                 && state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
                 && state.standbyVoters().size() >= 2;
@@ -259,6 +261,16 @@ final class Simulation {
                         && task.target().equals(name));
     }
 
+    private boolean unfitHoldsMost() {
+        if (world.setup.unfit() == 0) {
+            return false;
+        }
+        SimPostgres unfit = world.cells().get(world.setup.unfit()).postgres();
+        return world.cells().stream()
+                .filter(cell -> !cell.gone() && cell.index() != world.setup.unfit())
+                .allMatch(cell -> !unfit.isPrefixOf(cell.postgres()));
+    }
+
     /** Why a cluster may rightly not be writable; null when it should be. */
     private @Nullable String excuse() {
         ClusterState state = world.referee.state();
@@ -310,6 +322,9 @@ final class Simulation {
         }
         if (!primaryKept && active < 2) {
             return "the primary's data are gone and admission does not hold";
+        }
+        if (!primaryKept && unfitHoldsMost()) {
+            return "the primary's data are gone and a cell of priority 0 holds the most WAL";
         }
         return null;
     }

@@ -24,7 +24,7 @@ final class World {
     static final long SECOND = 1_000_000;
     private static final Instant BIRTHDAY = Instant.parse("2026-01-01T00:00:00Z");
 
-    /** How to set up a world; everything else follows from the seed. */
+    /** How to set up a world; everything else follows from the seed. {@code unfit} is the index of a cell of priority 0; 0 for none. */
     record Setup(
             long seed,
             int cells,
@@ -32,6 +32,7 @@ final class World {
             Mutation mutation,
             CellSettings.IsolationResponse isolation,
             CellSettings.Timing timing,
+            int unfit,
             SimAgent.@Nullable Factory factory) {
         static Setup of(long seed, int cells, SimAgent.@Nullable Factory factory) {
             return new Setup(
@@ -41,11 +42,17 @@ final class World {
                     Mutation.NONE,
                     CellSettings.IsolationResponse.READ_ONLY,
                     CellSettings.Timing.defaults(),
+                    0,
                     factory);
         }
 
         Setup with(FailoverMode firstMode) {
-            return new Setup(seed, cells, firstMode, mutation, isolation, timing, factory);
+            return new Setup(seed, cells, firstMode, mutation, isolation, timing, unfit, factory);
+        }
+
+        /** With a cell of priority 0; the first one is none. */
+        Setup withUnfit(int index) {
+            return new Setup(seed, cells, mode, mutation, isolation, timing, index, factory);
         }
     }
 
@@ -67,6 +74,8 @@ final class World {
         boolean slotsExclusive = true;
         /** A broken PostgreSQL that waits for nobody when nobody is named. */
         boolean emptyNamesAcknowledge;
+        /** A program that cancels what it should terminate, and clients that take a warning for success. */
+        boolean waitersCancelled;
         /** Whether a standby may say that it is detached before it has replayed what lies on its disk. */
         boolean detachedEarly = true;
         /** How often (per mille) a reader who stands in the way of replay comes back at once when he is ended. */
@@ -122,7 +131,7 @@ final class World {
         CellName name = new CellName(String.valueOf((char) ('a' + index)));
         Address address = new Address("10.0.0." + (index + 1), 5432, 5480, 5481);
         return new CellSettings(
-                name, address, 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
+                name, address, index > 0 && index == setup.unfit() ? 0 : 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
     }
 
     Mutation mutation() {
@@ -135,6 +144,9 @@ final class World {
         if (broken == Mutation.LINGERING_SENDER_COUNTS) {
             weather.slotsExclusive = false;
             weather.lingeringSenders = 400;
+        }
+        if (broken == Mutation.CANCELLED_WAIT_ACKNOWLEDGES) {
+            weather.waitersCancelled = true;
         }
         if (broken == Mutation.NAMES_EMPTIED) {
             weather.emptyNamesAcknowledge = true;
