@@ -7,6 +7,8 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.WalSender;
+import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.jspecify.annotations.Nullable;
 
@@ -123,8 +125,8 @@ public final class VoterMoves {
             return firstWidening(state, streaming, onDisk);
         }
         SortedSet<CellId> voters = state.standbyVoters();
-        if (voters.stream().allMatch(voter -> mustGo(view, state, voter))) {
-            // Nobody could seal any more, and the primary holds all that was ever acknowledged: back to the start of a
+        if (voters.stream().allMatch(voter -> mustGo(view, state, voter)) || nobodyComesBack(view, state)) {
+            // Nobody could seal or acknowledge any more, and the primary holds all that was ever acknowledged: back to the start of a
             // reign.
             return new Goal(
                     SyncSetting.NOBODY, new TreeSet<>(Set.of(state.primary())), 0, false, "drop all of " + voters);
@@ -263,6 +265,21 @@ public final class VoterMoves {
         var presence = view.referee().present().get(voter.name());
         boolean reborn = presence != null && !presence.cell().equals(voter);
         return reborn || !state.isActive(voter) || Tasks.removalAsked(view, voter.name());
+    }
+
+    /** No voter streams, and waiting does not help: one of them at least is no more, or needs WAL that was removed. */
+    private static boolean nobodyComesBack(View view, ClusterState state) {
+        SortedSet<CellId> voters = state.standbyVoters();
+        return voters.stream().allMatch(voter -> awayTooLong(view, voter))
+                && voters.stream().anyMatch(voter -> mustGo(view, state, voter) || lacksWal(view, voter));
+    }
+
+    private static boolean lacksWal(View view, CellId voter) {
+        DatabaseView.Primary primary = view.database().primary();
+        Lsn oldest = primary == null ? null : primary.oldestWal();
+        PeerView said = view.fresh(voter);
+        Lsn received = said == null ? null : said.received();
+        return oldest != null && received != null && !received.atLeast(oldest);
     }
 
     private static boolean awayTooLong(View view, CellId voter) {

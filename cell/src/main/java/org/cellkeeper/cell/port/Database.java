@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The local PostgreSQL. Every verb completes, once its effect is there, with an observation taken after it, or
- * exceptionally with a {@link DatabaseFailure} that says what went wrong. One verb runs at a time, but {@link #observe} runs
- * beside them, and {@link #stopImmediate} interrupts whatever runs.
+ * exceptionally with a {@link DatabaseFailure} that says what went wrong: then its effect may be there in whole, in part, not
+ * at all, or a moment later (settings that were written and not reloaded, a promotion that was asked for). One verb runs at a
+ * time, but {@link #observe} runs beside them, and {@link #stopImmediate} interrupts whatever runs.
  */
 public interface Database {
     /** Tells, on any thread, that something may have changed (the postmaster went, the stream broke): observe now. */

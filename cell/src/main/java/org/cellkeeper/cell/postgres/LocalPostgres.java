@@ -67,6 +67,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
                  s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
             SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));
 
+    private static final String DUPLICATE_OBJECT = "42710";
+
     private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
@@ -507,15 +509,15 @@ public final class LocalPostgres implements Database, AutoCloseable {
                         + " has not made it yet, or it is another cell that answers there");
             }
             Path incoming = data.beginReplacing();
-            List<String> arguments = new ArrayList<>(List.of(
+            makeSlotAnew(source, slot);
+            List<String> arguments = List.of(
                     "--pgdata=" + incoming,
                     "--dbname=" + owned.conninfo(source, "clone-" + self.name()),
+                    "--slot=" + slot,
                     "--no-password",
                     "--wal-method=stream",
                     "--checkpoint=fast",
-                    "--progress",
-                    // Its owner proves to be the source, and keeps all that is written until the first stream.
-                    "--slot=" + slot));
+                    "--progress");
             percent.accept(0);
             expect(programs.run(
                     cancellation,
@@ -536,17 +538,40 @@ public final class LocalPostgres implements Database, AutoCloseable {
         });
     }
 
+    /** Whether the source's agent has made it: so this is the source. It may have been lost since. */
     private boolean hasFreeSlot(Upstream source, String slot) {
         try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5));
                 PreparedStatement statement = session.prepareStatement(
-                        "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND wal_status IS DISTINCT FROM"
-                                + " 'lost'")) {
+                        "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active")) {
             statement.setString(1, slot);
             try (ResultSet row = statement.executeQuery()) {
                 return row.next();
             }
         } catch (SQLException e) {
             throw new DatabaseFailure("cannot ask " + source.primary().name() + " for a slot: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * The slot that this cell is to stream through keeps the WAL from the clone's beginning on: else what is written during the clone, or
+     * between its end and the first stream, may be removed by then, and the next clone fares no better. What it kept for the old data is
+     * needed no more. It holds none at first: the checkpoint that a clone begins with might lose it again for WAL from before.
+     */
+    private void makeSlotAnew(Upstream source, String slot) throws SQLException {
+        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5))) {
+            for (String sql : List.of(
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ? AND NOT active",
+                    "SELECT pg_create_physical_replication_slot(?)")) {
+                try (PreparedStatement statement = session.prepareStatement(sql)) {
+                    statement.setString(1, slot);
+                    statement.execute();
+                }
+            }
+        } catch (SQLException e) {
+            // Made by the primary meanwhile, or still in use by a clone that was cut off: then pg_basebackup says so.
+            if (!DUPLICATE_OBJECT.equals(e.getSQLState())) {
+                throw e;
+            }
         }
     }
 

@@ -29,6 +29,15 @@ public interface Bench extends AutoCloseable {
     /** One of its processes crashes: PostgreSQL throws everybody out, and recovers under the same postmaster. */
     void crashChild(String name);
 
+    /** Some WAL is written, and checkpoints: what no slot keeps is removed, and what a slot keeps stays. */
+    void removeWal(String name);
+
+    /** The same with so much WAL that a slot which nobody uses is lost. */
+    void loseSlots(String name);
+
+    /** Somebody cancels all statements that wait for an acknowledgement. */
+    void cancelWaits(String name);
+
     /** Waits for a verb or an observation, and lets the world go on meanwhile. */
     <T> T get(CompletableFuture<T> future);
 

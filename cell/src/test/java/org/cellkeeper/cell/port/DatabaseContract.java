@@ -202,6 +202,58 @@ public abstract class DatabaseContract {
         refuses(() -> bench.database(C).cloneFrom(mistaken, bench.id(C), percent -> {}));
     }
 
+    // ---- WAL that is removed
+
+    @Test
+    void aCloneKeepsTheWalThatItNeedsNext() {
+        primary(A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
+        DatabaseView cloned = clone(B, A);
+        assertThat(lookThoroughly(A).slots()).containsExactly(bench.id(B).slotOn(bench.id(A)));
+        bench.removeWal(A);
+        bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
+        name(A, 1, EPOCH, B);
+        assertThat(bench.commit(A, SOON)).isTrue();
+        assertThat(cloned.data()).isEqualTo(Data.PRESENT);
+    }
+
+    @Test
+    void aCloneMakesItsLostSlotAnew() {
+        primary(A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
+        bench.loseSlots(A);
+        clone(B, A);
+        bench.removeWal(A);
+        bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
+        name(A, 1, EPOCH, B);
+        assertThat(bench.commit(A, SOON)).isTrue();
+    }
+
+    @Test
+    void aStandbyWhoseNextWalIsGoneIsToldSoAndGetsNoStreamUntilItIsCloned() {
+        primary(A);
+        standby(B, A);
+        bench.get(bench.database(B).stopFast(SOON));
+        bench.loseSlots(A);
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
+        name(A, 1, EPOCH, B);
+        Lsn oldest = lookThoroughly(A).primary().oldestWal();
+        bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
+        DatabaseView behind = await(
+                B,
+                v -> v.isStandby()
+                        && v.standby().endKnown()
+                        && v.standby().receiver() == Receiver.WAITING);
+        assertThat(behind.standby().received()).isLessThan(oldest);
+        assertThat(bench.commit(A, QUICK)).isFalse();
+        assertThat(look(A).primary().senders()).noneMatch(WalSender::streaming);
+
+        bench.get(bench.database(B).stopImmediate());
+        clone(B, A);
+        bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
+        assertThat(bench.commit(A, SOON)).isTrue();
+    }
+
     // ---- the seal
 
     @Test
@@ -429,6 +481,16 @@ public abstract class DatabaseContract {
         assertThat(view.readOnly()).isFalse();
         assertThat(bench.commit(A, WHILE)).isFalse();
         await(A, v -> v.primary().waiting() == 1);
+    }
+
+    @Test
+    void aCancelledWaitIsNoAcknowledgement() {
+        primary(A);
+        assertThat(bench.commit(A, WHILE)).isFalse();
+        await(A, v -> v.primary().waiting() == 1);
+        bench.cancelWaits(A);
+        await(A, v -> v.primary().waiting() == 0);
+        assertThat(bench.rows(A)).as("it is there, and nobody else has it").isEqualTo(1);
     }
 
     @Test

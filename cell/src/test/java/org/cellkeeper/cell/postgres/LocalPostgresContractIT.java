@@ -7,6 +7,6 @@ import org.cellkeeper.cell.port.DatabaseContract;
 final class LocalPostgresContractIT extends DatabaseContract {
     @Override
     protected Bench bench() throws Exception {
-        return new PostgresBench();
+        return new PostgresBench(PostgresBench.LITTLE_WAL);
     }
 }

@@ -60,11 +60,21 @@ final class PostgresBench implements Bench {
         }
     }
 
+    /** With these, some MB of WAL are much. */
+    static final Map<String, String> LITTLE_WAL = Map.of("wal_keep_size", "0", "max_slot_wal_keep_size", "20MB");
+
     private final Path root;
+    private final Map<String, String> common;
     private final Map<String, LocalPostgres> databases = new LinkedHashMap<>();
     private final Map<String, PostgresSettings> settings = new LinkedHashMap<>();
 
     PostgresBench() throws IOException {
+        this(Map.of());
+    }
+
+    /** With these settings of PostgreSQL on every cell that is not given its own. */
+    PostgresBench(Map<String, String> common) throws IOException {
+        this.common = common;
         Path folder = Path.of(System.getProperty("cellkeeper.build.directory", "target"), "pg")
                 .toAbsolutePath();
         Files.createDirectories(folder);
@@ -98,7 +108,7 @@ final class PostgresBench implements Bench {
     }
 
     PostgresSettings settings(String name) {
-        return settings.computeIfAbsent(name, key -> settingsWith(key, Map.of()));
+        return settings.computeIfAbsent(name, key -> settingsWith(key, common));
     }
 
     /** Before its first use: with these settings of PostgreSQL. */
@@ -278,6 +288,39 @@ final class PostgresBench implements Bench {
                 ResultSet row = statement.executeQuery("SELECT pg_backend_pid()")) {
             row.next();
             ProcessHandle.of(row.getLong(1)).orElseThrow().destroyForcibly();
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void removeWal(String name) {
+        fillSegments(name, 2);
+    }
+
+    @Override
+    public void loseSlots(String name) {
+        fillSegments(name, 8);
+    }
+
+    private void fillSegments(String name, int segments) {
+        try (Connection session = agent(name, PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement()) {
+            for (int i = 0; i < segments; i++) {
+                statement.execute("SELECT pg_logical_emit_message(true, 'test', 'some WAL')");
+                statement.execute("SELECT pg_switch_wal()");
+            }
+            statement.execute("CHECKPOINT");
+            statement.execute("CHECKPOINT");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void cancelWaits(String name) {
+        try {
+            ask(name, "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

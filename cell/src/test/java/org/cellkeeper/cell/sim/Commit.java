@@ -9,6 +9,8 @@ final class Commit {
         ACKNOWLEDGED,
         /** It certainly did not happen. */
         REFUSED,
+        /** It is there, and whether a standby has it is not known: its wait was cancelled. */
+        WARNED,
         /** The connection was lost: it may have happened. */
         UNKNOWN
     }

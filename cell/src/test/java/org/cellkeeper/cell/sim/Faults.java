@@ -41,6 +41,7 @@ final class Faults {
         SAVES_FAIL,
         SAVES_SLOW,
         CHECKPOINT_SLOW,
+        BULK_LOAD,
         BACKEND_CRASH,
         REPLAY_LAG,
         REPLAY_BLOCKED,
@@ -98,6 +99,9 @@ final class Faults {
     };
 
     private final boolean storm;
+    private final int verbsFail;
+    /** WAL is removed soon, and slots are lost. */
+    private final boolean littleWal;
 
     Faults(World world, boolean storm) {
         this.world = world;
@@ -113,6 +117,11 @@ final class Faults {
         for (int i = 0; i < different; i++) {
             Kind kind = draw();
             weights[kind.ordinal()] += (int) world.between(1, 4);
+        }
+        verbsFail = world.perMille(350) ? (int) world.between(1, 60) : 0;
+        littleWal = world.perMille(400);
+        if (littleWal) {
+            weights[Kind.BULK_LOAD.ordinal()] += (int) world.between(1, 3);
         }
         for (Kind kind : Kind.values()) {
             total += weights[kind.ordinal()];
@@ -137,6 +146,7 @@ final class Faults {
         world.weather.partialRecords = (int) world.between(0, 300);
         world.weather.slowReloads = world.perMille(400) ? (int) world.between(0, 300) : 20;
         world.weather.oldFirstReads = (int) world.between(0, 600);
+        world.weather.waitsCancelled = world.perMille(300) ? (int) world.between(1, 200) : 0;
     }
 
     private Kind draw() {
@@ -172,6 +182,13 @@ final class Faults {
     void start() {
         world.note("world", "faults of this run:", profile(), left);
         world.ambush(this::strike);
+        world.weather.verbsFail = verbsFail;
+        if (littleWal) {
+            world.weather.walKeep = world.between(0, 0x8000);
+            world.weather.slotsKeep = world.between(0x4000, 0x40000);
+            long every = world.between(200 * World.MILLI, 5 * World.SECOND);
+            world.cells().forEach(cell -> cell.postgres().checkpointsEvery(every));
+        }
         world.after(world.between(0, pause), this::next);
         if (storm || world.perMille(700)) {
             caretake(careEvery);
@@ -417,6 +434,10 @@ final class Faults {
                     ask(cell, new Operator.Request.Switchover(other.name(), false));
                 }
                 world.after(span(), () -> cell.checkpointsTake(0));
+            }
+            case BULK_LOAD -> {
+                cell.postgres().writeNoise("bulk load", world.between(0x1000, 0x40000));
+                cell.postgres().checkpoint();
             }
             case BACKEND_CRASH -> cell.postgres().backendCrash();
             case REPLAY_LAG -> {

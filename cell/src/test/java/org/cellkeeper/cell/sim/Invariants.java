@@ -8,8 +8,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.DatabaseView.Data;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Reign;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.model.VersionedState;
@@ -42,6 +45,8 @@ final class Invariants {
     private final TreeSet<String> usedIncarnations = new TreeSet<>();
     private final Map<SimCell, Long> haltedSince = new java.util.LinkedHashMap<>();
     private final Map<SimCell, Long> canActSince = new java.util.LinkedHashMap<>();
+    private final Map<SimCell, Long> wellSince = new java.util.LinkedHashMap<>();
+    private final Map<SimCell, Long> killedWhileReplaceable = new java.util.LinkedHashMap<>();
     private long lossAcceptedAt;
     private long ballotSince = -1;
     private long nextWatch;
@@ -141,7 +146,9 @@ final class Invariants {
         if (!followed || !late) {
             epochOfTimeline.put(cell.postgres().timeline(), epoch);
         }
-        if (followed && !late && other != epoch) {
+        // With this one, PostgreSQL does so: it is asked whether such a reign is put on record.
+        boolean expected = world.mutation() == Mutation.TIMELINE_CLASH_OPENED;
+        if (followed && !late && other != epoch && !expected) {
             broken(
                     "I3",
                     "epochs %d and %d are both on timeline %d"
@@ -366,6 +373,9 @@ final class Invariants {
                 broken("I4", cell.name() + " forgets that it is halted", null);
             }
         }
+        if (before != null && after.cloning() && !before.cloning() && !before.incarnation().equals(after.incarnation())) {
+            throwsItsDataAway(cell, before);
+        }
         boolean newborn = before == null || !before.incarnation().equals(after.incarnation());
         if (newborn && !usedIncarnations.add(cell.label() + "." + after.incarnation())) {
             broken("I3", cell.name() + " is born again as the " + after.incarnation() + " that it was before", null);
@@ -378,6 +388,29 @@ final class Invariants {
             haltedSince.putIfAbsent(cell, world.now());
         } else {
             haltedSince.remove(cell);
+        }
+    }
+
+    /** A cell that is not halted clones anew: its WAL is no prefix of the primary's, or the primary lacks what comes next. */
+    private void throwsItsDataAway(SimCell cell, LocalState before) {
+        ClusterState known = before.seen() == null ? null : before.seen().state();
+        SimCell primary = known == null ? null : world.find(known.primary().name());
+        if (primary == null
+                || !known.primary().equals(primary.id())
+                || epochOf(primary) != known.epoch()
+                || before.haltReason() != null) {
+            return;
+        }
+        SimPostgres mine = cell.postgres();
+        Reign reign = known.reign();
+        // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
+        boolean onRecord = reign != null
+                && mine.timeline() < reign.timeline()
+                && reign.sealedLsn().value() >= mine.flushed()
+                && reign.startLsn().value() >= mine.replayed();
+        boolean fits = mine.isPrefixOf(primary.postgres()) && mine.flushed() >= primary.postgres().oldestWal();
+        if (fits && onRecord && primary.postgres().data() == Data.PRESENT) {
+            broken("S5", cell.name() + " throws away data that are a prefix of the primary's", null);
         }
     }
 
@@ -422,6 +455,70 @@ final class Invariants {
         if (!asStandby && known != null && !known.primary().equals(cell.id())) {
             broken("I3", cell.name() + " starts as a primary, but knows that it is none", null);
         }
+        if (!asStandby) {
+            startingAsPrimary(cell, state);
+        }
+    }
+
+    private void startingAsPrimary(SimCell cell, LocalState state) {
+        AgentProcess agent = cell.agent();
+        VersionedState seen = state.seen();
+        int truth = agent == null ? -1 : agent.coordination().truthAtItsStart();
+        if (seen != null && seen.version() < truth) {
+            broken(
+                    "S1",
+                    "%s starts as a primary by version %d, but its session began at version %d"
+                            .formatted(cell.name(), seen.version(), truth),
+                    null);
+        }
+        Long killed = killedWhileReplaceable.get(cell);
+        long patience = world.setup.timing().restartPatience().toMillis() * World.MILLI * 9 / 10;
+        ClusterState now = world.referee.state();
+        boolean reigns = now != null
+                && now.isSteady()
+                && now.failoverMode() == FailoverMode.AUTOMATIC
+                && now.primary().equals(cell.id());
+        if (killed != null && reigns && world.now() - killed < patience && othersAreWell(cell)) {
+            broken("S5", cell.name() + " starts its crashed PostgreSQL while others can replace it", null);
+        }
+    }
+
+    /** A primary's PostgreSQL is about to be killed under its agent. */
+    void databaseKilled(SimCell cell) {
+        killedWhileReplaceable.remove(cell);
+        AgentProcess agent = cell.agent();
+        boolean reigned = cell.postgres().isPrimary() && isWellFor(cell, 3 * World.SECOND);
+        if (reigned && agent != null && agent.running() && othersAreWell(cell)) {
+            killedWhileReplaceable.put(cell, world.now());
+        }
+    }
+
+    private boolean othersAreWell(SimCell primary) {
+        return world.cells().stream()
+                .allMatch(cell -> cell == primary
+                        || (isWellFor(cell, 3 * World.SECOND)
+                                && cell.postgres().isStandby()
+                                && now().voters().contains(cell.id())));
+    }
+
+    private ClusterState now() {
+        return java.util.Objects.requireNonNull(world.referee.state());
+    }
+
+    private boolean isWellFor(SimCell cell, long micros) {
+        Long since = wellSince.get(cell);
+        return since != null && world.now() - since >= micros && isWell(cell);
+    }
+
+    private boolean isWell(SimCell cell) {
+        AgentProcess agent = cell.agent();
+        return canAct(cell)
+                && agent != null
+                && !agent.paused()
+                && !cell.disk().troubled()
+                && cell.postgres().answers()
+                && world.cells().stream()
+                        .allMatch(other -> other == cell || world.network.whole(cell, other));
     }
 
     private static @Nullable ClusterState known(SimCell cell) {
@@ -463,6 +560,11 @@ final class Invariants {
 
     private void watch() {
         for (SimCell cell : world.cells()) {
+            if (isWell(cell)) {
+                wellSince.putIfAbsent(cell, world.now());
+            } else {
+                wellSince.remove(cell);
+            }
             boolean acts = canAct(cell);
             if (!acts) {
                 canActSince.remove(cell);

@@ -8,10 +8,12 @@ package org.cellkeeper.cell.sim;
  * <caption>Which mutation breaks which rule</caption>
  * <tr><th>section, rule<th>mutations
  * <tr><td>1, no cell goes back in time<td>BACK_IN_TIME, OUTCOME_GUESSED
+ * <tr><td>1, a session's first read is a synchronised one<td>FIRST_READ_NOT_SYNCED
  * <tr><td>1, durable before it is acted upon<td>ACTED_BEFORE_DURABLE, SAVE_BEHIND_A_FAILED_ONE_KEPT, LOADED_STATE_NOT_MADE_DURABLE
- * <tr><td>1, identity is name and incarnation<td>IDENTITY_BY_NAME_ONLY
+ * <tr><td>1, identity is name and incarnation<td>IDENTITY_BY_NAME_ONLY, OLD_VOTE_OF_A_NAME_COUNTED
  * <tr><td>2, the rule is never off<td>NAMES_EMPTIED
  * <tr><td>2, one connection for each cell<td>LINGERING_SENDER_COUNTS
+ * <tr><td>2, a cancelled wait is no acknowledgement<td>CANCELLED_WAIT_ACKNOWLEDGES
  * <tr><td>3, the seal quorum<td>SEAL_QUORUM_ONE_TOO_SMALL, BURNT_BALLOT_VOTE_COUNTED
  * <tr><td>4, the order of ZooKeeper and PostgreSQL<td>VOTER_ADDED_IN_POSTGRESQL_FIRST, VOTER_DROPPED_IN_ZOOKEEPER_FIRST
  * <tr><td>4, in force<td>IN_FORCE_NOT_AWAITED, OLD_SENDERS_KEPT, DROPPED_CELL_STILL_COUNTS, WRITTEN_BY_OTHERS_TRUSTED
@@ -21,12 +23,16 @@ package org.cellkeeper.cell.sim;
  * <tr><td>5.2, the seal<td>SEAL_NOT_PERSISTED, VOTED_WHILE_RECEIVING
  * <tr><td>5.2, the end of the WAL is known<td>END_OUTLIVES_RESTART_IN_PLACE, REST_OUTLIVES_START
  * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
- * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED
+ * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED, TIMELINE_CLASH_OPENED
  * <tr><td>1, who is at the other end<td>OTHER_END_UNPROVEN
  * <tr><td>5.4, a promotion that is cut off<td>PROMOTION_TAKEN_FOR_DONE, REIGN_GIVEN_TO_A_LESSER
  * <tr><td>5.4, empty, wait, compare, point<td>DIVERGED_CELL_POINTED, COMPARED_WHILE_RECEIVING
+ * <tr><td>5.6, admission at the finish<td>ADMISSION_NOT_CHECKED_AT_THE_FINISH
  * <tr><td>6, halted stays halted<td>HALTED_CELL_RESTARTED
  * <tr><td>8, the mark before the token<td>TOKEN_BEFORE_MARK, MARK_IGNORED
+ * <tr><td>refinements b, c, f, g<td>TORN_HEAD_TAKEN_FOR_DIVERGED, FINISHED_IN_MANUAL_MODE, AWAY_VOTER_KEPT, CRASHED_PRIMARY_STARTED_AT_ONCE
+ * <tr><td>refinements h, k, l, m, r<td>VOTERS_OF_OTHERS_KEPT, PRIORITY_ZERO_PASSED_OVER, FOLLOWED_EPOCH_VOTED, STANDBY_WITHOUT_WAL_KEPT,
+ * VOTERS_WITHOUT_WAL_KEPT
  * </table>
  */
 enum Mutation {
@@ -96,5 +102,44 @@ enum Mutation {
     /** Whoever has a slot for a standby is taken for the primary. */
     OTHER_END_UNPROVEN,
     /** A new agent takes what runs for what lies in the settings file. */
-    WRITTEN_BY_OTHERS_TRUSTED
+    WRITTEN_BY_OTHERS_TRUSTED,
+    /** What a new session reads first is taken for the newest. */
+    FIRST_READ_NOT_SYNCED,
+    /** Sessions that wait for an acknowledgement are cancelled, not terminated, and their clients take that for success. */
+    CANCELLED_WAIT_ACKNOWLEDGES,
+    /** A vote of a burnt ballot counts for the next one when another cell lives under the voter's name. */
+    OLD_VOTE_OF_A_NAME_COUNTED,
+    /** A promotion takes whatever timeline PostgreSQL picks, and opens on it. */
+    TIMELINE_CLASH_OPENED,
+    /** Whether a standby remains is asked when a ballot is opened, and not when it is decided. */
+    ADMISSION_NOT_CHECKED_AT_THE_FINISH,
+    /** A standby that holds the same head of a record as the winner is taken for diverged. */
+    TORN_HEAD_TAKEN_FOR_DIVERGED,
+    /** A ballot that was opened in AUTOMATIC mode is decided in MANUAL mode. */
+    FINISHED_IN_MANUAL_MODE,
+    /** A voter that is away stays one. */
+    AWAY_VOTER_KEPT,
+    /** A primary whose PostgreSQL crashed starts it before the others can take over. */
+    CRASHED_PRIMARY_STARTED_AT_ONCE,
+    /** Voters that are all others by now are never dropped. */
+    VOTERS_OF_OTHERS_KEPT,
+    /** A cell of priority 0 that holds the most WAL is passed over for one that holds less. */
+    PRIORITY_ZERO_PASSED_OVER,
+    /** A vote tells the epoch that its cell followed, and not the one whose WAL it holds. */
+    FOLLOWED_EPOCH_VOTED,
+    /** A standby does not hear that its next WAL is gone. */
+    STANDBY_WITHOUT_WAL_KEPT,
+    /** A primary does not see that its voters need WAL that is gone. */
+    VOTERS_WITHOUT_WAL_KEPT;
+
+    /** Those that break rules of liveness alone: nothing but I7, at last, can tell. */
+    boolean ofLiveness() {
+        return switch (this) {
+            case AWAY_VOTER_KEPT,
+                    VOTERS_OF_OTHERS_KEPT,
+                    STANDBY_WITHOUT_WAL_KEPT,
+                    VOTERS_WITHOUT_WAL_KEPT -> true;
+            default -> false;
+        };
+    }
 }

@@ -23,19 +23,30 @@ final class MutationTest {
      * The story that tells a mutation, in a cluster of so many cells; the invariants one of which must fail, and what is said
      * of it.
      */
-    private record Proof(Mutation mutation, int cells, Consumer<Stage> story, Set<String> invariants, String headline) {
+    private record Proof(
+            Mutation mutation, int cells, int unfit, Consumer<Stage> story, Set<String> invariants, String headline) {
         /** An acknowledged commit is lost; the smaller violations on the way there are passed over. */
         static Proof loses(Mutation mutation, int cells, Consumer<Stage> story) {
-            return new Proof(mutation, cells, story, LOSS, "without");
+            return new Proof(mutation, cells, 0, story, LOSS, "without");
+        }
+
+        /** The same; the last cell has the priority 0. */
+        static Proof losesWithOneUnfit(Mutation mutation, int cells, Consumer<Stage> story) {
+            return new Proof(mutation, cells, cells - 1, story, LOSS, "without");
+        }
+
+        /** It does not come to a good end: for rules of liveness alone. */
+        static Proof hangs(Mutation mutation, int cells, Consumer<Stage> story) {
+            return new Proof(mutation, cells, 0, story, Set.of("STORY"), "did not happen");
         }
 
         /** Another invariant fails: the one that the rule serves, or that of section 4 (S4), 5.4 (S5) or 8 (S8). */
         static Proof breaks(Mutation mutation, int cells, String invariant, String headline, Consumer<Stage> story) {
-            return new Proof(mutation, cells, story, Set.of(invariant), headline);
+            return new Proof(mutation, cells, 0, story, Set.of(invariant), headline);
         }
 
         Stage stage() {
-            return new Stage(cells).born();
+            return new Stage(cells, unfit).born();
         }
 
         @Override
@@ -119,7 +130,37 @@ final class MutationTest {
                     "S5",
                     "takes the WAL of c",
                     Stories::anotherCellAtThePrimarysAddress),
-            Proof.loses(Mutation.WRITTEN_BY_OTHERS_TRUSTED, 3, Stories::fileWiderThanWhatRuns));
+            Proof.loses(Mutation.WRITTEN_BY_OTHERS_TRUSTED, 3, Stories::fileWiderThanWhatRuns),
+            Proof.breaks(
+                    Mutation.FIRST_READ_NOT_SYNCED,
+                    3,
+                    "S1",
+                    "but its session began at version",
+                    Stories::deposedReadsTheOldState),
+            Proof.loses(Mutation.CANCELLED_WAIT_ACKNOWLEDGES, 3, Stories::primaryAlone),
+            Proof.loses(Mutation.OLD_VOTE_OF_A_NAME_COUNTED, 3, Stories::votedBeforeItWasWiped),
+            Proof.breaks(
+                    Mutation.TIMELINE_CLASH_OPENED, 3, "I3", "timeline 2 is not above 2", Stories::twoReignsOneTimeline),
+            Proof.breaks(
+                    Mutation.ADMISSION_NOT_CHECKED_AT_THE_FINISH,
+                    3,
+                    "S5",
+                    "nobody is sealed who could acknowledge",
+                    Stories::falseBallot),
+            Proof.breaks(
+                    Mutation.TORN_HEAD_TAKEN_FOR_DIVERGED, 3, "S5", "throws away data", Stories::theSameTornHead),
+            Proof.breaks(
+                    Mutation.FINISHED_IN_MANUAL_MODE, 3, "I6", "in MANUAL mode", Stories::turnedToManualInABallot),
+            Proof.hangs(Mutation.AWAY_VOTER_KEPT, 5, Stories::lostOneAfterTheOther),
+            Proof.breaks(
+                    Mutation.CRASHED_PRIMARY_STARTED_AT_ONCE, 3, "S5", "starts its crashed", Stories::crashedPrimary),
+            Proof.hangs(Mutation.VOTERS_OF_OTHERS_KEPT, 3, Stories::allStandbysWiped),
+            Proof.losesWithOneUnfit(Mutation.PRIORITY_ZERO_PASSED_OVER, 3, Stories::theUnfitHoldsMost),
+            Proof.breaks(
+                    Mutation.FOLLOWED_EPOCH_VOTED, 5, "S5", "its WAL is no prefix", Stories::followedAndNotHeld),
+            Proof.loses(Mutation.FOLLOWED_EPOCH_VOTED, 5, Stories::followedAndNotHeld),
+            Proof.hangs(Mutation.STANDBY_WITHOUT_WAL_KEPT, 3, Stories::walOfOneIsRemoved),
+            Proof.hangs(Mutation.VOTERS_WITHOUT_WAL_KEPT, 3, Stories::walOfAllIsRemoved));
 
     @Test
     void every_mutation_has_a_proof() {

@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 final class Mutations {
     private final World world;
     private final SimCell cell;
+    private final BrokenRefinements refinements;
     private final Map<CellName, Vote> votesEverSeen = new TreeMap<>();
     private boolean startedInAHandover;
     private long endKnownIn;
@@ -46,6 +47,7 @@ final class Mutations {
     Mutations(World world, SimCell cell) {
         this.world = world;
         this.cell = cell;
+        refinements = new BrokenRefinements(world);
     }
 
     private boolean broken(Mutation mutation) {
@@ -137,7 +139,7 @@ final class Mutations {
             case WRITTEN_BY_OTHERS_TRUSTED -> trusting(view);
             case PROMOTION_TAKEN_FOR_DONE -> withDatabase(view, promotionDone(view.database()));
             case REIGN_GIVEN_TO_A_LESSER -> withReferee(view, withEqualVotes(view));
-            default -> view;
+            default -> refinements.seen(view);
         };
     }
 
@@ -166,9 +168,18 @@ final class Mutations {
             case VOTER_ADDED_IN_POSTGRESQL_FIRST -> addInPostgresFirst(state, plan);
             case VOTER_DROPPED_IN_ZOOKEEPER_FIRST -> dropInZooKeeperFirst(view, state, plan);
             case NAMES_EMPTIED -> emptyNames(view, state, plan);
-            case TIMELINE_NOT_RAISED -> map(plan, one -> one instanceof Action.Promote ? new Action.Promote(0) : one);
-            default -> plan;
+            case TIMELINE_NOT_RAISED -> unraised(plan);
+            case TIMELINE_CLASH_OPENED -> refinements.acted(view, state, unraised(plan));
+            default -> refinements.acted(view, state, plan);
         };
+    }
+
+    private static Plan unraised(Plan plan) {
+        return map(plan, one -> switch (one) {
+            case Action.Promote ignored -> new Action.Promote(0);
+            case Action.PromoteAtRest promote -> new Action.PromoteAtRest(promote.setting(), 0);
+            default -> one;
+        });
     }
 
     private static Plan map(Plan plan, UnaryOperator<Action> change) {

@@ -24,6 +24,7 @@ final class SimCell {
     private SimAgent.@Nullable Factory factory;
     private @Nullable AgentProcess agent;
     private boolean off;
+    private boolean gone;
     private boolean paused;
     private boolean diskHung;
     private long diskHungSince;
@@ -199,7 +200,7 @@ final class SimCell {
 
     void startAgent() {
         SimAgent.Factory maker = factory;
-        if (maker == null || agent != null || off) {
+        if (maker == null || gone || agent != null || off) {
             return;
         }
         world.note(label(), "agent starts", runs, null);
@@ -255,12 +256,16 @@ final class SimCell {
 
     /** SIGKILL of the postmaster. */
     void killDatabase() {
+        world.invariants.databaseKilled(this);
         world.note(label(), "PostgreSQL killed", null, null);
         postgres.crash("killed");
     }
 
     /** All processes of the cell at once; {@code power}: the machine goes too, and nobody resets its connections. */
     void kill(boolean power) {
+        if (gone) {
+            return;
+        }
         world.note(label(), power ? "power off" : "all processes killed", null, null);
         off = power;
         if (paused) {
@@ -278,8 +283,22 @@ final class SimCell {
         parkedOnDisk.clear();
     }
 
+    /** The machine is lost for good, with all that is on it. */
+    void lose() {
+        world.note(label(), "lost for good", null, null);
+        kill(true);
+        gone = true;
+    }
+
+    boolean gone() {
+        return gone;
+    }
+
     /** After {@link #kill}: the machine is there again, its agent starts. */
     void boot() {
+        if (gone) {
+            return;
+        }
         if (off || agent == null) {
             world.note(label(), "boots", null, null);
             off = false;
@@ -326,6 +345,9 @@ final class SimCell {
 
     /** A new, empty machine under the old name and address. */
     void wipe() {
+        if (gone) {
+            return;
+        }
         kill(false);
         world.note(label(), "wiped", null, null);
         stateFile.wipe();
@@ -349,7 +371,7 @@ final class SimCell {
         return "cell %s: %s%s agent %s, disk%s%s, state file %s%n    PostgreSQL %s%n    %s"
                 .formatted(
                         name(),
-                        off ? "OFF " : "",
+                        gone ? "GONE " : off ? "OFF " : "",
                         paused ? "PAUSED " : "",
                         one == null ? "none" : (one.paused() ? "paused" : "runs"),
                         diskHung ? " hung" : "",

@@ -113,6 +113,9 @@ final class SimClient implements Commit.Listener {
         } else {
             world.after(World.SECOND, () -> answered(commit, Commit.Answer.REFUSED));
         }
+        if (pending == commit && world.perMille(world.weather.waitsCancelled)) {
+            world.after(world.delay(World.MILLI, 2 * World.SECOND), () -> cell.postgres().cancelWait(commit));
+        }
         if (pending == commit) {
             world.after(PATIENCE, () -> {
                 if (pending == commit) {
@@ -141,7 +144,7 @@ final class SimClient implements Commit.Listener {
                 lastAcknowledged = world.now();
                 again();
             }
-            case REFUSED, UNKNOWN -> elsewhere();
+            case REFUSED, WARNED, UNKNOWN -> elsewhere();
         }
     }
 }

@@ -68,6 +68,7 @@ final class SimCoordination implements Coordination {
     private long session;
     private boolean connected;
     private boolean synced;
+    private int truthAtItsStart = -1;
     private boolean attempting;
     private boolean closed;
     private boolean restoring;
@@ -265,7 +266,8 @@ final class SimCoordination implements Coordination {
         int newest = world.referee.newest();
         if (session == 0 || !world.referee.isLive(session)) {
             session = world.referee.newSession();
-            synced = false;
+            truthAtItsStart = world.referee.version();
+            synced = world.mutation() == Mutation.FIRST_READ_NOT_SYNCED;
             serverPosition = Math.max(0, newest - behind);
             behind = 0;
             if (world.perMille(world.weather.oldFirstReads)) {
@@ -280,12 +282,23 @@ final class SimCoordination implements Coordination {
             learn(newest);
         }
         int mine = connection;
+        if (synced) {
+            tell();
+            agent.post(world.between(World.SECOND, 2 * World.SECOND), this::refresh);
+        }
         agent.post(world.delay(World.MILLI, 150 * World.MILLI), () -> {
             if (mine == connection && connected) {
-                syncNow();
+                if (world.mutation() != Mutation.FIRST_READ_NOT_SYNCED) {
+                    syncNow();
+                }
                 restorePresence();
             }
         });
+    }
+
+    /** The version of the shared state that there was when the present session began. */
+    int truthAtItsStart() {
+        return truthAtItsStart;
     }
 
     private void restorePresence() {

@@ -66,6 +66,7 @@ final class SimDatabase implements Database {
     private final List<Writing> checkpoints = new ArrayList<>();
     private final Deque<Verb> queue = new ArrayDeque<>();
     private final List<Runnable> listeners = new ArrayList<>();
+    private final List<Copy> copies = new ArrayList<>();
     private final Runnable watcher = this::somethingChanged;
     private @Nullable Verb current;
     private @Nullable Verb fencing;
@@ -91,6 +92,7 @@ final class SimDatabase implements Database {
             effect.run();
         }
         queue.clear();
+        copies.forEach(copy -> copy.end(world, false));
     }
 
     // ---- the engine of the verbs
@@ -125,9 +127,23 @@ final class SimDatabase implements Database {
                 () -> cell.onDisk(agent, () -> {
                     if (!verb.ended && verb.underWay == effect) {
                         verb.underWay = null;
-                        effect.run();
+                        take(verb, effect);
                     }
                 }));
+    }
+
+    /** Now and then a verb fails half-way: before this step or just after it, and the rest of it is left undone. */
+    private void take(Verb verb, Runnable effect) {
+        boolean fails = world.perMille(world.weather.verbsFail);
+        if (!fails || world.perMille(500)) {
+            effect.run();
+        }
+        if (fails && !verb.ended) {
+            world.statistics.count("verb cut off");
+            verb.awaited = null;
+            verb.afterwards = null;
+            fail(verb, "cut off half-way");
+        }
     }
 
     private void await(Verb verb, BooleanSupplier condition, long atMost, Runnable then, String otherwise) {
@@ -290,7 +306,8 @@ final class SimDatabase implements Database {
                         () -> fail(verb, "cannot connect to " + source.host()));
                 return;
             }
-            if (!there.postgres().hasFreeSlot(self.slotOn(source.primary()))) {
+            String slot = self.slotOn(source.primary());
+            if (!there.postgres().hasFreeSlot(slot)) {
                 step(
                         verb,
                         world.delay(World.SECOND, 6 * World.SECOND),
@@ -298,22 +315,63 @@ final class SimDatabase implements Database {
                 return;
             }
             postgres.beginReplacing();
-            copy(verb, there, percent, 0);
+            step(verb, world.delay(5 * World.MILLI, 30 * World.MILLI), () -> beginCopy(verb, there, slot, percent));
         });
     }
 
-    private void copy(Verb verb, SimCell there, IntConsumer percent, int parts) {
+    private void beginCopy(Verb verb, SimCell there, String slot, IntConsumer percent) {
+        SimProcess run = canCopy(there) ? there.postgres().beginClone(slot) : null;
+        if (run == null) {
+            fail(verb, "the copy could not begin");
+            return;
+        }
+        Copy copy = new Copy(there, slot, run, there.postgres().redo(), percent);
+        // What it streamed through is free when its walsender has noticed the end.
+        verb.result.whenComplete((done, failure) -> copy.end(world, failure == null));
+        copies.add(copy);
+        copy(verb, copy, 0);
+    }
+
+    /** A clone under way, and the slot at its source that it uses. */
+    private static final class Copy {
+        final SimCell source;
+        final String slot;
+        final SimProcess run;
+        final long begun;
+        final IntConsumer percent;
+        private boolean ended;
+
+        Copy(SimCell source, String slot, SimProcess run, long begun, IntConsumer percent) {
+            this.source = source;
+            this.slot = slot;
+            this.run = run;
+            this.begun = begun;
+            this.percent = percent;
+        }
+
+        void end(World world, boolean orderly) {
+            if (!ended) {
+                ended = true;
+                world.after(
+                        orderly ? 0 : world.delay(World.MILLI, 3 * World.SECOND),
+                        () -> source.postgres().endClone(slot));
+            }
+        }
+    }
+
+    private void copy(Verb verb, Copy copy, int parts) {
         step(verb, world.delay(world.weather.clonePart / 10, world.weather.clonePart), () -> {
             if (!agent.alive()) {
                 return;
             }
-            if (!canCopy(there) || cell.diskFull()) {
+            boolean goesOn = canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
+            if (!goesOn || cell.diskFull()) {
                 fail(verb, "the copy broke off");
             } else if (parts < 4) {
-                percent.accept(parts * 25);
-                copy(verb, there, percent, parts + 1);
-            } else if (postgres.copyFrom(there.postgres())) {
-                percent.accept(100);
+                copy.percent.accept(parts * 25);
+                copy(verb, copy, parts + 1);
+            } else if (postgres.copyFrom(copy.source.postgres(), copy.begun)) {
+                copy.percent.accept(100);
                 done(verb);
             } else {
                 fail(verb, "the copy broke off");
@@ -336,9 +394,14 @@ final class SimDatabase implements Database {
                 fail(verb, "PostgreSQL runs");
                 return;
             }
-            step(verb, world.delay(10 * World.MILLI, 300 * World.MILLI), () -> {
-                postgres.wipe();
-                done(verb);
+            step(verb, world.delay(World.MILLI, 10 * World.MILLI), () -> {
+                if (postgres.data() != Data.EMPTY) {
+                    postgres.beginReplacing();
+                }
+                step(verb, world.delay(10 * World.MILLI, 300 * World.MILLI), () -> {
+                    postgres.wipe();
+                    done(verb);
+                });
             });
         });
     }
@@ -347,6 +410,7 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> startPrimary() {
+        world.invariants.starting(cell, false);
         return verb(
                 "start as primary",
                 verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
@@ -360,6 +424,7 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self) {
+        world.invariants.starting(cell, true);
         return verb(
                 "start as standby of " + nameOf(upstream),
                 verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
@@ -624,6 +689,10 @@ final class SimDatabase implements Database {
             return writing.done;
         }
         checkpoints.add(writing);
+        if (world.perMille(world.weather.verbsFail)) {
+            fail(writing, "cut off half-way");
+            return writing.done;
+        }
         long takes = world.delay(10 * World.MILLI, 500 * World.MILLI) + cell.checkpointsTake();
         agent.post(deadlineMillis * World.MILLI, () -> fail(writing, "canceling statement due to statement timeout"));
         agent.post(
@@ -631,6 +700,7 @@ final class SimDatabase implements Database {
                 () -> cell.onDisk(agent, () -> {
                     if (checkpoints.remove(writing)) {
                         postgres.writeNoise("checkpoint", 0x70);
+                        postgres.checkpoint();
                         agent.post(world.delay(200, 2 * World.MILLI), () -> writing.done.complete(null));
                     }
                 }));

@@ -25,6 +25,8 @@ final class SimDatabaseContractTest extends DatabaseContract {
 
         SimBench(World world) {
             this.world = world;
+            world.weather.walKeep = 0;
+            world.weather.slotsKeep = 0x5000;
         }
 
         private SimCell cell(String name) {
@@ -76,6 +78,27 @@ final class SimDatabaseContractTest extends DatabaseContract {
         @Override
         public void crashChild(String name) {
             cell(name).postgres().backendCrash();
+        }
+
+        @Override
+        public void removeWal(String name) {
+            churn(name, 0x3000);
+        }
+
+        @Override
+        public void loseSlots(String name) {
+            churn(name, 0x9000);
+        }
+
+        private void churn(String name, long size) {
+            cell(name).postgres().writeNoise("some WAL", size);
+            pass(20);
+            cell(name).postgres().checkpoint();
+        }
+
+        @Override
+        public void cancelWaits(String name) {
+            cell(name).postgres().cancelWaits();
         }
 
         @Override

@@ -93,6 +93,16 @@ final class SimNetwork {
         return open(kind, one, other) && open(kind, other, one);
     }
 
+    /** Whether nothing is wrong between two cells, nor between the first one and ZooKeeper. */
+    boolean whole(SimCell one, SimCell other) {
+        for (Kind kind : Kind.values()) {
+            if (!openBothWays(kind, one, other) || latency(kind, one, other) > 0 || latency(kind, other, one) > 0) {
+                return false;
+            }
+        }
+        return reachesReferee(one);
+    }
+
     /** Whether data still flow in this direction: one that gets no acknowledgements dries up after a while. */
     boolean flows(Kind kind, SimCell from, SimCell to) {
         return open(kind, from, to)

@@ -9,6 +9,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.cellkeeper.cell.model.CellId;
@@ -37,6 +38,8 @@ final class SimPostgres {
 
     private static final long RETRY = 100 * World.MILLI;
     private static final long FIRST_LSN = 0x1000000L;
+    /** WAL is kept and removed in files of this size. */
+    private static final long SEGMENT = 0x1000;
 
     private final World world;
     private final SimCell cell;
@@ -49,7 +52,11 @@ final class SimPostgres {
     private History history = History.FIRST;
     private final TreeMap<Integer, History> historyFiles = new TreeMap<>();
     private SettingsFile file = SettingsFile.INITIAL;
-    private final TreeSet<String> slots = new TreeSet<>();
+    private final SimSlots slots = new SimSlots();
+    /** From where on there is WAL; the records before it are remembered as data alone. */
+    private long oldestWal = FIRST_LSN;
+    /** Where a recovery would begin. */
+    private long redo = FIRST_LSN;
     private boolean standbySignal;
     private boolean cleanlyShutDown;
     private int controlTimeline = 1;
@@ -94,6 +101,7 @@ final class SimPostgres {
     private boolean promotionsFail;
     /** It is no standby any more, and on no new timeline yet: a promotion was cut off. */
     private boolean unpromoted;
+    private boolean tearsNext;
     /** A standby that starts does not get to open, as while the primary has transactions of too many parts. */
     private boolean keptClosed;
     /** It replays and streams, and lets nobody in. */
@@ -106,6 +114,11 @@ final class SimPostgres {
     private int skipUpTo;
     /** Whether the WAL of this stopped instance has been read to its end. */
     private boolean endRead;
+    /** What the observer last saw of the oldest WAL, in which run and on which timeline: it looks seldom. */
+    private long oldestWalTold;
+
+    private long oldestWalToldIn;
+    private int oldestWalToldOn;
 
     SimPostgres(World world, SimCell cell) {
         this.world = world;
@@ -293,15 +306,44 @@ final class SimPostgres {
         controlRecoversOn = 1;
         controlInRecovery = false;
         controlEnd = flushed;
+        oldestWal = FIRST_LSN;
+        redo = FIRST_LSN;
         note("initdb done", null, null);
     }
 
+    /** The run of PostgreSQL that a clone is taken of; it makes its slot anew, and has a checkpoint written. Null when that cannot be. */
+    @Nullable
+    SimProcess beginClone(String slot) {
+        if (!isRunning() || hungPostmaster || cell.diskFull() || !slots.beginClone(slot, this::slotBusy)) {
+            return null;
+        }
+        checkpoint();
+        slots.told(slot, redo);
+        note("clone begins, through slot", slot, Long.toHexString(redo));
+        return run;
+    }
+
+    /** Whether that clone can go on: PostgreSQL runs as it did, and the WAL that the clone needs is kept. */
+    boolean feedsClone(String slot, SimProcess since) {
+        if (run != since || !isRunning() || hungPostmaster || !slots.feedsClone(slot)) {
+            return false;
+        }
+        slots.told(slot, flushed);
+        return true;
+    }
+
+    void endClone(String slot) {
+        slots.endClone(slot);
+    }
+
     /** A base backup of whatever runs there, with its WAL up to now; false when it cannot be had. */
-    boolean copyFrom(SimPostgres source) {
+    boolean copyFrom(SimPostgres source, long begun) {
         String id = source.systemId;
         if (!source.isRunning() || source.hungPostmaster || id == null) {
             return false;
         }
+        redo = begun;
+        oldestWal = segment(begun);
         int complete = source.completeCount();
         systemId = id;
         wal.clear();
@@ -321,6 +363,7 @@ final class SimPostgres {
         replayIndex = (int) world.between(Math.max(0, complete - 30), complete);
         replayed = replayIndex == 0 ? FIRST_LSN : wal.get(replayIndex - 1).end();
         controlEnd = replayed;
+        oldestWalToldIn = 0;
         data = Data.PRESENT;
         endRead = false;
         note("cloned from", source.cell.name(), Long.toHexString(flushed));
@@ -373,6 +416,8 @@ final class SimPostgres {
         replayed = 0;
         replayIndex = 0;
         receivedShared = 0;
+        oldestWal = FIRST_LSN;
+        redo = FIRST_LSN;
         endKnown = false;
         endRead = false;
     }
@@ -631,6 +676,8 @@ final class SimPostgres {
                         controlTimeline = history.timeline();
                         controlEnd = flushed;
                         note("shutdown checkpoint at", Long.toHexString(flushed), null);
+                        redo = flushed;
+                        removeOldWal();
                         senders.forEach(this::kick);
                     } else if (standby) {
                         controlEnd = replayed;
@@ -709,6 +756,11 @@ final class SimPostgres {
         paces.put("refusal", micros);
     }
 
+    /** The next record arrives without its end. */
+    void tearsNext() {
+        tearsNext = true;
+    }
+
     /** The sender of a stream that breaks here notices it late. */
     void lingers() {
         lingers = true;
@@ -762,24 +814,90 @@ final class SimPostgres {
     void terminateWaiters() {
         List<Commit> lost = new ArrayList<>(waiters);
         waiters.clear();
-        lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
+        for (Commit commit : lost) {
+            if (world.weather.waitersCancelled) {
+                acknowledge(commit);
+            } else {
+                answer(commit, Commit.Answer.UNKNOWN);
+            }
+        }
     }
 
-    // ---- slots
+    // ---- slots, and the removal of WAL
+
+    SortedSet<String> slots() {
+        return slots.names();
+    }
 
     void keepSlots(TreeSet<String> wanted) {
-        slots.removeIf(slot -> !wanted.contains(slot) && !slotBusy(slot));
-        slots.addAll(wanted);
+        slots.keep(wanted, standby, this::slotBusy, redo, world.now(), postmasters);
+    }
+
+    long redo() {
+        return redo;
+    }
+
+    long oldestWal() {
+        return oldestWal;
+    }
+
+    private static long segment(long lsn) {
+        return lsn - lsn % SEGMENT;
+    }
+
+    /** A checkpoint of a primary, or a restartpoint of a standby: WAL that nobody keeps goes. */
+    void checkpoint() {
+        if (!isRunning() || cell.diskHung()) {
+            return;
+        }
+        redo = Math.max(redo, standby ? replayed : flushed);
+        removeOldWal();
+    }
+
+    /** PostgreSQL's KeepLogSeg: wal_keep_size, and what the slots keep up to max_slot_wal_keep_size. */
+    private void removeOldWal() {
+        long end = standby ? flushed : insertPosition();
+        long bySlots = Math.max(slots.keepFrom(), end - world.weather.slotsKeep);
+        long keep = segment(Math.min(redo, Math.min(bySlots, end - world.weather.walKeep)));
+        if (keep <= oldestWal) {
+            return;
+        }
+        oldestWal = keep;
+        note("removes its WAL before", Long.toHexString(keep), null);
+        for (String slot : slots.removed(keep)) {
+            note("slot is lost:", slot, null);
+            world.statistics.count("slot lost");
+            for (WalStream one : List.copyOf(senders)) {
+                if (one.slot.equals(slot)) {
+                    closeSender(one);
+                }
+            }
+        }
+    }
+
+    /** Checkpoints as PostgreSQL itself writes them, from now on. */
+    void checkpointsEvery(long micros) {
+        world.after(world.between(micros / 2, micros * 3 / 2), () -> {
+            if (isPrimary()) {
+                writeNoise("checkpoint", 0x70);
+            }
+            checkpoint();
+            checkpointsEvery(micros);
+        });
     }
 
     boolean hasFreeSlot(String slot) {
-        return hasSlot(slot) && !slotBusy(slot);
+        return slots.names().contains(slot) && !slotBusy(slot);
     }
 
-    private boolean hasSlot(String slot) {
-        return world.mutation() == Mutation.OTHER_END_UNPROVEN
-                ? slots.stream().anyMatch(one -> one.regionMatches(0, slot, 0, slot.lastIndexOf('_')))
-                : slots.contains(slot);
+    /** The slot of this name, or, where nobody proves anything, another one of the same standby. */
+    private String slotFor(String slot) {
+        return world.mutation() != Mutation.OTHER_END_UNPROVEN || slots.names().contains(slot)
+                ? slot
+                : slots.names().stream()
+                        .filter(one -> one.regionMatches(0, slot, 0, slot.lastIndexOf('_')))
+                        .findFirst()
+                        .orElse(slot);
     }
 
     private boolean slotBusy(String slot) {
@@ -870,6 +988,18 @@ final class SimPostgres {
         while (!waiters.isEmpty() && waiters.peekFirst().lsn <= upTo) {
             acknowledge(waiters.removeFirst());
         }
+    }
+
+    /** A client's cancel request: a commit that waits ends in success with a warning, which is no acknowledgement. */
+    void cancelWait(Commit commit) {
+        if (waiters.remove(commit)) {
+            note("a wait is cancelled", commit.id, null);
+            answer(commit, Commit.Answer.WARNED);
+        }
+    }
+
+    void cancelWaits() {
+        List.copyOf(waiters).forEach(this::cancelWait);
     }
 
     private void acknowledge(Commit commit) {
@@ -1145,11 +1275,12 @@ final class SimPostgres {
     }
 
     /** The upstream's answer to a standby that wants to stream: all that PostgreSQL checks. */
-    private boolean accept(SimPostgres from, StreamName name, String slot) {
+    private boolean accept(SimPostgres from, StreamName name, String asked) {
+        String slot = slotFor(asked);
         if (state != State.RUNNING || systemId == null || !systemId.equals(from.systemId)) {
             return false;
         }
-        if (!hasSlot(slot) || (world.weather.slotsExclusive && slotBusy(slot))) {
+        if (!slots.serves(slot) || (world.weather.slotsExclusive && slotBusy(slot))) {
             return false;
         }
         int theirs = from.history.timeline();
@@ -1184,11 +1315,19 @@ final class SimPostgres {
         senders.add(one);
         from.receiver = one;
         from.dropHead();
-        one.next = firstFrom(
-                from.wal.isEmpty()
-                        ? 0
-                        : Math.max(from.flushed, from.wal.getLast().end()));
-        note(doomed ? "diverged standby streams for a moment:" : "stream to", name, one.pid);
+        long wanted = from.wal.isEmpty()
+                ? 0
+                : Math.max(from.flushed, from.wal.getLast().end());
+        one.next = firstFrom(wanted);
+        one.starved = wanted < oldestWal;
+        note(
+                doomed ? "diverged standby streams for a moment:" : one.starved ? "has not the WAL for" : "stream to",
+                name,
+                one.pid);
+        if (one.starved) {
+            world.statistics.count("stream without WAL");
+            world.post(run, world.between(World.MILLI, 40 * World.MILLI), () -> closeSender(one));
+        }
         if (doomed) {
             Long told = paces.get("refusal");
             long refusal = told == null ? world.between(3 * World.MILLI, 40 * World.MILLI) : told;
@@ -1371,7 +1510,7 @@ final class SimPostgres {
         }
         one.lastHeard = world.now();
         boolean more = false;
-        if (!one.doomed) {
+        if (!one.doomed && !one.starved) {
             List<WalRecord> source = one.sender.wal;
             long limit = one.sender.flushed;
             while (one.next < source.size() && source.get(one.next).end() <= limit) {
@@ -1388,7 +1527,8 @@ final class SimPostgres {
                         switchTo(one.sender, record.timeline());
                     }
                     wal.add(record);
-                    if (world.perMille(world.weather.partialRecords)) {
+                    if (world.perMille(world.weather.partialRecords) || tearsNext) {
+                        tearsNext = false;
                         flushed = record.start() + (record.end() - record.start()) / 2;
                         more = true;
                         break;
@@ -1404,7 +1544,7 @@ final class SimPostgres {
             }
         }
         long position = Math.max(flushed, replayed);
-        boolean caughtUp = !more;
+        boolean caughtUp = !more && !one.starved;
         world.post(
                 one.senderRun, world.delay(150, 3 * World.MILLI), () -> one.sender.reported(one, position, caughtUp));
         if (more && goOn) {
@@ -1426,6 +1566,7 @@ final class SimPostgres {
             return;
         }
         one.flushed = Math.max(one.flushed, position);
+        slots.told(one.slot, one.flushed);
         if (caughtUp && !one.streaming) {
             one.streaming = true;
             changed();
@@ -1433,6 +1574,7 @@ final class SimPostgres {
         release(one);
         if (one.receiverOpen
                 && !one.doomed
+                && !one.starved
                 && one.next < wal.size()
                 && wal.get(one.next).end() <= flushed) {
             kick(one);
@@ -1466,14 +1608,14 @@ final class SimPostgres {
                         : null,
                 standbySignal,
                 role == Role.STANDBY ? standbyView() : null,
-                role == Role.PRIMARY ? primaryView() : null,
+                role == Role.PRIMARY ? primaryView(withSlots) : null,
                 !answers && state != State.STOPPED && standbySignal ? new DatabaseView.Closed(receiver != null) : null,
                 state == State.STOPPED && endRead ? rest() : null,
                 data == Data.PRESENT ? file.upstream() : null,
                 data == Data.PRESENT ? file.sync() : null,
                 syncInForce,
                 file.readOnly(),
-                withSlots ? slots : Collections.emptySortedSet(),
+                withSlots ? slots.names() : Collections.emptySortedSet(),
                 writes(),
                 cell.diskFull() ? "no space left on device" : lastProblem);
     }
@@ -1526,7 +1668,12 @@ final class SimPostgres {
         return heard ? quiet % 700 : quiet;
     }
 
-    private DatabaseView.Primary primaryView() {
+    private DatabaseView.Primary primaryView(boolean thoroughly) {
+        if (thoroughly || oldestWalToldIn != postmasters || oldestWalToldOn != history.timeline()) {
+            oldestWalTold = oldestWal;
+            oldestWalToldIn = postmasters;
+            oldestWalToldOn = history.timeline();
+        }
         List<DatabaseView.WalSender> list = new ArrayList<>(senders.size());
         for (WalStream one : senders) {
             list.add(new DatabaseView.WalSender(
@@ -1538,7 +1685,7 @@ final class SimPostgres {
                     one.pid));
         }
         return new DatabaseView.Primary(
-                history.timeline(), new Lsn(history.at()), new Lsn(flushed), list, waiters.size(), null);
+                history.timeline(), new Lsn(history.at()), new Lsn(flushed), list, waiters.size(), new Lsn(oldestWalTold));
     }
 
     SyncSetting syncInForce() {
@@ -1554,7 +1701,7 @@ final class SimPostgres {
     }
 
     String describe() {
-        return "%s %s%s timeline %s flushed %x replayed %x, %d records, file %s, receiver %s, senders %s, waiting %d"
+        return "%s %s%s timeline %s flushed %x replayed %x, %d records, file %s, receiver %s, senders %s, waiting %d, WAL from %x, slots %s"
                 .formatted(
                         data,
                         state,
@@ -1566,6 +1713,8 @@ final class SimPostgres {
                         file,
                         receiver,
                         senders,
-                        waiters.size());
+                        waiters.size(),
+                        oldestWal,
+                        slots);
     }
 }

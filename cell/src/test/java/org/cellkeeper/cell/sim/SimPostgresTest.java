@@ -175,6 +175,7 @@ final class SimPostgresTest {
         commit("a");
         DatabaseView torn = await(
                 "b", view -> view.standby().received().compareTo(view.standby().replayed()) > 0);
+        world.network.isolate(cell("a"));
         cell("a").kill(true);
         get(db("b").unfollow());
         await("b", view -> view.standby().receiver() == Receiver.DETACHED);

@@ -110,6 +110,12 @@ final class SimReferee {
         return index;
     }
 
+    /** The version of the state; -1 while there is none. */
+    int version() {
+        VersionedState state = truth();
+        return state == null ? -1 : state.version();
+    }
+
     @Nullable
     VersionedState truth() {
         return tree().state();

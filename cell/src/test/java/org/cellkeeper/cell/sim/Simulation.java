@@ -32,6 +32,7 @@ final class Simulation {
     private final Faults faults;
     private final Duration troubles;
     private final boolean busy;
+    private final int lost;
     private int lookedAt = -1;
 
     Simulation(long seed, int cells, Mutation mutation, SimAgent.Factory factory) {
@@ -42,8 +43,11 @@ final class Simulation {
         boolean storm = dice.nextInt(2) == 0;
         busy = storm || dice.nextInt(4) == 0;
         troubles = Duration.ofMillis(busy ? 6_000 + dice.nextInt(14_000) : 15_000 + dice.nextInt(45_000));
-        world = new World(
-                new World.Setup(seed, cells, mode, mutation, isolation, storm ? hasty(dice) : timing(dice), factory));
+        CellSettings.Timing timing = storm ? hasty(dice) : timing(dice);
+        // A majority stays: what ZooKeeper's servers need that run beside the cells.
+        lost = dice.nextInt(5) < 2 ? 1 + dice.nextInt((cells - 1) / 2) : 0;
+        int unfit = dice.nextInt(6) == 0 ? 1 + dice.nextInt(cells - 1) : 0;
+        world = new World(new World.Setup(seed, cells, mode, mutation, isolation, timing, unfit, factory));
         faults = new Faults(world, storm);
     }
 
@@ -98,6 +102,7 @@ final class Simulation {
         faults.start();
         world.run(troubles);
         faults.stop();
+        loseForGood();
         world.healAll();
         String liveness = recover();
         return new Outcome(
@@ -115,6 +120,18 @@ final class Simulation {
         long least = busy ? World.MILLI : 30 * World.MILLI;
         for (SimClient.Manner manner : SimClient.Manner.values()) {
             world.addClient(manner, world.between(least, most));
+        }
+    }
+
+    /** Some cells do not come back, and the primary is as likely among them as not. */
+    private void loseForGood() {
+        ClusterState state = world.referee.state();
+        SimCell primary = state == null ? null : world.find(state.primary().name());
+        for (int i = 0; i < lost; i++) {
+            SimCell cell = i == 0 && primary != null && world.perMille(500)
+                    ? primary
+                    : world.cells().get(world.random().nextInt(world.cells().size()));
+            cell.lose();
         }
     }
 
@@ -138,17 +155,53 @@ final class Simulation {
             return excuse;
         }
         world.statistics.count("liveness: writable");
+        settle();
+        return canLoseThePrimaryToo() ? recoverWithoutThePrimary() : "writable";
+    }
+
+    private void settle() {
+        lookedAt = -1;
         boolean settled = world.runUntil(this::settled, SETTLING);
         if (!settled) {
             throw world.violation(
-                    "I7", "writable, but after " + SETTLING + " not all active cells vote: " + missing(), null);
+                    "I7",
+                    "writable, but after %s not all active cells vote, and no others: missing %s, lost %s"
+                            .formatted(SETTLING, missing(), lostVoters()),
+                    null);
         }
         ClusterState state = world.referee.state();
         SimCell primary = state == null ? null : world.find(state.primary().name());
         if (primary != null && primary.postgres().isPrimary()) {
             world.invariants.holdsAllPromises(primary);
         }
-        return "writable";
+    }
+
+    /** After the loss of others, whose place has been filled: R voters and admission are there again, by rule. */
+    private boolean canLoseThePrimaryToo() {
+        ClusterState state = world.referee.state();
+        return lost > 0
+                && world.setup.unfit() == 0
+                && state != null
+                && state.failoverMode() == FailoverMode.AUTOMATIC
+                && state.standbyVoters().size() >= 2;
+    }
+
+    /** Its cell is lost, but not the ZooKeeper server beside it. */
+    private String recoverWithoutThePrimary() {
+        ClusterState state = world.referee.state();
+        SimCell primary = state == null ? null : world.find(state.primary().name());
+        if (primary == null) {
+            return "writable";
+        }
+        primary.lose();
+        long since = world.now();
+        if (!world.runUntil(() -> writesSince(since), RECOVERY)) {
+            throw world.violation(
+                    "I7", "no commit was acknowledged within " + RECOVERY + " after the primary was lost, too", null);
+        }
+        world.statistics.count("liveness: writable after one more loss");
+        settle();
+        return "writable after one more loss";
     }
 
     private boolean writesSince(long since) {
@@ -160,7 +213,7 @@ final class Simulation {
         return state != null && state.isSteady() && state.reign() != null;
     }
 
-    /** Every member that is alive and not halted is a voter. */
+    /** Every member that is alive and not halted is a voter, and no other one. */
     private boolean settled() {
         int newest = world.referee.newest();
         if (newest == lookedAt) {
@@ -168,7 +221,19 @@ final class Simulation {
         }
         lookedAt = newest;
         ClusterState state = world.referee.state();
-        return state != null && state.isSteady() && missing().isEmpty();
+        return state != null && state.isSteady() && missing().isEmpty() && lostVoters().isEmpty();
+    }
+
+    /** Voters that are lost for good, while others vote that live: these are dropped in time. */
+    private TreeSet<CellId> lostVoters() {
+        ClusterState state = world.referee.state();
+        TreeSet<CellId> voters = state == null ? new TreeSet<>() : new TreeSet<>(state.standbyVoters());
+        int all = voters.size();
+        voters.removeIf(voter -> {
+            SimCell cell = world.find(voter.name());
+            return cell != null && !cell.gone();
+        });
+        return voters.size() < all ? voters : new TreeSet<>();
     }
 
     private TreeSet<CellId> missing() {
@@ -179,7 +244,9 @@ final class Simulation {
         }
         state.members().forEach((name, member) -> {
             CellId id = new CellId(name, member.incarnation());
-            if (state.isActive(id) && !state.voters().contains(id)) {
+            SimCell cell = world.find(name);
+            boolean lives = cell != null && !cell.gone();
+            if (lives && state.isActive(id) && !state.voters().contains(id)) {
                 missing.add(id);
             }
         });
@@ -194,6 +261,16 @@ final class Simulation {
                         && task.target().equals(name));
     }
 
+    private boolean unfitHoldsMost() {
+        if (world.setup.unfit() == 0) {
+            return false;
+        }
+        SimPostgres unfit = world.cells().get(world.setup.unfit()).postgres();
+        return world.cells().stream()
+                .filter(cell -> !cell.gone() && cell.index() != world.setup.unfit())
+                .allMatch(cell -> !unfit.isPrefixOf(cell.postgres()));
+    }
+
     /** Why a cluster may rightly not be writable; null when it should be. */
     private @Nullable String excuse() {
         ClusterState state = world.referee.state();
@@ -201,13 +278,14 @@ final class Simulation {
             return "no state";
         }
         SimCell primary = world.find(state.primary().name());
-        CellId lives = primary == null ? null : primary.id();
+        CellId lives = primary == null || primary.gone() ? null : primary.id();
         boolean primaryKept = state.primary().equals(lives);
         int active = 0;
         int voters = 0;
         for (SimCell cell : world.cells()) {
             CellId id = cell.id();
             if (id == null
+                    || cell.gone()
                     || cell.stateFile() == null
                     || cell.stateFile().haltReason() != null
                     || cell.stateFile().removed()) {
@@ -244,6 +322,9 @@ final class Simulation {
         }
         if (!primaryKept && active < 2) {
             return "the primary's data are gone and admission does not hold";
+        }
+        if (!primaryKept && unfitHoldsMost()) {
+            return "the primary's data are gone and a cell of priority 0 holds the most WAL";
         }
         return null;
     }

@@ -226,7 +226,7 @@ final class SimulationMain {
         } catch (Violation violation) {
             boolean safety = !violation.invariant().equals("I7")
                     && !violation.invariant().equals("I8");
-            return safety ? violation : null;
+            return safety || mutation.ofLiveness() ? violation : null;
         }
     }
 }

@@ -28,7 +28,12 @@ final class Stage {
     private final TreeSet<Long> acknowledged = new TreeSet<>();
 
     Stage(int cells) {
-        world = new World(World.Setup.of(1, cells, CoreAgent::new));
+        this(cells, 0);
+    }
+
+    /** {@code unfit}: the index of a cell of priority 0; 0 for none. */
+    Stage(int cells, int unfit) {
+        world = new World(World.Setup.of(1, cells, CoreAgent::new).withUnfit(unfit));
         world.weather.varied = false;
         world.cells().forEach(cell -> cell.guarded(false));
         world.startAll();
@@ -256,6 +261,13 @@ final class Stage {
 
     void pass(long millis) {
         world.run(Duration.ofMillis(millis));
+    }
+
+    /** It happens in so many milliseconds at most. */
+    void within(long millis, String what, BooleanSupplier condition) {
+        if (!world.runUntil(condition, Duration.ofMillis(millis))) {
+            throw world.violation("STORY", "did not happen within " + millis + " ms: " + what, null);
+        }
     }
 
     /** Lets time pass until it holds; says how many milliseconds that took. */

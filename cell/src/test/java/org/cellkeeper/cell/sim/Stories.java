@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
 import org.cellkeeper.cell.model.FailoverMode;
@@ -831,5 +832,230 @@ final class Stories {
         stage.promote("b", false);
         stage.pass(5_000);
         stage.endWell();
+    }
+
+    // ---- refinements, and rules that end a ballot or a promotion
+
+    /** a is deposed; when it returns, its ZooKeeper server shows it the state from before. Three cells. */
+    static void deposedReadsTheOldState(Stage stage) {
+        long before = stage.world().now();
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        stage.pass(1_000);
+        SimReferee referee = stage.world().referee;
+        stage.boot("a").coordination().beginsBehind(referee.newest() - referee.asOf(before));
+        stage.pass(10_000);
+        assertThat(stage.cell("a").postgres().isStopped()).isTrue();
+        stage.endWell();
+    }
+
+    /**
+     * T6, the other half: c votes in a ballot that is burnt, is wiped, votes again under a new incarnation, and alone acknowledges a
+     * commit. Then a is lost, and c does not answer. Three cells.
+     */
+    static void votedBeforeItWasWiped(Stage stage) {
+        stage.cell("b").hangDisk();
+        stage.network().isolate(stage.cell("a"));
+        stage.await("c has voted", () -> stage.hasVoted("c"));
+        stage.network().healAll();
+        stage.await("the ballot is burnt", () -> !stage.ballotIsOpen());
+        stage.cell("b").healDisk();
+        stage.await(
+                "both stream again", () -> stage.cell("a").postgres().senders().size() == 2);
+        var former = stage.id("c");
+        stage.cell("c").wipe();
+        stage.boot("c");
+        stage.await("c votes anew", () -> !stage.state().voters().contains(former) && stage.votes("c"));
+        stage.pass(1_000);
+        long commit = stage.writeAcknowledgedBy("a", "c");
+        stage.cell("c").pause();
+        stage.kill("a");
+        stage.pass(4_000);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.cell("c").resume();
+        stage.awaitWritable("b", "c");
+        assertThat(stage.primary().postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /** Of a record b and c have the head alone when a is lost: c needs no clone. Three cells. */
+    static void theSameTornHead(Stage stage) {
+        stage.writeAcknowledgedBy("a", "b", "c");
+        stage.pass(1_000);
+        stage.cell("b").postgres().tearsNext();
+        stage.cell("c").postgres().tearsNext();
+        var before = stage.id("c");
+        stage.write("a");
+        stage.await("both have the head of it", () -> isTorn(stage, "b") && isTorn(stage, "c"));
+        stage.network().isolate(stage.cell("a"));
+        stage.kill("a");
+        stage.awaitWritable("b");
+        Reign reign = Objects.requireNonNull(stage.state().reign());
+        assertThat(reign.sealedLsn()).isGreaterThan(reign.startLsn());
+        stage.await("c streams", () -> stage.cell("b").postgres().senders().size() == 1);
+        assertThat(stage.id("c")).isEqualTo(before);
+        stage.endWell();
+    }
+
+    private static boolean isTorn(Stage stage, String name) {
+        SimPostgres postgres = stage.cell(name).postgres();
+        return postgres.flushed() > postgres.replayed();
+    }
+
+    /** A ballot is open, and waits for c; meanwhile an operator turns the mode to MANUAL. Three cells. */
+    static void turnedToManualInABallot(Stage stage) {
+        stage.cell("c").hangDisk();
+        stage.network().isolate(stage.cell("a"));
+        stage.withoutReferee("a", true);
+        stage.await("a ballot is open", stage::ballotIsOpen);
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.await("MANUAL", () -> stage.state().failoverMode() == FailoverMode.MANUAL);
+        stage.cell("c").healDisk();
+        stage.await("the ballot is over", () -> !stage.ballotIsOpen());
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.endWell();
+    }
+
+    /** d and e are lost for good, and long after them a. Five cells. */
+    static void lostOneAfterTheOther(Stage stage) {
+        stage.cell("d").lose();
+        stage.cell("e").lose();
+        stage.pass(80_000);
+        stage.cell("a").lose();
+        stage.awaitWritable("b", "c");
+        stage.endWell();
+    }
+
+    /** a's PostgreSQL crashes: b or c is there before it would be again. Three cells. */
+    static void crashedPrimary(Stage stage) {
+        stage.pass(5_000);
+        stage.cell("a").killDatabase();
+        stage.within(2_500, "another one writable", () -> stage.isWritable("b") || stage.isWritable("c"));
+        stage.endWell();
+    }
+
+    /** All standbys are wiped. Three cells. */
+    static void allStandbysWiped(Stage stage) {
+        var former = stage.state().standbyVoters();
+        stage.cell("b").wipe();
+        stage.cell("c").wipe();
+        stage.boot("b");
+        stage.boot("c");
+        stage.await("all vote anew", () -> {
+            var voters = stage.state().voters();
+            return voters.size() == 3 && former.stream().noneMatch(voters::contains);
+        });
+        stage.endWell();
+    }
+
+    /** c, of priority 0, alone has acknowledged a commit. Three cells. */
+    static void theUnfitHoldsMost(Stage stage) {
+        long commit = stage.writeAcknowledgedBy("a", "c");
+        stage.kill("a");
+        stage.pass(20_000);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.boot("a");
+        stage.awaitWritable("a");
+        assertThat(stage.cell("a").postgres().holds(commit)).isTrue();
+        stage.endWell();
+    }
+
+    /**
+     * c lacks WAL that d has; c follows b in epoch 2 and has received nothing of it when b is lost, d knows nothing of that epoch. Then an
+     * operator promotes c by force: d holds more. Five cells.
+     */
+    static void followedAndNotHeld(Stage stage) {
+        stallAndWrite(stage, "c");
+        stallAndWrite(stage, "d");
+        stage.slow(Kind.WAL, "b", "c", 60_000);
+        stage.withoutReferee("d", true);
+        for (String other : new String[] {"a", "b", "c", "e"}) {
+            stage.part("d", other);
+        }
+        stage.kill("a");
+        stage.await("b reigns", () -> stage.state().epoch() == 2 && stage.isWritable("b"));
+        stage.await("c follows it", () -> stage.knownTo("c").walEpoch() == 2);
+        stage.pass(300);
+        stage.kill("b", "e");
+        for (String other : new String[] {"a", "b", "c", "e"}) {
+            stage.network().heal(Kind.LINKS, stage.cell("d"), stage.cell(other));
+            stage.network().heal(Kind.LINKS, stage.cell(other), stage.cell("d"));
+            stage.mendWal("d", other);
+        }
+        stage.pass(5_000);
+        stage.promote("c", true);
+        stage.await("a ballot is open", stage::ballotIsOpen);
+        stage.withoutReferee("d", false);
+        stage.cell("c").postgres().refusesIn(5 * World.SECOND);
+        stage.await(
+                "a reign of c or d",
+                () -> stage.state().epoch() > 2 && stage.state().reign() != null);
+        if (stage.primary() == stage.cell("c")) {
+            stage.await("d votes", () -> stage.votes("d"));
+            stage.await("d is named", () -> stage.cell("c").postgres().syncInForce().names(stage.id("d")));
+            long commit = stage.write("c");
+            stage.await("acknowledged by d", () -> stage.isAcknowledged(commit));
+            stage.kill("c");
+            stage.pass(5_000);
+            stage.promote("d", false);
+            stage.pass(5_000);
+        }
+        stage.endWell();
+    }
+
+    private static void stallAndWrite(Stage stage, String slow) {
+        stage.slow(Kind.WAL, "a", slow, 60_000);
+        stage.pass(50);
+        for (int i = 0; i < 20; i++) {
+            stage.write("a");
+        }
+        stage.pass(200);
+    }
+
+    /** What c needs next is removed while c is away. Three cells. */
+    static void walOfOneIsRemoved(Stage stage) {
+        removeWalNeededBy(stage, "c");
+        stage.await("c is dropped", () -> !stage.votes("c"));
+        stage.await("c votes again", () -> stage.votes("c"));
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.endWell();
+    }
+
+    /** What b and c need next is removed while they are away, and nobody may fail over. Three cells. */
+    static void walOfAllIsRemoved(Stage stage) {
+        stage.ask("a", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.await("MANUAL", () -> stage.state().failoverMode() == FailoverMode.MANUAL);
+        removeWalNeededBy(stage, "b", "c");
+        stage.await("all are dropped", () -> stage.state().voters().size() == 1);
+        stage.await("both vote again", () -> stage.state().voters().size() == 3);
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.endWell();
+    }
+
+    /** The same, and c is lost for good. Three cells. */
+    static void walOfTheLastLivingOneIsRemoved(Stage stage) {
+        removeWalNeededBy(stage, "b", "c");
+        stage.cell("c").lose();
+        stage.await("b votes anew", () -> stage.state().voters().size() == 2 && stage.votes("b"));
+        stage.awaitWritable("a");
+        assertThat(stage.state().epoch()).isEqualTo(1);
+        stage.endWell();
+    }
+
+    /** Cuts them off, and removes the WAL that they need next; a moment later they could stream again. */
+    private static void removeWalNeededBy(Stage stage, String... names) {
+        stage.world().weather.walKeep = 0;
+        stage.world().weather.slotsKeep = 0x4000;
+        for (String name : names) {
+            stage.cutWal("a", name);
+        }
+        SimPostgres primary = stage.cell("a").postgres();
+        stage.await("the streams are gone", () -> primary.senders().size() == 2 - names.length);
+        primary.writeNoise("bulk load", 0x10000);
+        stage.pass(100);
+        primary.checkpoint();
+        for (String name : names) {
+            stage.mendWal("a", name);
+        }
     }
 }

@@ -128,6 +128,13 @@ final class Transitions {
                 if (before.failoverMode() == FailoverMode.MANUAL && sealing.kind() == Phase.Kind.AUTOMATIC) {
                     yield Verdict.unasked(what, "elected by itself in MANUAL mode");
                 }
+                boolean lonely = votes.values().stream()
+                                .filter(vote -> vote.veto() == null && !vote.voter().equals(before.primary()))
+                                .count()
+                        < 2;
+                if (sealing.kind() == Phase.Kind.AUTOMATIC && lonely) {
+                    yield new Verdict(what, "nobody is sealed who could acknowledge", "S5", false);
+                }
                 yield new Verdict(what, null, "", forced && sealed < before.sealQuorum());
             }
             case Phase.Handover handover -> {

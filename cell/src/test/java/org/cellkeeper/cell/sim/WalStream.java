@@ -23,6 +23,9 @@ final class WalStream {
     /** A standby that the sender will refuse once it comes to the fork: until then its flush position counts. */
     boolean doomed;
 
+    /** The sender has removed the WAL that comes next: it sends nothing, and ends the stream a moment later. */
+    boolean starved;
+
     boolean streaming;
     /** The flush position that the standby has reported; -1 for none yet. */
     long flushed = -1;

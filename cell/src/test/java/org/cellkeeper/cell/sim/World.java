@@ -26,7 +26,7 @@ final class World {
     static final long SECOND = 1_000_000;
     private static final Instant BIRTHDAY = Instant.parse("2026-01-01T00:00:00Z");
 
-    /** How to set up a world; everything else follows from the seed. */
+    /** How to set up a world; everything else follows from the seed. {@code unfit} is the index of a cell of priority 0; 0 for none. */
     record Setup(
             long seed,
             int cells,
@@ -34,6 +34,7 @@ final class World {
             Mutation mutation,
             CellSettings.IsolationResponse isolation,
             CellSettings.Timing timing,
+            int unfit,
             SimAgent.@Nullable Factory factory) {
         static Setup of(long seed, int cells, SimAgent.@Nullable Factory factory) {
             return new Setup(
@@ -43,11 +44,17 @@ final class World {
                     Mutation.NONE,
                     CellSettings.IsolationResponse.READ_ONLY,
                     CellSettings.Timing.defaults(),
+                    0,
                     factory);
         }
 
         Setup with(FailoverMode firstMode) {
-            return new Setup(seed, cells, firstMode, mutation, isolation, timing, factory);
+            return new Setup(seed, cells, firstMode, mutation, isolation, timing, unfit, factory);
+        }
+
+        /** With a cell of priority 0; the first one is none. */
+        Setup withUnfit(int index) {
+            return new Setup(seed, cells, mode, mutation, isolation, timing, index, factory);
         }
     }
 
@@ -69,10 +76,20 @@ final class World {
         boolean slotsExclusive = true;
         /** A broken PostgreSQL that waits for nobody when nobody is named. */
         boolean emptyNamesAcknowledge;
+        /** A program that cancels what it should terminate, and clients that take a warning for success. */
+        boolean waitersCancelled;
         /** Whether a standby may say that it is detached before it has replayed what lies on its disk. */
         boolean detachedEarly = true;
         /** How often (per mille) a reader who stands in the way of replay comes back at once when he is ended. */
         int obstinateReaders;
+        /** Chance (per mille) that a client cancels a commit that waits. */
+        int waitsCancelled;
+        /** Chance (per mille) that a step of a verb of PostgreSQL's adapter is the last one that it takes. */
+        int verbsFail;
+        /** How much WAL a primary keeps whatever the slots say (wal_keep_size). */
+        long walKeep = 128L << 20;
+        /** How much WAL a slot may keep (max_slot_wal_keep_size). */
+        long slotsKeep = 1L << 30;
         /** Whether what agents do is judged at all; not when hand-made agents play with one port. */
         boolean judged = true;
         /** Whether only lost commits (I1, I2) are violations. */
@@ -117,7 +134,7 @@ final class World {
         CellName name = new CellName(String.valueOf((char) ('a' + index)));
         Address address = new Address("10.0.0." + (index + 1), 5432, 5480, 5481);
         return new CellSettings(
-                name, address, 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
+                name, address, index > 0 && index == setup.unfit() ? 0 : 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
     }
 
     Mutation mutation() {
@@ -130,6 +147,9 @@ final class World {
         if (broken == Mutation.LINGERING_SENDER_COUNTS) {
             weather.slotsExclusive = false;
             weather.lingeringSenders = 400;
+        }
+        if (broken == Mutation.CANCELLED_WAIT_ACKNOWLEDGES) {
+            weather.waitersCancelled = true;
         }
         if (broken == Mutation.NAMES_EMPTIED) {
             weather.emptyNamesAcknowledge = true;
@@ -328,6 +348,7 @@ final class World {
         cells.forEach(SimCell::heal);
         restoreAddresses();
         weather.answersLost = 0;
+        weather.verbsFail = 0;
     }
 
     // ---- moments

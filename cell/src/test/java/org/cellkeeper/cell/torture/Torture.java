@@ -232,7 +232,7 @@ final class Torture implements AutoCloseable {
     private void keepSlots() {
         Set<CellId> siblings = new HashSet<>();
         standbys().forEach(s -> siblings.add(s.id()));
-        tried("slots", primary.adapter().keepSlots(siblings));
+        tried("slots", primary.adapter().keepSlots(primary.id(), siblings));
     }
 
     private void cloneAnew(Server server) {
