@@ -404,7 +404,10 @@ final class Invariants {
         SimPostgres mine = cell.postgres();
         Reign reign = known.reign();
         // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
+        Reign followed = known.reigns().get(before.walEpoch());
         boolean onRecord = reign != null
+                && followed != null
+                && mine.timeline() <= followed.timeline()
                 && mine.timeline() < reign.timeline()
                 && reign.sealedLsn().value() >= mine.flushed()
                 && reign.startLsn().value() >= mine.replayed();
@@ -498,11 +501,12 @@ final class Invariants {
                 .allMatch(cell -> cell == primary
                         || (isWellFor(cell, 3 * World.SECOND)
                                 && cell.postgres().isStandby()
-                                && now().voters().contains(cell.id())));
+                                && isVoter(cell)));
     }
 
-    private ClusterState now() {
-        return java.util.Objects.requireNonNull(world.referee.state());
+    private boolean isVoter(SimCell cell) {
+        ClusterState now = world.referee.state();
+        return now != null && now.voters().contains(cell.id());
     }
 
     private boolean isWellFor(SimCell cell, long micros) {
@@ -626,6 +630,7 @@ final class Invariants {
                 && !agent.stopping()
                 && !cell.diskHung()
                 && !cell.diskFull()
+                && !cell.disk().troubled()
                 && agent.coordination().current();
     }
 }

@@ -1099,6 +1099,11 @@ final class SimPostgres {
         });
     }
 
+    /** It went on on its old timeline after its promotion was cut off. */
+    boolean isSpoiled() {
+        return unpromoted && !controlInRecovery;
+    }
+
     boolean hasLeftRecovery() {
         return unpromoted;
     }

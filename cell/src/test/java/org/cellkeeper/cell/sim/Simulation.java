@@ -2,6 +2,7 @@ package org.cellkeeper.cell.sim;
 
 import java.time.Duration;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
@@ -9,6 +10,7 @@ import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Vote;
 import org.cellkeeper.cell.model.Task;
 import org.jspecify.annotations.Nullable;
 
@@ -272,6 +274,20 @@ final class Simulation {
     }
 
     /** Why a cluster may rightly not be writable; null when it should be. */
+    /** Whether a cell that voted with the winner's WAL may reign in its place. */
+    private boolean hasAnEqual(ClusterState state) {
+        var votes = world.referee.tree().votes().getOrDefault(state.epoch(), new TreeMap<>());
+        Vote own = votes.get(state.primary().name());
+        return own != null
+                && votes.values().stream()
+                        .anyMatch(vote -> !vote.voter().equals(own.voter())
+                                && vote.priority() > 0
+                                && vote.veto() == null
+                                && state.isActive(vote.voter())
+                                && vote.walEpoch() == own.walEpoch()
+                                && vote.lsn().equals(own.lsn()));
+    }
+
     private @Nullable String excuse() {
         ClusterState state = world.referee.state();
         if (state == null) {
@@ -299,6 +315,9 @@ final class Simulation {
                     voters++;
                 }
             }
+        }
+        if (primaryKept && primary != null && primary.postgres().isSpoiled() && !hasAnEqual(state)) {
+            return "the winner's promotion was cut off, and nobody who may reign holds the same WAL";
         }
         if (primaryKept
                 && active >= 2
