@@ -365,6 +365,15 @@ final class SimCoordination implements Coordination {
         });
     }
 
+    @Override
+    public void distrust() {
+        agent.post(0, () -> {
+            session = 0;
+            disconnect();
+            attempt(world.delay(40 * World.MILLI, World.SECOND));
+        });
+    }
+
     private void syncNow() {
         synced = true;
         int newest = world.referee.newest();
@@ -467,7 +476,8 @@ final class SimCoordination implements Coordination {
                 votes,
                 present,
                 connected && world.referee.tree(presentPosition).birthLock() == session,
-                world.referee.tree(tasksPosition).tasks());
+                world.referee.tree(tasksPosition).tasks(),
+                "");
     }
 
     private static long ballotOf(@Nullable VersionedState versioned) {
