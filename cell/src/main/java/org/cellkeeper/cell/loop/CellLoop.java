@@ -82,6 +82,7 @@ public final class CellLoop {
 
     private boolean tryingAnother;
     private @Nullable List<String> runsWith;
+    private boolean serverIsEmpty;
     private @Nullable DatabaseView database;
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private Memory memory;
@@ -271,9 +272,17 @@ public final class CellLoop {
         });
     }
 
-    /** The hosts of the ZooKeeper servers that this cell's own runs with; null while that is not known. Any thread may tell. */
-    public void runsWith(@Nullable List<String> servers) {
-        mailbox.execute(() -> runsWith = servers);
+    /**
+     * How this cell's own ZooKeeper server is; any thread may tell.
+     *
+     * @param servers the hosts of those that it runs with; null while that is not known
+     * @param empty whether it holds no data
+     */
+    public void runsWith(@Nullable List<String> servers, boolean empty) {
+        mailbox.execute(() -> {
+            runsWith = servers;
+            serverIsEmpty = empty;
+        });
     }
 
     private void heardOfPeer(Peers.Event event) {
@@ -793,7 +802,7 @@ public final class CellLoop {
     // ---- telling the others
 
     private void tell(Plan plan, View view) {
-        PeerView mine = SelfReport.of(view, plan, progress);
+        PeerView mine = withServer(view, SelfReport.of(view, plan, progress));
         snapshot = new Snapshot(view, plan, mine, takeovers);
         PeerView before = published;
         boolean changed = before == null
@@ -809,6 +818,15 @@ public final class CellLoop {
         tellPresence(plan, mine);
         connect(view.state());
         announce(view);
+    }
+
+    private PeerView withServer(View view, PeerView mine) {
+        if (!serverIsEmpty || view.refereeKnown() || view.state() == null) {
+            return mine;
+        }
+        String words = "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
+                + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
+        return mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
     }
 
     /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper peer a write. */

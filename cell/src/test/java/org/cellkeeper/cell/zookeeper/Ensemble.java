@@ -13,7 +13,6 @@ import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import org.cellkeeper.cell.wire.Json;
 
 /** A real ensemble: each member is a process of its own, started as in production, on free loopback ports. */
 final class Ensemble implements AutoCloseable {
@@ -52,6 +51,7 @@ final class Ensemble implements AutoCloseable {
 
     Ensemble start() throws Exception {
         for (int number : servers.keySet()) {
+            ZooKeeperPeer.letVoteThoughEmpty(folder.resolve("peer-" + number));
             start(number);
         }
         awaitServing();
@@ -60,8 +60,7 @@ final class Ensemble implements AutoCloseable {
 
     void start(int number) throws IOException {
         Path home = Files.createDirectories(folder.resolve("peer-" + number));
-        Path settings = home.resolve("peer.json");
-        Files.write(settings, Json.write(new PeerSettings(home.toString(), number, servers)));
+        Path settings = ZooKeeperPeer.write(new PeerSettings(home.toString(), number, servers));
         List<String> command = ZooKeeperPeer.command(
                 Path.of(System.getProperty("java.home"), "bin", "java"),
                 System.getProperty("java.class.path"),
