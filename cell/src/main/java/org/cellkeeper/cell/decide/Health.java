@@ -640,7 +640,7 @@ public final class Health {
                     in.referee.stateAbsent()
                             ? "the cluster has not been founded"
                             : "the cluster state is not known yet",
-                    in.own.sentence()));
+                    in.own.problem().isEmpty() ? in.own.sentence() : in.own.problem()));
             return;
         }
         switch (health) {

@@ -160,6 +160,12 @@ final class SimCoordination implements Coordination {
         }
     }
 
+    /** The ensemble knows its session no more. */
+    void sessionLost() {
+        disconnect();
+        attempt(world.delay(20 * World.MILLI, World.SECOND));
+    }
+
     void heal() {
         staleUntil = 0;
         lagMost = 3 * World.MILLI;
