@@ -374,6 +374,10 @@ final class SimCoordination implements Coordination {
     @Override
     public void distrust() {
         agent.post(0, () -> {
+            long left = session;
+            if (left != 0) {
+                world.after(SimReferee.SESSION_TIMEOUT, () -> expireNow(left));
+            }
             session = 0;
             disconnect();
             attempt(world.delay(40 * World.MILLI, World.SECOND));
