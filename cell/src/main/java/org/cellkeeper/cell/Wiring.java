@@ -2,6 +2,7 @@ package org.cellkeeper.cell;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.JarURLConnection;
 import java.net.URL;
@@ -16,7 +17,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
@@ -54,12 +54,16 @@ import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.Incarnation;
+import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.postgres.LocalPostgres;
@@ -152,11 +156,15 @@ public final class Wiring implements AutoCloseable {
         }
         if (config.zookeeper() instanceof Referee.Cells cells
                 && cells.of(config.name()).isPresent()) {
-            Path folder = config.dataDir().resolve("zookeeper");
-            Files.createDirectories(folder);
-            Path settings = folder.resolve("peer.json");
-            Files.write(settings, Json.write(peerSettings(config, cells, folder)));
-            if (isOfThisCluster(config, folder)) {
+            Path folder = serverFolder(config);
+            String refusal = refusedServers(config);
+            if (!refusal.isEmpty()) {
+                LOG.error("This cell's ZooKeeper server is not started: {}", refusal);
+            } else if (isOfThisCluster(config, folder)) {
+                Path settings = ZooKeeperPeer.write(peerSettings(config, cells, folder));
+                if (Known.of(config).isNewServer(config.host())) {
+                    ZooKeeperPeer.letVoteThoughEmpty(folder);
+                }
                 arguments.add("--zookeeper-command");
                 List<String> command = ZooKeeperPeer.command(java, classPath, settings);
                 command.addAll(1, cache);
@@ -197,6 +205,7 @@ public final class Wiring implements AutoCloseable {
      * cluster's must not join: it would lose what it holds, or, having seen more, make the others lose what they hold.
      */
     private static boolean isOfThisCluster(CellConfig config, Path folder) throws IOException {
+        Files.createDirectories(folder);
         String purpose = "zookeeper data of " + config.cluster().name();
         String cluster =
                 HexFormat.of().formatHex(derived(config.cluster().secret().read(), purpose));
@@ -206,6 +215,68 @@ public final class Wiring implements AutoCloseable {
             Files.writeString(mark, cluster + "\n");
         }
         return known.isEmpty() || known.equals(cluster);
+    }
+
+    private static Path serverFolder(CellConfig config) {
+        return config.dataDir().resolve("zookeeper");
+    }
+
+    /**
+     * What this cell durably knows of its ensemble, before anything runs.
+     *
+     * @param nothing whether it has never read a cluster's state
+     * @param servers on record; null when none are known to be
+     */
+    private record Known(boolean nothing, @Nullable List<String> servers) {
+        static Known of(CellConfig config) throws IOException {
+            VersionedState seen;
+            try {
+                LocalState local = FileJournal.peek(config.dataDir().resolve("state"));
+                seen = local == null ? null : local.seen();
+            } catch (IllegalStateException unusable) {
+                // The agent says so. Nothing else is known then but what the server ran with.
+                return new Known(false, ranWith(config));
+            }
+            if (seen == null) {
+                return new Known(true, null);
+            }
+            Ensemble recorded = seen.state().ensemble();
+            return new Known(false, recorded == null ? ranWith(config) : recorded.servers());
+        }
+
+        /** It has never voted, and so has nothing to forget. */
+        boolean isNewServer(String host) {
+            return nothing || (servers != null && !servers.contains(host));
+        }
+
+        private static @Nullable List<String> ranWith(CellConfig config) throws IOException {
+            List<String> before = ZooKeeperPeer.ranWith(serverFolder(config));
+            return before.isEmpty() ? null : before;
+        }
+    }
+
+    /** Why neither a server nor an agent may run with the list in this configuration; empty when they may. Changes nothing. */
+    public static String refusedServers(CellConfig config) {
+        try {
+            List<String> recorded = Known.of(config).servers();
+            return recorded == null || !(config.zookeeper() instanceof Referee.Cells cells)
+                    ? ""
+                    : Ensemble.refusal(recorded, cells.hosts());
+        } catch (IOException | UncheckedIOException e) {
+            return "what this cell knows of its ensemble cannot be read: " + e.getMessage();
+        }
+    }
+
+    /** Those of the cluster, also when the configuration has others. */
+    private CellSettings settings() throws IOException {
+        String refusal = refusedServers(config);
+        CellSettings settings = config.settings();
+        if (refusal.isEmpty()) {
+            return settings;
+        }
+        LOG.error("The agent goes on with the servers on record: {}", refusal);
+        List<String> recorded = Known.of(config).servers();
+        return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
     private static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
@@ -230,7 +301,8 @@ public final class Wiring implements AutoCloseable {
     /** Starts everything; returns at once. */
     public void start() throws IOException {
         byte[] secret = config.cluster().secret().read();
-        Path zookeeper = config.dataDir().resolve("zookeeper");
+        CellSettings settings = settings();
+        Path zookeeper = serverFolder(config);
         if (Files.exists(zookeeper) && !isOfThisCluster(config, zookeeper)) {
             LOG.error(
                     "The ZooKeeper data in {} belong to another cluster: this cell's peer is not started. Give the cell its own"
@@ -248,7 +320,7 @@ public final class Wiring implements AutoCloseable {
                 secret,
                 config.heartbeat()));
         ZooKeeperCoordination coordination = opened(new ZooKeeperCoordination(new CoordinationSettings(
-                nearestFirst(),
+                nearestFirst(settings.servers()),
                 "/" + config.cluster().name(),
                 HexFormat.of().formatHex(derived(secret, "zookeeper")),
                 config.sessionTimeout())));
@@ -256,7 +328,10 @@ public final class Wiring implements AutoCloseable {
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
         CellLoop loop =
-                new CellLoop(config.settings(), mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+                new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+        if (ownServer() != null) {
+            opened(new ServerWatch(zookeeper, loop::runsWith));
+        }
         Map<String, CellName> owners = ownersOfServers();
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
         CellOperator operator =
@@ -428,10 +503,7 @@ public final class Wiring implements AutoCloseable {
 
     /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
     private @Nullable Supplier<String> zookeeperStatus() {
-        if (!(config.zookeeper() instanceof Referee.Cells cells)) {
-            return null;
-        }
-        CellConfig.Server own = cells.of(config.name()).orElse(null);
+        CellConfig.Server own = ownServer();
         if (own == null) {
             return null;
         }
@@ -442,15 +514,22 @@ public final class Wiring implements AutoCloseable {
         };
     }
 
+    /** What this cell runs of the ensemble; null when that is nothing. */
+    private CellConfig.@Nullable Server ownServer() {
+        return config.zookeeper() instanceof Referee.Cells cells
+                ? cells.of(config.name()).orElse(null)
+                : null;
+    }
+
     /** The cell's own member first: one that dies then disturbs only its own cell. */
-    private List<String> nearestFirst() {
-        List<String> all =
-                new ArrayList<>(Arrays.asList(config.zookeeper().connectString().split(",", -1)));
-        if (config.zookeeper() instanceof Referee.Cells cells) {
-            cells.of(config.name()).ifPresent(own -> {
-                all.remove(cells.addressOf(own));
-                all.addFirst(cells.addressOf(own));
-            });
+    private List<String> nearestFirst(List<String> hosts) {
+        if (!(config.zookeeper() instanceof Referee.Cells cells) || hosts.isEmpty()) {
+            return List.of(config.zookeeper().connectString().split(",", -1));
+        }
+        List<String> all = new ArrayList<>(hosts.stream().map(cells::addressOf).toList());
+        String own = cells.addressOf(config.host());
+        if (all.remove(own)) {
+            all.addFirst(own);
         }
         return all;
     }

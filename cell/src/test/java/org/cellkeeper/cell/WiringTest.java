@@ -12,6 +12,16 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.InvalidConfiguration;
+import org.cellkeeper.cell.journal.FileJournal;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
+import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.Member;
+import org.cellkeeper.cell.model.VersionedState;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -92,6 +102,115 @@ final class WiringTest {
 
         Files.writeString(folder.resolve("secret"), SECRET);
         assertThat(words(Wiring.prepare(config(), null))).contains("--zookeeper-command");
+    }
+
+    // ---- which servers
+
+    private static final List<String> ON_RECORD = List.of("fd00::1", "fd00::2", "fd00::3");
+
+    private void knows(@Nullable Ensemble ensemble) throws Exception {
+        CellId cell = CellId.parse("cell-1.0000000a");
+        ClusterState state = ClusterState.born(
+                        cell,
+                        new Member(cell.incarnation(), new Address("fd00::1", 5432, 5480, 5481), 100, "x"),
+                        "7",
+                        FailoverMode.AUTOMATIC)
+                .withEnsemble(ensemble)
+                .stamped();
+        try (FileJournal journal = new FileJournal(folder.resolve("data/state"))) {
+            journal.save(LocalState.fresh(cell.incarnation()).withSeen(new VersionedState(3, state)))
+                    .get();
+        }
+    }
+
+    private void configured(String... hosts) {
+        StringBuilder cells = new StringBuilder();
+        for (int i = 0; i < hosts.length; i++) {
+            int number = hosts[i].charAt(hosts[i].length() - 1) - '0';
+            cells.append(i == 0 ? "" : ",").append("cell-").append(number).append('=').append(hosts[i]);
+        }
+        environment.put("CELL_ZOOKEEPER_CELLS", cells.toString());
+    }
+
+    private boolean mayVoteThoughEmpty() {
+        return Files.exists(folder.resolve("data/zookeeper/data/initialize"));
+    }
+
+    @Test
+    void theServersOnRecordAndOneMoreAreTaken() throws Exception {
+        knows(Ensemble.first(ON_RECORD));
+        configured("fd00::1", "fd00::2", "fd00::3");
+        assertThat(Wiring.refusedServers(config())).isEmpty();
+        assertThat(words(Wiring.prepare(config(), null))).contains("--zookeeper-command");
+        configured("fd00::1", "fd00::2", "fd00::3", "fd00::4");
+        assertThat(Wiring.refusedServers(config())).isEmpty();
+        assertThat(words(Wiring.prepare(config(), null))).contains("--zookeeper-command");
+    }
+
+    @Test
+    void twoServersMoreOrOthersAreRefusedAndNoServerIsStarted() throws Exception {
+        knows(Ensemble.first(ON_RECORD));
+        for (String[] hosts : new String[][] {
+            {"fd00::1", "fd00::2", "fd00::3", "fd00::4", "fd00::5"},
+            {"fd00::9", "fd00::1", "fd00::2", "fd00::3"},
+            {"fd00::1", "fd00::3", "fd00::2"},
+            {"fd00::1", "fd00::2"}
+        }) {
+            configured(hosts);
+            assertThat(Wiring.refusedServers(config()))
+                    .contains(Ensemble.text(List.of(hosts)))
+                    .contains(Ensemble.text(ON_RECORD));
+            assertThat(words(Wiring.prepare(config(), null)))
+                    .contains("agent")
+                    .doesNotContain("--zookeeper-command");
+            assertThat(folder.resolve("data/zookeeper/peer.json")).doesNotExist();
+        }
+    }
+
+    @Test
+    void beforeAListIsOnRecordWhatTheServerRanWithCounts() throws Exception {
+        knows(null);
+        configured("fd00::1", "fd00::2", "fd00::3");
+        assertThat(Wiring.refusedServers(config())).isEmpty();
+        Files.createDirectories(folder.resolve("data/zookeeper"));
+        Files.writeString(
+                folder.resolve("data/zookeeper/zoo.cfg"),
+                "dataDir=/x\nserver.1=fd00::1:2888:3888\nserver.2=fd00::2:2888:3888\n");
+        assertThat(Wiring.refusedServers(config())).isEmpty();
+        configured("fd00::1", "fd00::2", "fd00::3", "fd00::4");
+        assertThat(Wiring.refusedServers(config())).contains("1=fd00::1, 2=fd00::2.");
+    }
+
+    @Test
+    void aServerMayVoteThoughItIsEmptyOnlyWhileItHasNothingToForget() throws Exception {
+        configured("fd00::1", "fd00::2", "fd00::3");
+        Wiring.prepare(config(), null);
+        assertThat(mayVoteThoughEmpty()).as("a new cell").isTrue();
+
+        Files.delete(folder.resolve("data/zookeeper/data/initialize"));
+        knows(Ensemble.first(ON_RECORD));
+        Wiring.prepare(config(), null);
+        assertThat(mayVoteThoughEmpty()).as("a server that lost its data").isFalse();
+
+        knows(Ensemble.first(List.of("fd00::2", "fd00::3")));
+        configured("fd00::2", "fd00::3", "fd00::1");
+        Wiring.prepare(config(), null);
+        assertThat(mayVoteThoughEmpty()).as("a server that was appended").isTrue();
+
+        Files.delete(folder.resolve("data/zookeeper/data/initialize"));
+        Files.writeString(
+                Files.createDirectories(folder.resolve("data/zookeeper/data/version-2")).resolve("snapshot.0"), "");
+        Wiring.prepare(config(), null);
+        assertThat(mayVoteThoughEmpty()).as("one that has data").isFalse();
+    }
+
+    @Test
+    void anUnusableStateFileLetsNoEmptyServerVote() throws Exception {
+        configured("fd00::1", "fd00::2", "fd00::3");
+        Files.createDirectories(folder.resolve("data/state"));
+        Files.writeString(folder.resolve("data/state/state.json"), "torn");
+        Wiring.prepare(config(), null);
+        assertThat(mayVoteThoughEmpty()).isFalse();
     }
 
     @Test

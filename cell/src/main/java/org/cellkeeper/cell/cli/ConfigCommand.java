@@ -44,7 +44,7 @@ final class ConfigCommand implements Callable<Integer> {
         public Integer call() {
             spec.commandLine()
                     .getOut()
-                    .println("the configuration of " + config.load().name() + " is good");
+                    .println("the configuration of " + config.loadToStart().name() + " is good");
             spec.commandLine().getOut().flush();
             return CommandLine.ExitCode.OK;
         }

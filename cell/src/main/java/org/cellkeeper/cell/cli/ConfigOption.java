@@ -2,6 +2,7 @@ package org.cellkeeper.cell.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.cellkeeper.cell.Wiring;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.InvalidConfiguration;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,17 @@ final class ConfigOption {
     @Nullable
     Path file() {
         return file != null ? file : Files.exists(USUAL) ? USUAL : null;
+    }
+
+    /** As {@link #load}, for a cell that is to be started: also by what it knows of its cluster. */
+    CellConfig loadToStart() {
+        CellConfig config = load();
+        String refusal = Wiring.refusedServers(config);
+        if (!refusal.isEmpty()) {
+            throw new ParameterException(
+                    command.commandLine(), "the configuration does not fit what this cell knows of its cluster:\n  " + refusal);
+        }
+        return config;
     }
 
     CellConfig load() {

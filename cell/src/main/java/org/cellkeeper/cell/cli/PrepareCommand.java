@@ -33,7 +33,7 @@ final class PrepareCommand implements Callable<Integer> {
         if (format != null && !LOG_FORMATS.contains(format)) {
             throw new ParameterException(spec.commandLine(), "CELLKEEPER_LOG is text or json, not: " + format);
         }
-        spec.commandLine().getOut().println(Wiring.prepare(config.load(), config.file()));
+        spec.commandLine().getOut().println(Wiring.prepare(config.loadToStart(), config.file()));
         return 0;
     }
 }

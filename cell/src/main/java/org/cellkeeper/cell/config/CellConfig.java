@@ -113,7 +113,16 @@ public record CellConfig(
 
             /** One server, as in the connect string. */
             public String addressOf(Server server) {
-                return (server.host().contains(":") ? "[" + server.host() + "]" : server.host()) + ":" + clientPort;
+                return addressOf(server.host());
+            }
+
+            public String addressOf(String host) {
+                return (host.contains(":") ? "[" + host + "]" : host) + ":" + clientPort;
+            }
+
+            /** The first being server 1. */
+            public List<String> hosts() {
+                return servers.stream().map(Server::host).toList();
             }
 
             /** The server that this cell runs; empty when it runs none. */
@@ -162,15 +171,16 @@ public record CellConfig(
     /** What the core must know of it. */
     public CellSettings settings() {
         return new CellSettings(
-                name,
-                address(),
-                priority,
-                faultDomain,
-                failover.bootstrapPrimary(),
-                failover.initialMode(),
-                failover.isolationResponse(),
-                failover.minStandbysAfterFailover(),
-                timing);
+                        name,
+                        address(),
+                        priority,
+                        faultDomain,
+                        failover.bootstrapPrimary(),
+                        failover.initialMode(),
+                        failover.isolationResponse(),
+                        failover.minStandbysAfterFailover(),
+                        timing)
+                .withServers(zookeeper instanceof Referee.Cells cells ? cells.hosts() : List.of(), "");
     }
 
     /** Puts it together; every key is read, and every rule between keys looked at, before it says that anything is wrong. */

@@ -73,7 +73,7 @@ final class Keys {
             "zookeeper.cells",
             Kind.CELLS,
             "none",
-            "The cells that run the ZooKeeper ensemble, with their hosts, the same list on every cell. A cell's position in it is the id of its server: only ever append.");
+            "The cells that run the ZooKeeper ensemble, with their hosts, the same list on every cell. A cell's position in it is the id of its server, and the list is on record: append one cell at a time, and the next when all run with it.");
     static final Key<String> ZOOKEEPER_CONNECT = Key.computed(
             "zookeeper.connect",
             Kind.CONNECT,

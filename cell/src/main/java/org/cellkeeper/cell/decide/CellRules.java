@@ -36,6 +36,7 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.Incarnation;
@@ -774,6 +775,15 @@ public final class CellRules {
                 NOWHERE,
                 v -> Steps.of("", new Action.KeepSlots(Standbys.siblings(v))));
         act(
+                609,
+                Section.PRIMARY,
+                "All cells run with the same list of ZooKeeper servers, and it is not on record: put it there.",
+                f -> f.move() == Move.RECORD && f.referee() == Referee.KNOWN,
+                EnumSet.of(Kind.CAS),
+                HASTE,
+                HISTORY,
+                CellRules::recordEnsemble);
+        act(
                 611,
                 Section.PRIMARY,
                 "PostgreSQL is to accept more acknowledgers: first make sure that no old change of the state can land any more.",
@@ -1059,8 +1069,20 @@ public final class CellRules {
                 v.settings().faultDomain());
         return Steps.of(
                 systemId,
-                new Action.CreateState(
-                        ClusterState.born(v.self(), self, systemId, v.settings().initialMode())));
+                new Action.CreateState(ClusterState.born(
+                                v.self(), self, systemId, v.settings().initialMode())
+                        .withEnsemble(Ensemble.first(v.settings().servers()))));
+    }
+
+    private static Steps recordEnsemble(View v) {
+        ClusterState state = v.state();
+        List<String> servers = Ensembles.due(v);
+        if (state == null || servers == null) {
+            return Steps.none("");
+        }
+        Ensemble recorded = state.ensemble();
+        Ensemble next = recorded == null ? Ensemble.first(servers) : recorded.withServers(servers);
+        return cas(v, old -> old.withEnsemble(next), Ensemble.text(servers));
     }
 
     private static Steps cloneThePrimary(View v) {

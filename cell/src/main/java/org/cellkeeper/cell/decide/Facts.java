@@ -187,7 +187,9 @@ public record Facts(
         WRITE,
         TERMINATE,
         AWAIT,
-        CHANGE
+        CHANGE,
+        /** The voters stay. All cells run with another list of ZooKeeper servers than the one on record. */
+        RECORD
     }
 
     /** How far a primary is with handing over. */
@@ -250,7 +252,7 @@ public record Facts(
                 call(view, standing),
                 primary && state != null ? opening(view, state) : Opening.NOT_MINE,
                 primary ? access(view) : Access.FINE,
-                primary ? move(VoterMoves.next(view)) : Move.NONE,
+                primary ? move(view) : Move.NONE,
                 primary && state != null ? handing(view, state) : Handing.NONE,
                 primary && state != null ? trouble(view, state) : Trouble.NONE,
                 Tasks.wish(view, standing),
@@ -269,6 +271,9 @@ public record Facts(
                 && view.local().seen() == null;
         if (!unborn) {
             return Referee.AWAY;
+        }
+        if (!Ensembles.obstacleToFounding(view).isEmpty()) {
+            return Referee.UNBORN;
         }
         if (view.referee().birthLock()) {
             return Referee.UNBORN_AND_LOCKED;
@@ -632,9 +637,10 @@ public record Facts(
         return lasting >= timing.readOnlyAfter().toMillis() ? Access.LACKING : Access.SHORT;
     }
 
-    private static Move move(VoterMoves.Step step) {
-        return switch (step) {
-            case VoterMoves.Step.Nothing() -> Move.NONE;
+    private static Move move(View view) {
+        return switch (VoterMoves.next(view)) {
+            case VoterMoves.Step.Nothing() ->
+                Primaries.reigns(view) && Ensembles.due(view) != null ? Move.RECORD : Move.NONE;
             case VoterMoves.Step.Confirm() -> Move.CONFIRM;
             case VoterMoves.Step.Write ignored -> Move.WRITE;
             case VoterMoves.Step.TerminateOldSenders() -> Move.TERMINATE;

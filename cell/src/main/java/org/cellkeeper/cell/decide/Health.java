@@ -620,10 +620,19 @@ public final class Health {
     }
 
     private void refereeWarnings(List<String> warnings) {
+        if (!in.settings.refused().isEmpty()) {
+            warnings.add(in.settings.refused());
+        }
+        if (!in.referee.objection().isEmpty()) {
+            warnings.add(in.referee.objection());
+        }
         if (!in.referee.connected()) {
-            String since = in.refereeAwaySince == 0
+            String what = in.referee.objection().isEmpty()
                     ? "ZooKeeper cannot be asked"
-                    : "ZooKeeper cannot be asked since "
+                    : "the cluster's own ZooKeeper cannot be asked";
+            String since = in.refereeAwaySince == 0
+                    ? what
+                    : what + " since "
                             + in.wall.minusMillis(in.now - in.refereeAwaySince).truncatedTo(ChronoUnit.SECONDS);
             warnings.add(
                     since + ": what is shown of the cluster is what was last read; no failover, promote, switchover,"
@@ -654,7 +663,7 @@ public final class Health {
                     in.referee.stateAbsent()
                             ? "the cluster has not been founded"
                             : "the cluster state is not known yet",
-                    in.own.sentence()));
+                    in.own.problem().isEmpty() ? in.own.sentence() : in.own.problem()));
             return;
         }
         switch (health) {

@@ -50,7 +50,14 @@ public final class SelfReport {
     /** All that is wrong, in words. */
     private static String problem(View view) {
         String unsaved = view.unsaved() ? "the state file cannot be written" : "";
-        return Stream.of(unsaved, view.database().problem(), Standbys.standstill(view))
+        boolean unborn = view.referee().connected() && view.referee().stateAbsent();
+        return Stream.of(
+                        unsaved,
+                        view.database().problem(),
+                        Standbys.standstill(view),
+                        view.settings().refused(),
+                        view.referee().objection(),
+                        unborn ? Ensembles.obstacleToFounding(view) : "")
                 .filter(words -> !words.isEmpty())
                 .collect(Collectors.joining("; "));
     }

@@ -68,7 +68,22 @@ public final class FileJournal implements Journal, AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("the state file cannot be read: " + file, e);
         }
-        return parse(new String(content, StandardCharsets.UTF_8));
+        return parse(file, new String(content, StandardCharsets.UTF_8));
+    }
+
+    /**
+     * What a cell knows that may not even run; changes nothing, so what it finds need not be durable. Null when there is none; throws
+     * when it is there but not usable.
+     */
+    public static @Nullable LocalState peek(Path folder) {
+        Path file = folder.resolve(FILE_NAME);
+        try {
+            return parse(file, Files.readString(file));
+        } catch (NoSuchFileException e) {
+            return null;
+        } catch (IOException e) {
+            throw new UncheckedIOException("the state file cannot be read: " + file, e);
+        }
     }
 
     @Override
@@ -90,27 +105,27 @@ public final class FileJournal implements Journal, AutoCloseable {
         }
     }
 
-    private LocalState parse(String content) {
+    private static LocalState parse(Path file, String content) {
         int lineEnd = content.indexOf('\n');
         if (lineEnd < 0 || !content.endsWith("\n") || content.indexOf('\n', lineEnd + 1) != content.length() - 1) {
-            throw refused("it is torn: two whole lines are expected", null);
+            throw refused(file, "it is torn: two whole lines are expected", null);
         }
         String body = content.substring(lineEnd + 1, content.length() - 1);
         try {
             Header header = Json.read(content.substring(0, lineEnd), Header.class);
             if (header.format() != FORMAT) {
-                throw refused("its format is " + header.format() + ", and this program knows format " + FORMAT, null);
+                throw refused(file, "its format is " + header.format() + ", and this program knows format " + FORMAT, null);
             }
             if (!checksum(body).equals(header.crc32c())) {
-                throw refused("its checksum does not fit: it is torn or was changed", null);
+                throw refused(file, "its checksum does not fit: it is torn or was changed", null);
             }
             return Json.read(body, LocalState.class);
         } catch (Json.Unreadable e) {
-            throw refused(e.getMessage(), e);
+            throw refused(file, e.getMessage(), e);
         }
     }
 
-    private IllegalStateException refused(@Nullable String reason, @Nullable Throwable cause) {
+    private static IllegalStateException refused(Path file, @Nullable String reason, @Nullable Throwable cause) {
         return new IllegalStateException(
                 "the state file " + file + " is not usable: " + reason
                         + ". It says what this cell has promised, so nothing is started without it."

@@ -13,6 +13,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.cellkeeper.cell.decide.Action;
+import org.cellkeeper.cell.decide.Belief;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.decide.Checkpoints;
 import org.cellkeeper.cell.decide.Memory;
@@ -62,6 +63,9 @@ public final class CellLoop {
 
     private static final long STOP_DEADLINE = 9_000;
 
+    /** How long one that is not believed is listened to before another server is tried. */
+    private static final long DISTRUST = 1_000;
+
     private final CellSettings settings;
     private final Executor mailbox;
     private final Ports ports;
@@ -73,6 +77,12 @@ public final class CellLoop {
     private final DurableState durable;
     private CoordinationView referee = CoordinationView.nothing();
     private long refereeChanges;
+    /** Why what ZooKeeper last told is not believed; empty when it is. */
+    private String objection = "";
+
+    private boolean tryingAnother;
+    private @Nullable List<String> runsWith;
+    private boolean serverIsEmpty;
     private @Nullable DatabaseView database;
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private Memory memory;
@@ -144,6 +154,7 @@ public final class CellLoop {
         this.newIncarnation = newIncarnation;
         this.durable = new DurableState(ports.journal(), ports.clock(), mailbox, this::step);
         this.memory = Memory.atStart(ports.clock().millis());
+        this.runsWith = settings.servers();
     }
 
     /** Reads the state file and begins; to be called once. */
@@ -198,7 +209,8 @@ public final class CellLoop {
 
     // ---- facts
 
-    private void heardOfReferee(CoordinationView heard) {
+    private void heardOfReferee(CoordinationView told) {
+        CoordinationView heard = believed(told);
         VersionedState read = heard.state();
         if (read != null) {
             durable.read(read);
@@ -217,16 +229,60 @@ public final class CellLoop {
                         && (read.version() >= newest.version() || !DurableState.isOfOneCluster(read, newest)))) {
             return heard;
         }
-        return new CoordinationView(
-                heard.connected(),
-                heard.synced(),
-                false,
-                newest,
-                heard.votesOf(),
-                heard.votes(),
-                heard.present(),
-                heard.birthLock(),
-                heard.tasks());
+        return heard.withState(newest);
+    }
+
+    /** The protocol's refinement (q): what is not the cluster's own ZooKeeper is as good as none. */
+    private CoordinationView believed(CoordinationView told) {
+        LocalState known = durable.known();
+        VersionedState saved = known == null ? null : known.seen();
+        VersionedState read = durable.newestRead();
+        boolean readIsNewer = read != null && (saved == null || read.version() > saved.version());
+        String found = Belief.objection(readIsNewer ? read : saved, told, settings);
+        if (found.isEmpty() && !objection.isEmpty() && !(told.connected() && told.synced())) {
+            // Nothing has been told since that would clear it.
+            return told.disbelieved(objection);
+        }
+        if (!found.equals(objection)) {
+            if (found.isEmpty()) {
+                LOG.info("ZooKeeper at {} is the cluster's own: it is believed again", told.server());
+            } else {
+                LOG.error("{}", found);
+            }
+            objection = found;
+        }
+        if (found.isEmpty()) {
+            return told;
+        }
+        tryAnotherServer();
+        return told.disbelieved(found);
+    }
+
+    /** After a while: the same server may only have been behind. */
+    private void tryAnotherServer() {
+        if (tryingAnother) {
+            return;
+        }
+        tryingAnother = true;
+        ports.clock().after(DISTRUST, () -> {
+            tryingAnother = false;
+            if (!objection.isEmpty()) {
+                ports.coordination().distrust();
+            }
+        });
+    }
+
+    /**
+     * How this cell's own ZooKeeper server is; any thread may tell.
+     *
+     * @param servers the hosts of those that it runs with; null while that is not known
+     * @param empty whether it holds no data
+     */
+    public void runsWith(@Nullable List<String> servers, boolean empty) {
+        mailbox.execute(() -> {
+            runsWith = servers;
+            serverIsEmpty = empty;
+        });
     }
 
     private void heardOfPeer(Peers.Event event) {
@@ -450,7 +506,11 @@ public final class CellLoop {
     }
 
     private static boolean waitsForReferee(Plan plan) {
-        return switch (plan.actions().getLast()) {
+        return isForReferee(plan.actions().getLast());
+    }
+
+    private static boolean isForReferee(Action action) {
+        return switch (action) {
             case Action.Cas ignored -> true;
             case Action.CreateState ignored -> true;
             case Action.TakeBirthLock ignored -> true;
@@ -553,6 +613,9 @@ public final class CellLoop {
 
     private CompletableFuture<?> perform(Action action) {
         var base = ports.database();
+        if (!objection.isEmpty() && isForReferee(action)) {
+            return CompletableFuture.failedFuture(new Refused(Outcome.NOT_SENT));
+        }
         return switch (action) {
             case Action.Persist persist -> durable.save(persist.change());
             case Action.Cas cas -> compareAndSet(cas);
@@ -675,9 +738,10 @@ public final class CellLoop {
         memory = memory.unconfirmed();
         long number = ++compareAndSets;
         CompletableFuture<Void> taken = new CompletableFuture<>();
-        whenDone(ports.coordination().compareAndSet(cas.version(), cas.next()), (outcome, problem) -> {
+        ClusterState next = cas.next().stamped();
+        whenDone(ports.coordination().compareAndSet(cas.version(), next), (outcome, problem) -> {
             if (problem == null && outcome == Outcome.APPLIED) {
-                applied(new VersionedState(cas.version() + 1, cas.next()), number);
+                applied(new VersionedState(cas.version() + 1, next), number);
                 taken.complete(null);
             } else {
                 ports.coordination().refresh();
@@ -691,9 +755,10 @@ public final class CellLoop {
         memory = memory.unconfirmed();
         long number = ++compareAndSets;
         CompletableFuture<Void> taken = new CompletableFuture<>();
-        whenDone(ports.coordination().create(create.first()), (outcome, problem) -> {
+        ClusterState first = create.first().stamped();
+        whenDone(ports.coordination().create(first), (outcome, problem) -> {
             if (problem == null && outcome == Outcome.APPLIED) {
-                applied(new VersionedState(0, create.first()), number);
+                applied(new VersionedState(0, first), number);
                 taken.complete(null);
             } else {
                 ports.coordination().refresh();
@@ -737,7 +802,7 @@ public final class CellLoop {
     // ---- telling the others
 
     private void tell(Plan plan, View view) {
-        PeerView mine = SelfReport.of(view, plan, progress);
+        PeerView mine = withServer(view, SelfReport.of(view, plan, progress));
         snapshot = new Snapshot(view, plan, mine, takeovers);
         PeerView before = published;
         boolean changed = before == null
@@ -755,10 +820,21 @@ public final class CellLoop {
         announce(view);
     }
 
+    private PeerView withServer(View view, PeerView mine) {
+        if (!serverIsEmpty || view.refereeKnown() || view.state() == null) {
+            return mine;
+        }
+        String words = "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
+                + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
+        return mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
+    }
+
     /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper peer a write. */
     private void tellPresence(Plan plan, PeerView mine) {
-        Presence now =
-                new Presence(mine.cell(), settings.address(), mine.state().name());
+        LocalState known = durable.known();
+        VersionedState seen = known == null ? null : known.seen();
+        String cluster = seen == null ? null : seen.state().systemId();
+        Presence now = new Presence(mine.cell(), settings.address(), mine.state().name(), cluster, runsWith);
         Presence told = presence;
         boolean another = told == null || !told.cell().equals(now.cell());
         if (another || (plan.rule().pace() == Rule.Pace.CALM && !now.equals(told))) {

@@ -154,9 +154,11 @@ public final class CellOperator implements Operator {
             return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
         }
         if (!view.refereeKnown()) {
-            return () -> now(
-                    new Verdict.Unavailable(
-                            "ZooKeeper cannot be asked, so nothing can be changed; bring a majority of the ZooKeeper servers back"));
+            String objection = view.referee().objection();
+            return () -> now(new Verdict.Unavailable(
+                    objection.isEmpty()
+                            ? "ZooKeeper cannot be asked, so nothing can be changed; bring a majority of the ZooKeeper servers back"
+                            : "nothing can be changed: " + objection));
         }
         return switch (request) {
             case Request.SetMode mode ->
@@ -301,7 +303,7 @@ public final class CellOperator implements Operator {
                     if (state.failoverMode() == mode) {
                         return CompletableFuture.completedFuture(Coordination.Outcome.APPLIED);
                     }
-                    return ports.coordination().compareAndSet(view.version(), state.withMode(mode));
+                    return ports.coordination().compareAndSet(view.version(), state.withMode(mode).stamped());
                 })
                 .thenCompose(outcome -> switch (outcome) {
                     case APPLIED -> {

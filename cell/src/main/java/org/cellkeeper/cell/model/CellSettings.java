@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.model;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param bootstrapPrimary the cell that founds a new cluster; null when any may
  * @param initialMode the failover mode that a new cluster is born with
+ * @param servers the hosts of the ZooKeeper servers that cells run, the first being server 1; empty when others run them
+ * @param refused why the configured ones are not used, those on record in their place; empty when they are
  */
 public record CellSettings(
         CellName name,
@@ -18,7 +21,52 @@ public record CellSettings(
         FailoverMode initialMode,
         IsolationResponse isolationResponse,
         int minStandbysAfterFailover,
-        Timing timing) {
+        Timing timing,
+        List<String> servers,
+        String refused) {
+    public CellSettings {
+        servers = List.copyOf(servers);
+    }
+
+    /** On an ensemble that others run. */
+    public CellSettings(
+            CellName name,
+            Address address,
+            int priority,
+            String faultDomain,
+            @Nullable CellName bootstrapPrimary,
+            FailoverMode initialMode,
+            IsolationResponse isolationResponse,
+            int minStandbysAfterFailover,
+            Timing timing) {
+        this(
+                name,
+                address,
+                priority,
+                faultDomain,
+                bootstrapPrimary,
+                initialMode,
+                isolationResponse,
+                minStandbysAfterFailover,
+                timing,
+                List.of(),
+                "");
+    }
+
+    public CellSettings withServers(List<String> known, String why) {
+        return new CellSettings(
+                name,
+                address,
+                priority,
+                faultDomain,
+                bootstrapPrimary,
+                initialMode,
+                isolationResponse,
+                minStandbysAfterFailover,
+                timing,
+                known,
+                why);
+    }
 
     /** What a primary does that is cut off from ZooKeeper and from its acknowledging standbys. */
     public enum IsolationResponse {

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.model;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param acks how many voters other than the primary a commit needs
  * @param lastBallot the highest ballot ever opened, burnt or not
  * @param reigns which WAL is whose, by epoch
+ * @param ensemble by what the cluster's ZooKeeper is known; null until it is on record
  */
 public record ClusterState(
         long epoch,
@@ -32,7 +34,8 @@ public record ClusterState(
         FailoverMode failoverMode,
         SortedMap<CellName, Halt> halted,
         SortedMap<CellName, Member> members,
-        String systemId) {
+        String systemId,
+        @Nullable Ensemble ensemble) {
 
     /** Reigns older than this many are forgotten; a cell whose last WAL is older than that is cloned anew. */
     private static final int REMEMBERED_REIGNS = 64;
@@ -57,7 +60,8 @@ public record ClusterState(
                 mode,
                 new TreeMap<>(),
                 new TreeMap<>(Map.of(primary.name(), member)),
-                systemId);
+                systemId,
+                null);
     }
 
     // ---- questions
@@ -162,7 +166,7 @@ public record ClusterState(
             all.remove(all.firstKey());
         }
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, all, failoverMode, halted, members, systemId);
+                epoch, primary, voters, acks, phase, lastBallot, all, failoverMode, halted, members, systemId, ensemble);
     }
 
     public ClusterState withVoters(Collection<CellId> newVoters, int newAcks) {
@@ -177,26 +181,27 @@ public record ClusterState(
                 failoverMode,
                 halted,
                 members,
-                systemId);
+                systemId,
+                ensemble);
     }
 
     public ClusterState withMode(FailoverMode mode) {
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, reigns, mode, halted, members, systemId);
+                epoch, primary, voters, acks, phase, lastBallot, reigns, mode, halted, members, systemId, ensemble);
     }
 
     public ClusterState withMember(CellName name, Member member) {
         TreeMap<CellName, Member> all = new TreeMap<>(members);
         all.put(name, member);
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, halted, all, systemId);
+                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, halted, all, systemId, ensemble);
     }
 
     public ClusterState withHalt(CellName name, Halt halt) {
         TreeMap<CellName, Halt> all = new TreeMap<>(halted);
         all.put(name, halt);
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, all, members, systemId);
+                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, all, members, systemId, ensemble);
     }
 
     /** Removes a name that is no voter from {@code members} and {@code halted}. */
@@ -216,12 +221,39 @@ public record ClusterState(
                 failoverMode,
                 stillHalted,
                 stillMembers,
-                systemId);
+                systemId,
+                ensemble);
+    }
+
+    public ClusterState withEnsemble(@Nullable Ensemble recorded) {
+        return new ClusterState(
+                epoch,
+                primary,
+                voters,
+                acks,
+                phase,
+                lastBallot,
+                reigns,
+                failoverMode,
+                halted,
+                members,
+                systemId,
+                recorded);
+    }
+
+    /** As it is written: each write leaves its digest, once the ensemble is on record. */
+    public ClusterState stamped() {
+        Ensemble recorded = ensemble;
+        return recorded == null
+                ? this
+                : withEnsemble(recorded.after(
+                        withEnsemble(new Ensemble(recorded.number(), recorded.servers(), List.of()))
+                                .toString()));
     }
 
     private ClusterState with(Phase newPhase, long newLastBallot) {
         return new ClusterState(
-                epoch, primary, voters, acks, newPhase, newLastBallot, reigns, failoverMode, halted, members, systemId);
+                epoch, primary, voters, acks, newPhase, newLastBallot, reigns, failoverMode, halted, members, systemId, ensemble);
     }
 
     private ClusterState reignOf(CellId winner, long ballot, SortedMap<CellName, Halt> newHalted) {
@@ -236,6 +268,7 @@ public record ClusterState(
                 failoverMode,
                 newHalted,
                 members,
-                systemId);
+                systemId,
+                ensemble);
     }
 }

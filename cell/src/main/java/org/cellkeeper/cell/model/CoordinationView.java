@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param present the cells with a live session
  * @param birthLock whether this cell's session holds the birth lock
  * @param tasks all tasks, newest first
+ * @param server the server that is, or was last, connected to; empty when not known
+ * @param objection why nothing of what it says is believed, in words; empty when it is
  */
 public record CoordinationView(
         boolean connected,
@@ -27,15 +29,43 @@ public record CoordinationView(
         Map<CellName, Vote> votes,
         Map<CellName, Presence> present,
         boolean birthLock,
-        List<Task> tasks) {
+        List<Task> tasks,
+        String server,
+        String objection) {
     public CoordinationView {
         votes = Map.copyOf(votes);
         present = Map.copyOf(present);
         tasks = List.copyOf(tasks);
     }
 
+    public CoordinationView(
+            boolean connected,
+            boolean synced,
+            boolean stateAbsent,
+            @Nullable VersionedState state,
+            long votesOf,
+            Map<CellName, Vote> votes,
+            Map<CellName, Presence> present,
+            boolean birthLock,
+            List<Task> tasks,
+            String server) {
+        this(connected, synced, stateAbsent, state, votesOf, votes, present, birthLock, tasks, server, "");
+    }
+
     /** Nothing read yet. */
     public static CoordinationView nothing() {
-        return new CoordinationView(false, false, false, null, 0, Map.of(), Map.of(), false, List.of());
+        return new CoordinationView(false, false, false, null, 0, Map.of(), Map.of(), false, List.of(), "");
+    }
+
+    /** What is left of it when it is not believed: as if it could not be asked. */
+    public CoordinationView disbelieved(String why) {
+        return new CoordinationView(
+                false, false, false, null, 0, Map.of(), Map.of(), false, List.of(), server, why);
+    }
+
+    /** The same with a newer state, as this cell has read it elsewhere or before. */
+    public CoordinationView withState(VersionedState newer) {
+        return new CoordinationView(
+                connected, synced, false, newer, votesOf, votes, present, birthLock, tasks, server, objection);
     }
 }

@@ -62,4 +62,7 @@ public interface Coordination {
 
     /** Reads everything anew after a sync; the listener is told. */
     void refresh();
+
+    /** What this connection tells is not the cluster's: gives it and its session up, and goes on to another server. */
+    void distrust();
 }

@@ -30,6 +30,7 @@ import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Incarnation;
@@ -57,6 +58,7 @@ public final class Json {
             Backup.class,
             Backup.Part.class,
             ClusterState.class,
+            Ensemble.class,
             Halt.class,
             HistoryEntry.class,
             Member.class,

@@ -9,10 +9,12 @@ import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
 import java.util.Map;
 import java.util.Set;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Phase;
+import org.cellkeeper.cell.model.Presence;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.Vote;
 import org.jspecify.annotations.Nullable;
@@ -25,10 +27,12 @@ final class RequiredComponents extends JacksonAnnotationIntrospector {
     private static final long serialVersionUID = 1L;
 
     static final Map<Class<?>, Set<String>> NULLABLE = Map.of(
+            ClusterState.class, Set.of("ensemble"),
             Halt.class, Set.of("lsn", "timeline"),
             LocalState.class, Set.of("seen", "handoverMark", "haltReason"),
             PeerView.class, Set.of("streamsFrom", "received", "replayed", "oldestWal"),
             Phase.Handover.class, Set.of("token"),
+            Presence.class, Set.of("cluster", "servers"),
             Task.class, Set.of("end", "backup"),
             Vote.class, Set.of("veto"));
 

@@ -1,8 +1,10 @@
 package org.cellkeeper.cell.zookeeper;
 
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One member of the ensemble, and the others that it knows.
@@ -39,6 +41,14 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
             throw new IllegalStateException("server " + self + " is missing");
         }
         return own;
+    }
+
+    /** The hosts of all members, the first being server 1; null when the numbers have a gap. */
+    @Nullable
+    List<String> hosts() {
+        return servers.lastKey() == servers.size()
+                ? servers.values().stream().map(Server::host).toList()
+                : null;
     }
 
     /** {@code zoo.cfg}. What makes it short of time is said in {@link ZooKeeperPeer}. */

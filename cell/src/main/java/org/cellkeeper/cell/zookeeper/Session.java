@@ -45,6 +45,7 @@ final class Session {
     private static final int FIRST_CONNECT_TIMEOUT_MILLIS = 250;
 
     private static final Duration PASSED_BY = Duration.ofSeconds(1);
+    private static final Duration DISTRUSTED = Duration.ofSeconds(5);
 
     private final CoordinationSettings settings;
     private final Predicate<String> gone;
@@ -107,7 +108,17 @@ final class Session {
         live = false;
     }
 
-    private String currentServer() {
+    /** Gives up the connection and the session, which is another ensemble's, and passes the server by for a while. */
+    void distrust() {
+        if (live) {
+            LOG.warn("what ZooKeeper at {} tells is not believed: another server is tried", currentServer());
+            credentials = null;
+            passedByUntil[server] = System.nanoTime() + DISTRUSTED.toNanos();
+            lost();
+        }
+    }
+
+    String currentServer() {
         return settings.servers().get(server);
     }
 

@@ -80,8 +80,8 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     private boolean birthLock;
     private boolean secretRefused;
 
-    /** A new session may be with another ensemble altogether: its first synced read counts, whatever was read before. */
-    private boolean sessionUnsynced;
+    /** A new connection may be with another ensemble altogether: its first synced read counts, whatever was read before. */
+    private boolean unsynced;
 
     private @Nullable VersionedState state;
     private long stateTransaction;
@@ -360,6 +360,11 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         });
     }
 
+    @Override
+    public void distrust() {
+        onCoordinationThread(session::distrust);
+    }
+
     /** Ends the session, so that the others see at once that this cell is gone. */
     @Override
     public void close() {
@@ -382,9 +387,10 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         public void connected(Connection current, boolean fresh) {
             connection = current;
             synced = false;
+            // Also one that resumes a session: servers that were restored from a copy may know it, too.
+            unsynced = true;
             if (fresh) {
                 birthLock = false;
-                sessionUnsynced = true;
             }
             deliver(false);
             presence.connected(fresh);
@@ -454,8 +460,8 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     private void load(Connection c, boolean tell) {
         CompletableFuture<Boolean> watch = c.watch(base).thenApply(Reply::isOk);
         CompletableFuture<Boolean> sync = c.sync(base).thenApply(reply -> {
-            if (reply.isOk() && c == connection && sessionUnsynced) {
-                sessionUnsynced = false;
+            if (reply.isOk() && c == connection && unsynced) {
+                unsynced = false;
                 stateTransaction = 0;
             }
             return reply.isOk();
@@ -597,7 +603,8 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
                 votesRead ? byName(votes, vote -> vote.voter().name()) : Map.of(),
                 byName(members, entry -> entry.cell().name()),
                 connection != null && birthLock,
-                tasks.newestFirst().stream().map(Folder.Entry::value).toList());
+                tasks.newestFirst().stream().map(Folder.Entry::value).toList(),
+                session.currentServer());
         if (!always && view.equals(delivered)) {
             return;
         }

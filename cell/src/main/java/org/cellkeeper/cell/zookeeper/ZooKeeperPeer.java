@@ -2,11 +2,17 @@ package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.zookeeper.server.quorum.QuorumPeerMain;
 import org.cellkeeper.cell.wire.Json;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The member of the ZooKeeper ensemble that runs beside a cell, as a process of its own: {@code main} reads its settings
@@ -30,6 +36,14 @@ public final class ZooKeeperPeer {
             "-Dzookeeper.preAllocSize=1024",
             "-Dzookeeper.jmx.log4j.disable=true");
 
+    /** One that finds its data gone takes part in no election, until it has them again from one that leads. */
+    private static final String EMPTY_DOES_NOT_VOTE = "-Dzookeeper.db.autocreate=false";
+
+    private static final String SETTINGS = "peer.json";
+    private static final String CONFIGURATION = "zoo.cfg";
+    private static final String DATA = "data";
+    private static final String FIRST_START = "initialize";
+
     /** What keeps an election short when a member is dead: by default it waits seconds for it. */
     private static final List<String> HASTE = List.of(
             "-Dzookeeper.cnxTimeout=500",
@@ -40,6 +54,8 @@ public final class ZooKeeperPeer {
             "-Dzookeeper.learner.closeSocketAsync=true",
             "-Dzookeeper.leader.closeSocketAsync=true");
 
+    private static final Pattern SERVER = Pattern.compile("server\\.(\\d{1,3})=(.*):\\d+:\\d+");
+
     private ZooKeeperPeer() {}
 
     /** The command that runs a member; {@code settingsFile} holds {@link PeerSettings} as JSON. */
@@ -48,6 +64,7 @@ public final class ZooKeeperPeer {
         command.add(java.toString());
         command.addAll(FOOTPRINT);
         command.addAll(HASTE);
+        command.add(EMPTY_DOES_NOT_VOTE);
         command.addAll(List.of("-cp", classPath, ZooKeeperPeer.class.getName(), settingsFile.toString()));
         return command;
     }
@@ -63,8 +80,62 @@ public final class ZooKeeperPeer {
     /** Writes the server's own files; answers with its configuration. */
     static Path prepare(PeerSettings settings) throws IOException {
         Path folder = Path.of(settings.folder());
-        Files.createDirectories(folder.resolve("data"));
-        Files.writeString(folder.resolve("data").resolve("myid"), settings.self() + "\n");
-        return Files.writeString(folder.resolve("zoo.cfg"), settings.configuration());
+        Files.createDirectories(folder.resolve(DATA));
+        Files.writeString(folder.resolve(DATA).resolve("myid"), settings.self() + "\n");
+        return Files.writeString(folder.resolve(CONFIGURATION), settings.configuration());
+    }
+
+    /** Writes the file that {@link #command} names; answers with it. */
+    public static Path write(PeerSettings settings) throws IOException {
+        Path folder = Files.createDirectories(Path.of(settings.folder()));
+        return Files.write(folder.resolve(SETTINGS), Json.write(settings));
+    }
+
+    /** Lets a member that has never run vote although it holds nothing; the server itself takes that back at its start. */
+    public static void letVoteThoughEmpty(Path folder) throws IOException {
+        Path data = Files.createDirectories(folder.resolve(DATA));
+        if (isEmpty(folder) && !Files.exists(data.resolve(FIRST_START))) {
+            Files.createFile(data.resolve(FIRST_START));
+        }
+    }
+
+    /** Whether it holds no data at all. */
+    public static boolean isEmpty(Path folder) throws IOException {
+        Path data = folder.resolve(DATA).resolve("version-2");
+        if (!Files.isDirectory(data)) {
+            return true;
+        }
+        try (Stream<Path> files = Files.list(data)) {
+            return files.map(file -> file.getFileName().toString())
+                    .noneMatch(name -> name.startsWith("snapshot.") || name.startsWith("log."));
+        }
+    }
+
+    /** The hosts of the servers that the member in this folder runs with; null while it has not begun to run with its settings. */
+    public static @Nullable List<String> runsWith(Path folder) throws IOException {
+        try {
+            PeerSettings settings =
+                    Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), PeerSettings.class);
+            String running = Files.readString(folder.resolve(CONFIGURATION));
+            return running.equals(settings.configuration()) ? settings.hosts() : null;
+        } catch (NoSuchFileException | Json.Unreadable e) {
+            return null;
+        }
+    }
+
+    /** The hosts of the servers that the member in this folder last ran with; empty when it has never run. */
+    public static List<String> ranWith(Path folder) throws IOException {
+        TreeMap<Integer, String> hosts = new TreeMap<>();
+        try {
+            for (String line : Files.readAllLines(folder.resolve(CONFIGURATION))) {
+                Matcher server = SERVER.matcher(line);
+                if (server.matches()) {
+                    hosts.put(Integer.parseInt(server.group(1)), server.group(2));
+                }
+            }
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
+        return List.copyOf(hosts.values());
     }
 }

@@ -9,6 +9,14 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.cellkeeper.cell.model.VersionedState;
+import org.cellkeeper.cell.model.Member;
+import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.Ensemble;
+import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.journal.FileJournal;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -308,6 +316,52 @@ final class OperatorCommandsTest {
         assertThat(execute("config", "check", "--config", bad.toString())).isEqualTo(2);
         assertThat(err.toString()).contains("nmae");
         assertThat(execute("config")).isEqualTo(2);
+    }
+
+    @Test
+    void aListOfServersThatDoesNotFitTheOneOnRecordIsNamedAndNothingIsMade() throws Exception {
+        Files.writeString(directory.resolve("secret"), "correct-horse-battery-staple");
+        Path program = Files.createFile(directory.resolve("postgres"));
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Path data = directory.resolve("data");
+        Path file = Files.writeString(directory.resolve("cell.yaml"), """
+                name: cell-1
+                host: 10.0.0.1
+                data-dir: %1$s/data
+                cluster:
+                  secret-file: %1$s/secret
+                zookeeper:
+                  cells:
+                    cell-1: 10.0.0.1
+                    cell-2: 10.0.0.2
+                    cell-3: 10.0.0.3
+                security:
+                  root-password-file: %1$s/secret
+                  vcloud-password-file: %1$s/secret
+                postgres:
+                  bin-dir: %1$s
+                """.formatted(directory));
+        assertThat(execute("config", "check", "--config", file.toString())).isZero();
+
+        CellId one = CellId.parse("cell-1.0000000a");
+        Member member = new Member(one.incarnation(), new Address("10.0.0.1", 5432, 5480, 5481), 100, "x");
+        ClusterState state = ClusterState.born(one, member, "7", FailoverMode.AUTOMATIC)
+                .withEnsemble(Ensemble.first(List.of("10.0.0.1")));
+        try (FileJournal journal = new FileJournal(data.resolve("state"))) {
+            journal.save(LocalState.fresh(one.incarnation()).withSeen(new VersionedState(1, state)))
+                    .get();
+        }
+        for (String command : List.of("config check", "prepare")) {
+            List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
+            words.addAll(List.of("--config", file.toString()));
+            assertThat(execute(words.toArray(String[]::new))).isEqualTo(2);
+            assertThat(err.toString())
+                    .contains("names the servers 1=10.0.0.1, 2=10.0.0.2, 3=10.0.0.3")
+                    .contains("the cluster's ensemble is 1=10.0.0.1.")
+                    .contains("Set the list 1=10.0.0.1, 2=10.0.0.2 on every cell");
+        }
+        assertThat(data.resolve("run")).doesNotExist();
+        assertThat(data.resolve("zookeeper")).doesNotExist();
     }
 
     @Test

@@ -28,6 +28,8 @@ final class CellConfigTest {
     @TempDir
     private Path folder;
 
+    private static final List<String> SERVERS_OF_MINIMAL = List.of("cell-1", "10.0.0.2", "fd00::3");
+
     private final Map<String, String> environment = new TreeMap<>();
 
     @BeforeEach
@@ -85,15 +87,16 @@ final class CellConfigTest {
         assertThat(config.tls()).isNull();
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
-                        new CellName("cell-1"),
-                        new Address("cell-1", 5432, 5480, 5481),
-                        100,
-                        "default",
-                        null,
-                        FailoverMode.MANUAL,
-                        IsolationResponse.READ_ONLY,
-                        1,
-                        CellSettings.Timing.defaults()));
+                                new CellName("cell-1"),
+                                new Address("cell-1", 5432, 5480, 5481),
+                                100,
+                                "default",
+                                null,
+                                FailoverMode.MANUAL,
+                                IsolationResponse.READ_ONLY,
+                                1,
+                                CellSettings.Timing.defaults())
+                        .withServers(SERVERS_OF_MINIMAL, ""));
     }
 
     @Test
@@ -136,7 +139,7 @@ final class CellConfigTest {
                 """);
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
-                        new CellName("cell-1"),
+                                new CellName("cell-1"),
                         new Address("cell-1", 15432, 15480, 15481),
                         7,
                         "rack-2",
@@ -155,7 +158,8 @@ final class CellConfigTest {
                                 Duration.ofMinutes(2),
                                 Duration.ofSeconds(8),
                                 Duration.ofMillis(90),
-                                Duration.ofMillis(9))));
+                                Duration.ofMillis(9)))
+                        .withServers(SERVERS_OF_MINIMAL, ""));
         assertThat(config.dataDir()).isEqualTo(Path.of("/srv/cell"));
         assertThat(config.heartbeat()).isEqualTo(Duration.ofMillis(100));
         assertThat(config.guardTimeout()).isEqualTo(Duration.ofSeconds(11));

@@ -187,7 +187,8 @@ final class HealthTest {
                     state.failoverMode(),
                     state.halted(),
                     state.members(),
-                    state.systemId());
+                    state.systemId(),
+                    state.ensemble());
         });
         world.alive(A).says(A, said -> halted(said, "0/3F00010"));
         world.says(B, said -> primaryOf(said, 5)).says(C, said -> following(said, B, 5));
@@ -870,7 +871,18 @@ final class HealthTest {
             }
             state = ClusterState.born(A, members.get(A.name()), "7", mode);
             state = new ClusterState(
-                    1, A, voters, cells / 2, new Phase.Steady(), 1, state.reigns(), mode, state.halted(), members, "7");
+                    1,
+                    A,
+                    voters,
+                    cells / 2,
+                    new Phase.Steady(),
+                    1,
+                    state.reigns(),
+                    mode,
+                    state.halted(),
+                    members,
+                    "7",
+                    null);
         }
 
         World kill(CellId cell) {
@@ -949,7 +961,7 @@ final class HealthTest {
                 }
             });
             CoordinationView referee = new CoordinationView(
-                    zookeeper, zookeeper, zookeeper && state == null, null, 0, Map.of(), present, false, List.of());
+                    zookeeper, zookeeper, zookeeper && state == null, null, 0, Map.of(), present, false, List.of(), "");
             CellSettings settings = new CellSettings(
                     asked.name(),
                     addresses.get(asked.name()),

@@ -431,7 +431,7 @@ final class SwitchoverTest {
                         CellSettings.Timing.defaults()),
                 local,
                 false,
-                new CoordinationView(true, true, false, seen, 0, Map.of(), present, false, tasks),
+                new CoordinationView(true, true, false, seen, 0, Map.of(), present, false, tasks, ""),
                 database(),
                 peers,
                 memory,

@@ -549,6 +549,28 @@ public abstract class CoordinationContract {
     }
 
     @Test
+    void whoDistrustsItComesBackInAnotherSession() throws Exception {
+        CoordinationWatcher one = client();
+        CoordinationWatcher two = client();
+        outcome(two.coordination.publishPresence(new Presence(TWO, ADDRESS, "STREAMING")));
+        outcome(two.coordination.takeBirthLock());
+        two.awaits("the lock", CoordinationView::birthLock);
+
+        two.coordination.distrust();
+
+        two.awaits("another session", view -> view.connected() && view.synced() && !view.birthLock());
+        one.awaits("present", view -> view.present().containsKey(TWO.name()));
+        // The session that was given up is not forgotten at once, but some time.
+        Outcome lock = Outcome.UNKNOWN;
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PATIENCE_MILLIS);
+        while (lock != Outcome.APPLIED && System.nanoTime() < deadline) {
+            lock = outcome(one.coordination.takeBirthLock());
+        }
+        assertThat(lock).isEqualTo(Outcome.APPLIED);
+        one.awaits("present again", view -> view.present().containsKey(TWO.name()));
+    }
+
+    @Test
     void aRefreshTellsTheListenerEvenWhenNothingChanged() throws Exception {
         CoordinationWatcher one = client();
         CountDownLatch told = new CountDownLatch(2);

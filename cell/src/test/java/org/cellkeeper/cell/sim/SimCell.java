@@ -15,7 +15,7 @@ final class SimCell {
 
     private final World world;
     private final int index;
-    private final CellSettings settings;
+    private CellSettings settings;
     private final SimPostgres postgres;
     private final DoorState doorState;
     private final double clockRate;
@@ -60,6 +60,11 @@ final class SimCell {
 
     CellSettings settings() {
         return settings;
+    }
+
+    /** What the next agent of this cell finds configured. */
+    void reconfigure(CellSettings next) {
+        settings = next;
     }
 
     SimPostgres postgres() {

@@ -161,6 +161,12 @@ final class SimCoordination implements Coordination {
         }
     }
 
+    /** The ensemble knows its session no more. */
+    void sessionLost() {
+        disconnect();
+        attempt(world.delay(20 * World.MILLI, World.SECOND));
+    }
+
     void heal() {
         staleUntil = 0;
         lagMost = 3 * World.MILLI;
@@ -378,6 +384,19 @@ final class SimCoordination implements Coordination {
         });
     }
 
+    @Override
+    public void distrust() {
+        agent.post(0, () -> {
+            long left = session;
+            if (left != 0) {
+                world.after(SimReferee.SESSION_TIMEOUT, () -> expireNow(left));
+            }
+            session = 0;
+            disconnect();
+            attempt(world.delay(40 * World.MILLI, World.SECOND));
+        });
+    }
+
     private void syncNow() {
         synced = true;
         int newest = world.referee.newest();
@@ -480,7 +499,8 @@ final class SimCoordination implements Coordination {
                 votes,
                 present,
                 connected && world.referee.tree(presentPosition).birthLock() == session,
-                world.referee.tree(tasksPosition).tasks());
+                world.referee.tree(tasksPosition).tasks(),
+                "");
     }
 
     private static long ballotOf(@Nullable VersionedState versioned) {

@@ -2,11 +2,13 @@ package org.cellkeeper.cell.sim;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Presence;
 import org.cellkeeper.cell.model.Task;
@@ -80,6 +82,8 @@ final class SimReferee {
     private final TreeMap<Long, Boolean> sessions = new TreeMap<>();
     private long sessionCounter;
     private boolean quorum = true;
+    /** What the cluster's own ensemble held when another took its place; null while it answers itself. */
+    private @Nullable Tree own;
 
     SimReferee(World world) {
         this.world = world;
@@ -116,9 +120,11 @@ final class SimReferee {
         return state == null ? -1 : state.version();
     }
 
+    /** The cluster's state, also while another ensemble answers in its place. */
     @Nullable
     VersionedState truth() {
-        return tree().state();
+        Tree cluster = own == null ? tree() : own;
+        return cluster.state();
     }
 
     @Nullable
@@ -152,6 +158,58 @@ final class SimReferee {
             quorum = true;
             List.copyOf(connections).forEach(SimCoordination::reachabilityChanged);
         }
+    }
+
+    /** All of its data are lost, or it is another ensemble, which knows nothing. */
+    void forget() {
+        world.note("zk", "all data lost", null, null);
+        replaceBy(trees.getFirst());
+    }
+
+    /** It is restored from this copy. */
+    void goBackTo(Tree copy) {
+        VersionedState then = copy.state();
+        world.note("zk", "goes back to version", then == null ? -1 : then.version(), null);
+        replaceBy(copy);
+    }
+
+    /** It is restored from a copy that was made so many versions of the state ago, or before, in a calm moment. */
+    void goBack(int versions) {
+        VersionedState now = tree().state();
+        int index = newest();
+        while (index > 0 && (now == null || !isCopyOf(tree(index), now, versions))) {
+            index--;
+        }
+        goBackTo(tree(index));
+    }
+
+    /** What it held before all that is there again. */
+    void bringBack() {
+        Tree cluster = own;
+        if (cluster != null) {
+            world.note("zk", "its data are back", null, null);
+            replaceBy(cluster);
+            own = null;
+        }
+    }
+
+    private static boolean isCopyOf(Tree tree, VersionedState now, int versions) {
+        VersionedState then = tree.state();
+        Ensemble known = now.state().ensemble();
+        Ensemble copied = then == null ? null : then.state().ensemble();
+        return then != null
+                && known != null
+                && copied != null
+                && then.state().isSteady()
+                && then.version() <= now.version() - versions
+                && Objects.equals(known.ago(now.version() - then.version()), copied.ago(0));
+    }
+
+    private void replaceBy(Tree other) {
+        own = own == null ? tree() : own;
+        sessions.clear();
+        commit(other.withPresent(new TreeMap<>()).withBirthLock(0).withLeader(null, 0, 0));
+        List.copyOf(connections).forEach(SimCoordination::sessionLost);
     }
 
     void heal() {

@@ -7,6 +7,7 @@ import java.util.TreeSet;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Task;
@@ -41,8 +42,19 @@ final class Transitions {
             return born ? Verdict.fine("birth") : Verdict.bad("birth", "not a newborn state");
         }
         ClusterState before = versioned.state();
-        if (before.equals(after)) {
-            return Verdict.fine("confirmed");
+        if (!isNextOnTheTrail(before.ensemble(), after.ensemble())) {
+            return Verdict.bad("change", "the trail of the ensemble is broken");
+        }
+        if (before.equals(after.withEnsemble(before.ensemble()))) {
+            if (sameServers(before.ensemble(), after.ensemble())) {
+                return Verdict.fine("confirmed");
+            }
+            return author.equals(before.primary().name())
+                    ? Verdict.fine("ensemble recorded")
+                    : Verdict.bad("ensemble recorded", "not by the primary");
+        }
+        if (!sameServers(before.ensemble(), after.ensemble())) {
+            return Verdict.bad("ensemble recorded", "something else changed too");
         }
         String common = alwaysWrong(before, after);
         if (common != null) {
@@ -55,6 +67,21 @@ final class Transitions {
             return newPhase(author, tree, before, after);
         }
         return sameReign(author, before, after);
+    }
+
+    private static boolean sameServers(@Nullable Ensemble before, @Nullable Ensemble after) {
+        return before == null
+                ? after == null
+                : after != null && before.number() == after.number() && before.servers().equals(after.servers());
+    }
+
+    /** One digest more, and all that remain as they were. */
+    private static boolean isNextOnTheTrail(@Nullable Ensemble before, @Nullable Ensemble after) {
+        if (before == null || after == null) {
+            return before == null;
+        }
+        String last = before.ago(0);
+        return last != null && last.equals(after.ago(1)) && !last.equals(after.ago(0));
     }
 
     private static @Nullable String alwaysWrong(ClusterState before, ClusterState after) {

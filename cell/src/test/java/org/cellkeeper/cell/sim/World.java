@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
@@ -133,8 +134,20 @@ final class World {
     private CellSettings settingsOf(int index) {
         CellName name = new CellName(String.valueOf((char) ('a' + index)));
         Address address = new Address("10.0.0." + (index + 1), 5432, 5480, 5481);
+        List<String> servers = IntStream.rangeClosed(1, setup.cells())
+                .mapToObj(number -> "10.0.0." + number)
+                .toList();
         return new CellSettings(
-                name, address, index > 0 && index == setup.unfit() ? 0 : 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
+                        name,
+                        address,
+                        index > 0 && index == setup.unfit() ? 0 : 100,
+                        "default",
+                        new CellName("a"),
+                        setup.mode(),
+                        setup.isolation(),
+                        1,
+                        setup.timing())
+                .withServers(servers, "");
     }
 
     Mutation mutation() {

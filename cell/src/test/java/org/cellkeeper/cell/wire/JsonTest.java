@@ -18,6 +18,7 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Ensemble;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.HistoryEntry;
@@ -53,7 +54,8 @@ final class JsonTest {
             "halted":{"cell-9":{"epoch":7,"reason":"deposed","since":"2026-01-01T12:00:00.250Z","lsn":"A/FF","timeline":1}},\
             "members":{"cell-1":{"incarnation":"0000000a",\
             "address":{"host":"10.0.0.1","postgresPort":5432,"apiPort":5480,"linkPort":5481},"priority":100,\
-            "faultDomain":"rack-1"}},"systemId":"7300000000000000001"}""";
+            "faultDomain":"rack-1"}},"systemId":"7300000000000000001",\
+            "ensemble":{"number":2,"servers":["10.0.0.1","10.0.0.2"],"trail":["00000000000000aa","00000000000000bb"]}}""";
 
     private static ClusterState state(Phase phase) {
         return new ClusterState(
@@ -69,7 +71,8 @@ final class JsonTest {
                 FailoverMode.AUTOMATIC,
                 new TreeMap<>(Map.of(new CellName("cell-9"), new Halt(7, "deposed", NOON, Lsn.parse("A/FF"), 1))),
                 new TreeMap<>(Map.of(ONE.name(), new Member(new Incarnation("0000000a"), ADDRESS, 100, "rack-1"))),
-                "7300000000000000001");
+                "7300000000000000001",
+                new Ensemble(2, List.of("10.0.0.1", "10.0.0.2"), List.of("00000000000000aa", "00000000000000bb")));
     }
 
     private static Task task(@Nullable Instant end) {
@@ -109,6 +112,7 @@ final class JsonTest {
                 task(null),
                 task(NOON),
                 new Presence(ONE, ADDRESS, "PRIMARY"),
+                new Presence(ONE, ADDRESS, "PRIMARY", "7300000000000000001", List.of("10.0.0.1", "10.0.0.2")),
                 new PeerView(
                         ONE,
                         7,

@@ -13,7 +13,6 @@ import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import org.cellkeeper.cell.wire.Json;
 
 /** A real ensemble: each member is a process of its own, started as in production, on free loopback ports. */
 final class Ensemble implements AutoCloseable {
@@ -52,6 +51,7 @@ final class Ensemble implements AutoCloseable {
 
     Ensemble start() throws Exception {
         for (int number : servers.keySet()) {
+            ZooKeeperPeer.letVoteThoughEmpty(home(number));
             start(number);
         }
         awaitServing();
@@ -59,9 +59,13 @@ final class Ensemble implements AutoCloseable {
     }
 
     void start(int number) throws IOException {
-        Path home = Files.createDirectories(folder.resolve("peer-" + number));
-        Path settings = home.resolve("peer.json");
-        Files.write(settings, Json.write(new PeerSettings(home.toString(), number, servers)));
+        startAmong(number, servers.size());
+    }
+
+    /** With a list of the first {@code count} members only. */
+    void startAmong(int number, int count) throws IOException {
+        Path home = home(number);
+        Path settings = ZooKeeperPeer.write(new PeerSettings(home.toString(), number, servers.headMap(count + 1)));
         List<String> command = ZooKeeperPeer.command(
                 Path.of(System.getProperty("java.home"), "bin", "java"),
                 System.getProperty("java.class.path"),
@@ -75,10 +79,28 @@ final class Ensemble implements AutoCloseable {
                         .start());
     }
 
+    /** The first {@code count} members, who know of no others. */
+    Ensemble startFirst(int count) throws Exception {
+        for (int number = 1; number <= count; number++) {
+            ZooKeeperPeer.letVoteThoughEmpty(home(number));
+            startAmong(number, count);
+        }
+        awaitServing(count);
+        return this;
+    }
+
+    Path home(int number) throws IOException {
+        return Files.createDirectories(folder.resolve("peer-" + number));
+    }
+
     void awaitServing() throws InterruptedException {
+        awaitServing(servers.size());
+    }
+
+    void awaitServing(int count) throws InterruptedException {
         await(
-                "all members serve",
-                () -> servers.keySet().stream()
+                "the first " + count + " members serve",
+                () -> servers.headMap(count + 1).keySet().stream()
                         .allMatch(number -> status(number).isServing()));
     }
 
