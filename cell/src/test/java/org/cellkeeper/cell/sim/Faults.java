@@ -118,6 +118,9 @@ final class Faults {
             Kind kind = draw();
             weights[kind.ordinal()] += (int) world.between(1, 4);
         }
+        if (world.perMille(120)) {
+            weights[Kind.PROMOTE_FORCED.ordinal()] += (int) world.between(1, 4);
+        }
         verbsFail = world.perMille(350) ? (int) world.between(1, 60) : 0;
         littleWal = world.perMille(400);
         if (littleWal) {
@@ -465,13 +468,35 @@ final class Faults {
                         new Operator.Request.SetMode(
                                 world.perMille(500) ? FailoverMode.MANUAL : FailoverMode.AUTOMATIC, false));
             case PROMOTE -> ask(cell, new Operator.Request.Promote(other(cell).name(), false, false));
-            case PROMOTE_FORCED ->
-                ask(cell, new Operator.Request.Promote(other(cell).name(), true, false));
+            case PROMOTE_FORCED -> promoteByForce(cell);
             case SWITCHOVER ->
                 ask(cell, new Operator.Request.Switchover(other(cell).name(), false));
             case REMOVE_AND_DEPLOY -> removeAndDeploy(cell);
             case STOP_AGENT -> cell.terminateAgent();
         }
+    }
+
+    /** Most of the time after so much is lost that no ballot succeeds any more. */
+    private void promoteByForce(SimCell cell) {
+        SimCell primary = primary();
+        if (primary == null || world.perMille(300)) {
+            ask(cell, new Operator.Request.Promote(other(cell).name(), true, false));
+            return;
+        }
+        List<SimCell> left = new ArrayList<>(world.cells());
+        left.remove(primary);
+        List<SimCell> lost = new ArrayList<>(List.of(primary));
+        while (left.size() > 1 && lost.size() <= world.cells().size() / 2) {
+            lost.add(left.remove(world.random().nextInt(left.size())));
+        }
+        for (SimCell one : lost) {
+            world.after(world.between(0, 300 * World.MILLI), () -> one.kill(false));
+            world.after(world.between(4 * World.SECOND, 8 * World.SECOND), one::boot);
+        }
+        SimCell chosen = left.get(world.random().nextInt(left.size()));
+        world.after(
+                world.between(500 * World.MILLI, 3 * World.SECOND),
+                () -> ask(chosen, new Operator.Request.Promote(chosen.name(), true, false)));
     }
 
     private void slow(SimCell from, SimCell to, boolean linksToo, long latency) {
