@@ -140,7 +140,8 @@ public record ClusterState(
                 failoverMode,
                 allHalted,
                 members,
-                systemId);
+                systemId,
+                ensemble);
     }
 
     public ClusterState startHandover(CellId target, Instant now) {
