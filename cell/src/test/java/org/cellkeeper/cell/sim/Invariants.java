@@ -491,7 +491,10 @@ final class Invariants {
         killedWhileReplaceable.remove(cell);
         AgentProcess agent = cell.agent();
         boolean reigned = cell.postgres().isPrimary() && isWellFor(cell, 3 * World.SECOND);
-        if (reigned && agent != null && agent.running() && othersAreWell(cell)) {
+        ClusterState state = world.referee.state();
+        // What is being stopped for a handover does not crash.
+        boolean steady = state != null && state.isSteady();
+        if (reigned && steady && agent != null && agent.running() && othersAreWell(cell)) {
             killedWhileReplaceable.put(cell, world.now());
         }
     }
