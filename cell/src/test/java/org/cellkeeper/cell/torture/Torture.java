@@ -171,20 +171,20 @@ final class Torture implements AutoCloseable {
         drawn.put("wal_keep_size", any(List.of("0", "128MB")));
         drawn.put("wal_recycle", any(List.of("on", "off")));
         drawn.put("max_standby_streaming_delay", any(List.of("100ms", "2s", "10min")));
-        drawn.put("shared_buffers", any(List.of("8MB", "64MB")));
+        drawn.put("shared_buffers", any(List.of("8MB", "64MB", "64MB")));
         return drawn;
     }
 
     private Step draw() {
         Server standby = any(standbys());
         int drawn = chance.nextInt(100);
-        if (drawn < 30) {
+        if (drawn < 34) {
             return () -> seal(standby);
-        } else if (drawn < 50) {
+        } else if (drawn < 52) {
             return this::failover;
-        } else if (drawn < 58) {
+        } else if (drawn < 59) {
             return this::switchover;
-        } else if (drawn < 70) {
+        } else if (drawn < 69) {
             return () -> rest(standby);
         } else if (drawn < 76) {
             return this::restartPrimary;
@@ -263,6 +263,7 @@ final class Torture implements AutoCloseable {
 
     /** Everybody streams again, whatever was done to them. */
     private void steady() {
+        load.pause(false);
         revivePrimary();
         keepSlots();
         long until = System.nanoTime() + BACK_WITHIN.toNanos();
@@ -462,12 +463,16 @@ final class Torture implements AutoCloseable {
         return kind + " killed";
     }
 
-    /** Much WAL on few pages, which takes the standbys a while to replay again. */
+    /**
+     * Much WAL on few pages, which takes the standbys a while to replay again: above all when nothing else makes them write these
+     * pages, and so note that they have replayed so much.
+     */
     private void burst() {
+        load.pause(once(2));
         try (Connection session = primary.session(20);
                 Statement statement = session.createStatement()) {
             statement.execute("SET synchronous_commit = off");
-            statement.execute("DO $$ BEGIN FOR i IN 1.." + (200 + chance.nextInt(1_500))
+            statement.execute("DO $$ BEGIN FOR i IN 1.." + (150 + chance.nextInt(600))
                     + " LOOP UPDATE hot SET v = v + 1; COMMIT; END LOOP; END $$");
         } catch (SQLException e) {
             count("bursts cut off");
