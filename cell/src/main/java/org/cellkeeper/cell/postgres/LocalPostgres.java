@@ -68,6 +68,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
             SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));
 
     private static final String DUPLICATE_OBJECT = "42710";
+    /** What only a recovering instance can do was asked of another one. */
+    private static final String NOT_IN_RECOVERY = "55000";
 
     private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
@@ -774,14 +776,25 @@ public final class LocalPostgres implements Database, AutoCloseable {
      */
     private void clearTheWay(Cancellation cancellation) throws SQLException {
         sql(cancellation, session -> {
+            clearTheWay(session);
+            return true;
+        });
+    }
+
+    static void clearTheWay(Connection session) throws SQLException {
+        try {
             if (isTrue(session, "SELECT pg_is_in_recovery()")) {
                 if (isTrue(session, "SELECT pg_is_wal_replay_paused()")) {
                     execute(session, "SELECT pg_wal_replay_resume()");
                 }
                 execute(session, END_SESSIONS_IN_THE_WAY);
             }
-            return true;
-        });
+        } catch (SQLException e) {
+            // It may be promoted between any two of these: then nothing is in the way any more.
+            if (!NOT_IN_RECOVERY.equals(e.getSQLState()) || isTrue(session, "SELECT pg_is_in_recovery()")) {
+                throw e;
+            }
+        }
     }
 
     private void needStandby(Cancellation cancellation) throws SQLException {

@@ -102,10 +102,7 @@ final class WalEnd {
             return null;
         }
         Lsn end = ControlData.endOfRecord(
-                Lsn.parse(record.group(2)),
-                Long.parseLong(record.group(1)),
-                control.pageSize(),
-                control.segmentSize());
+                Lsn.parse(record.group(2)), Long.parseLong(record.group(1)), control.pageSize(), control.segmentSize());
         return SWITCH.matcher(line).find() ? ControlData.endOfSegment(end, control.segmentSize()) : end;
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.DatabaseView;
@@ -510,6 +512,25 @@ final class LocalPostgresIT {
     private void primary(String name) {
         bench.found(name);
         bench.get(bench.database(name).startPrimary());
+    }
+
+    @Test
+    void aPromotionThatEndsWhileTheWayIsClearedForItIsNoFailure() throws Exception {
+        bench.found("a");
+        bench.get(bench.database("a").startStandby(null, bench.id("a")));
+        try (Connection session = bench.agent("a", "postgres")) {
+            AtomicInteger statements = new AtomicInteger();
+            Connection promotedMeanwhile = (Connection) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Connection.class}, (_, method, arguments) -> {
+                        // It is in recovery when that is asked, and no more when it is asked whether replay is paused.
+                        if (method.getName().equals("createStatement") && statements.incrementAndGet() == 2) {
+                            bench.get(bench.database("a").promote(1));
+                        }
+                        return method.invoke(session, arguments);
+                    });
+            LocalPostgres.clearTheWay(promotedMeanwhile);
+        }
+        assertThat(look("a").isPrimary()).isTrue();
     }
 
     @Test

@@ -78,7 +78,8 @@ final class Server implements AutoCloseable {
                 System.getProperty("user.name").equals("root") ? "postgres" : null,
                 PASSWORDS,
                 extra,
-                // One that does not open stays so for as long as a transaction of the primary: no minutes are spent on that.
+                // One that does not open stays so for as long as a transaction of the primary: no minutes are spent on
+                // that.
                 new PostgresSettings.Timeouts(
                         usual.observe(), Duration.ofSeconds(15), usual.quickly(), usual.program(), usual.probe()));
     }

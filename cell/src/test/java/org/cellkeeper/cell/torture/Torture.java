@@ -171,20 +171,20 @@ final class Torture implements AutoCloseable {
         drawn.put("wal_keep_size", any(List.of("0", "128MB")));
         drawn.put("wal_recycle", any(List.of("on", "off")));
         drawn.put("max_standby_streaming_delay", any(List.of("100ms", "2s", "10min")));
-        drawn.put("shared_buffers", any(List.of("8MB", "64MB")));
+        drawn.put("shared_buffers", any(List.of("8MB", "64MB", "64MB")));
         return drawn;
     }
 
     private Step draw() {
         Server standby = any(standbys());
         int drawn = chance.nextInt(100);
-        if (drawn < 30) {
+        if (drawn < 34) {
             return () -> seal(standby);
-        } else if (drawn < 50) {
+        } else if (drawn < 52) {
             return this::failover;
-        } else if (drawn < 58) {
+        } else if (drawn < 59) {
             return this::switchover;
-        } else if (drawn < 70) {
+        } else if (drawn < 69) {
             return () -> rest(standby);
         } else if (drawn < 76) {
             return this::restartPrimary;
@@ -244,9 +244,7 @@ final class Torture implements AutoCloseable {
             }
             keepSlots();
             server.enter(epoch());
-            if (tried(
-                            "clone",
-                            server.adapter().cloneFrom(primary.asUpstream(epoch()), server.id(), percent -> {}))
+            if (tried("clone", server.adapter().cloneFrom(primary.asUpstream(epoch()), server.id(), percent -> {}))
                     != null) {
                 // It may not open soon.
                 tried("start", server.adapter().startStandby(primary.asUpstream(epoch()), server.id()));
@@ -265,6 +263,7 @@ final class Torture implements AutoCloseable {
 
     /** Everybody streams again, whatever was done to them. */
     private void steady() {
+        load.pause(false);
         revivePrimary();
         keepSlots();
         long until = System.nanoTime() + BACK_WITHIN.toNanos();
@@ -464,12 +463,16 @@ final class Torture implements AutoCloseable {
         return kind + " killed";
     }
 
-    /** Much WAL on few pages, which takes the standbys a while to replay again. */
+    /**
+     * Much WAL on few pages, which takes the standbys a while to replay again: above all when nothing else makes them write these
+     * pages, and so note that they have replayed so much.
+     */
     private void burst() {
+        load.pause(once(2));
         try (Connection session = primary.session(20);
                 Statement statement = session.createStatement()) {
             statement.execute("SET synchronous_commit = off");
-            statement.execute("DO $$ BEGIN FOR i IN 1.." + (200 + chance.nextInt(1_500))
+            statement.execute("DO $$ BEGIN FOR i IN 1.." + (150 + chance.nextInt(600))
                     + " LOOP UPDATE hot SET v = v + 1; COMMIT; END LOOP; END $$");
         } catch (SQLException e) {
             count("bursts cut off");
@@ -507,7 +510,8 @@ final class Torture implements AutoCloseable {
     private void awaitGone(Server server) {
         if (!await(Duration.ofSeconds(20), () -> server.processes().areGone())) {
             throw new Mismatch(server.name() + " is stopped, and there are still: postmaster "
-                    + server.processes().postmaster() + ", " + server.processes().children());
+                    + server.processes().postmaster() + ", "
+                    + server.processes().children());
         }
     }
 
@@ -527,26 +531,23 @@ final class Torture implements AutoCloseable {
             known = true;
             Lsn said = claim.end().end();
             boolean running = claim.firstView().standby() != null;
-            boolean right = running
-                    ? said.atLeast(truth.end().whole()) && truth.most().atLeast(said)
-                    : truth.isTheEnd(said);
+            boolean right =
+                    running ? said.atLeast(truth.end().whole()) && truth.most().atLeast(said) : truth.isTheEnd(said);
             if (!right || !truth.isOf(claim.end().timeline())) {
-                throw new Mismatch(
-                        """
+                throw new Mismatch("""
                         %s: the end of the WAL is said to be known, and is not what lies on the disk
                           said: %s on timeline %d, first at %d ms of the run, by a server that is %s
                           disk: %s
                           pg_waldump: the last whole record is at %s
-                          observation: %s"""
-                                .formatted(
-                                        server.name(),
-                                        said,
-                                        claim.end().timeline(),
-                                        claim.firstAt(),
-                                        running ? "running" : "stopped",
-                                        truth,
-                                        server.disk().lastRecordByWaldump(truth),
-                                        claim.firstView()));
+                          observation: %s""".formatted(
+                                server.name(),
+                                said,
+                                claim.end().timeline(),
+                                claim.firstAt(),
+                                running ? "running" : "stopped",
+                                truth,
+                                server.disk().lastRecordByWaldump(truth),
+                                claim.firstView()));
             }
             count(running ? "ends of running servers held against the disk" : "ends at rest held against the disk");
         }
@@ -557,8 +558,8 @@ final class Torture implements AutoCloseable {
 
     private void unchanged(Server server, String why, WalFiles.Truth before, WalFiles.Truth after) {
         if (!before.end().whole().equals(after.end().whole())) {
-            throw new Mismatch(server.name() + " received WAL though " + why + "\n  before: " + before + "\n  after: "
-                    + after);
+            throw new Mismatch(
+                    server.name() + " received WAL though " + why + "\n  before: " + before + "\n  after: " + after);
         }
     }
 
@@ -650,7 +651,9 @@ final class Torture implements AutoCloseable {
                 tell("  sealed, " + then);
             }
             pass(chance.nextInt(1_500));
-            await(PATIENCE, () -> look(standby).knownEnd() != null || look(standby).isStopped());
+            await(
+                    PATIENCE,
+                    () -> look(standby).knownEnd() != null || look(standby).isStopped());
             WalFiles.Truth after = standby.disk().truth();
             unchanged(standby, "it was said to be detached", before, after);
             hold(standby, rested, after);
@@ -715,18 +718,20 @@ final class Torture implements AutoCloseable {
         }
         boolean right = await(Duration.ofSeconds(10), () -> {
             try {
-                seen[0] = String.valueOf(standby.ask("SELECT sender_port || ' ' || conninfo FROM pg_stat_wal_receiver"));
+                seen[0] =
+                        String.valueOf(standby.ask("SELECT sender_port || ' ' || conninfo FROM pg_stat_wal_receiver"));
             } catch (SQLException e) {
                 seen[0] = "null";
             }
             DatabaseView view = look(standby);
             return !streams(view)
                     || seen[0].startsWith(primary.port() + " ")
-                            && seen[0].replace("'", "").contains("application_name=" + standby.id() + "." + epoch() + " ");
+                            && seen[0].replace("'", "")
+                                    .contains("application_name=" + standby.id() + "." + epoch() + " ");
         });
         if (!right) {
-            throw new Mismatch(standby.name() + " is said to stream from " + look(standby).upstreamOnDisk()
-                    + ", and its walreceiver does so from " + seen[0]);
+            throw new Mismatch(standby.name() + " is said to stream from "
+                    + look(standby).upstreamOnDisk() + ", and its walreceiver does so from " + seen[0]);
         }
         count("upstreams in force");
     }
@@ -948,7 +953,8 @@ final class Torture implements AutoCloseable {
 
     private void promote(Vote winner, List<Vote> votes) {
         Server server = winner.server;
-        int higherThan = reigns.values().stream().mapToInt(Reign::timeline).max().orElse(1);
+        int higherThan =
+                reigns.values().stream().mapToInt(Reign::timeline).max().orElse(1);
         watches.get(server).restEnds();
         DatabaseView promoted = look(server).isStopped()
                 ? need("promote from rest", server.adapter().promoteAtRest(SyncSetting.NOBODY, higherThan))
@@ -976,8 +982,7 @@ final class Torture implements AutoCloseable {
     }
 
     private void followIfPrefix(Vote vote, Vote winner) {
-        WalHistory.Relation relation =
-                WalHistory.compare(reigns, epoch(), vote.held, vote.received, vote.replayed);
+        WalHistory.Relation relation = WalHistory.compare(reigns, epoch(), vote.held, vote.received, vote.replayed);
         if (relation == WalHistory.Relation.DIVERGED) {
             count("standbys that had diverged");
             cloneAnew(vote.server);

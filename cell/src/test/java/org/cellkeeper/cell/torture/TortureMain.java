@@ -60,8 +60,7 @@ final class TortureMain {
 
     private static boolean run(Order order) {
         Path folder = Path.of(System.getProperty("cellkeeper.build.directory", "target"), "torture");
-        Torture torture = new Torture(
-                order.seed, Duration.ofMinutes(order.minutes), order.servers, folder, System.out);
+        Torture torture = new Torture(order.seed, Duration.ofMinutes(order.minutes), order.servers, folder, System.out);
         Runtime.getRuntime().addShutdownHook(new Thread(torture::close, "shutdown"));
         if (order.keep) {
             torture.keep();

@@ -15,9 +15,8 @@ final class TortureMainTest {
 
     @Test
     void what_makes_no_sense_is_wrong_usage() {
-        for (String[] wrong : new String[][] {
-            {"--seed"}, {"--seed", "x"}, {"--minutes", "0"}, {"--servers", "4"}, {"--faster"}
-        }) {
+        for (String[] wrong :
+                new String[][] {{"--seed"}, {"--seed", "x"}, {"--minutes", "0"}, {"--servers", "4"}, {"--faster"}}) {
             assertThatThrownBy(() -> TortureMain.parse(wrong)).isInstanceOf(IllegalArgumentException.class);
         }
     }

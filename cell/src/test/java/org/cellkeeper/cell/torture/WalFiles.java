@@ -40,8 +40,7 @@ final class WalFiles {
     private static final Pattern LAST_RECORD = Pattern.compile("error in WAL record at ([0-9A-F]+/[0-9A-F]+):");
 
     /** What pg_controldata says. */
-    record Control(
-            String state, String systemId, int timeline, Lsn checkpoint, Lsn replayedAtLeast, long segmentSize) {
+    record Control(String state, String systemId, int timeline, Lsn checkpoint, Lsn replayedAtLeast, long segmentSize) {
         boolean isCleanlyShutDown() {
             return state.equals("shut down");
         }
@@ -89,8 +88,7 @@ final class WalFiles {
         @Override
         public String toString() {
             return "the last whole record is at %s and ends at %s on timeline %d (%s), nothing is beyond %s; %s, checkpoint %s"
-                    .formatted(
-                            end.record, end.whole, end.timeline, end.why, most(), control.state, control.checkpoint);
+                    .formatted(end.record, end.whole, end.timeline, end.why, most(), control.state, control.checkpoint);
         }
     }
 

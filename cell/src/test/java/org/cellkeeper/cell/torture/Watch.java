@@ -42,8 +42,7 @@ final class Watch implements AutoCloseable {
         boolean has(Sample later, String kind) {
             return children.stream()
                     .anyMatch(child -> child.is(kind)
-                            && later.children.stream()
-                                    .anyMatch(other -> other.pid() == child.pid() && other.is(kind)));
+                            && later.children.stream().anyMatch(other -> other.pid() == child.pid() && other.is(kind)));
         }
     }
 
