@@ -101,7 +101,9 @@ final class BeliefTest {
 
     @Test
     void anEnsembleThatHoldsNoClusterIsNotBelievedByWhoKnowsOne() {
-        assertThat(objection(line.get(3), null, true)).contains("knows no cluster").contains(SERVER);
+        assertThat(objection(line.get(3), null, true))
+                .contains("knows no cluster")
+                .contains(SERVER);
         // Before a sync nothing is known of it.
         assertThat(objection(line.get(3), null, false)).isEmpty();
     }
@@ -112,8 +114,12 @@ final class BeliefTest {
             List<VersionedState> other = new java.util.ArrayList<>(line.subList(0, common + 1));
             for (int i = common + 1; i <= 40; i++) {
                 other.add(new VersionedState(
-                        i, other.getLast().state().withMode(FailoverMode.MANUAL).withEnsemble(
-                                other.getLast().state().ensemble().withServers(servers(3))).stamped()));
+                        i,
+                        other.getLast()
+                                .state()
+                                .withMode(FailoverMode.MANUAL)
+                                .withEnsemble(other.getLast().state().ensemble().withServers(servers(3)))
+                                .stamped()));
             }
             for (int seen = common + 1; seen <= 40; seen++) {
                 for (int read = seen; read <= 40; read++) {
@@ -139,9 +145,12 @@ final class BeliefTest {
         VersionedState ofB = line(elected, 1).get(10);
         assertThat(objection(ofB, line.get(99), true)).as("the epoch goes back").contains("does not follow");
 
-        ClusterState otherReign = elected.recordReign(new Reign(A, 2, Lsn.parse("0/4000000"), Lsn.parse("0/4000000"), 1));
+        ClusterState otherReign =
+                elected.recordReign(new Reign(A, 2, Lsn.parse("0/4000000"), Lsn.parse("0/4000000"), 1));
         VersionedState ofA = line(otherReign, 1).get(99);
-        assertThat(objection(ofB, ofA, true)).as("another reign of the same epoch").contains("does not follow");
+        assertThat(objection(ofB, ofA, true))
+                .as("another reign of the same epoch")
+                .contains("does not follow");
         assertThat(objection(ofB, line(elected, 1).get(99), true)).isEmpty();
     }
 
@@ -155,8 +164,8 @@ final class BeliefTest {
 
     @Test
     void aMarkIsTakenWhenItIsNewAndMissedWhenItIsGone() {
-        VersionedState unmarked = new VersionedState(
-                4, line.get(3).state().withEnsemble(null).withMode(FailoverMode.MANUAL));
+        VersionedState unmarked =
+                new VersionedState(4, line.get(3).state().withEnsemble(null).withMode(FailoverMode.MANUAL));
         assertThat(objection(line.get(3), unmarked, true)).contains("bears no mark");
 
         VersionedState old = new VersionedState(3, line.get(3).state().withEnsemble(null));
