@@ -2,6 +2,8 @@ package org.cellkeeper.cell.decide;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -111,7 +113,7 @@ final class BeliefTest {
     @Test
     void whatWentOnFromACopyIsToldApartAtEveryDistanceOfTheTrail() {
         for (int common = 0; common < 30; common++) {
-            List<VersionedState> other = new java.util.ArrayList<>(line.subList(0, common + 1));
+            List<VersionedState> other = new ArrayList<>(line.subList(0, common + 1));
             for (int i = common + 1; i <= 40; i++) {
                 other.add(new VersionedState(
                         i,
@@ -139,7 +141,7 @@ final class BeliefTest {
         assertThat(objection(seen, line.get(90), true)).isEmpty();
 
         ClusterState elected = seen.state()
-                .propose(B, Phase.Kind.AUTOMATIC, java.time.Instant.EPOCH)
+                .propose(B, Phase.Kind.AUTOMATIC, Instant.EPOCH)
                 .elect(B, 2, Map.of())
                 .recordReign(new Reign(B, 2, Lsn.parse("0/3000000"), Lsn.parse("0/3000000"), 1));
         VersionedState ofB = line(elected, 1).get(10);

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -234,8 +235,7 @@ final class OneRefereeIT {
     }
 
     private static CoordinationView told(VersionedState state) {
-        return new CoordinationView(
-                true, true, false, state, 0, java.util.Map.of(), java.util.Map.of(), false, List.of(), "");
+        return new CoordinationView(true, true, false, state, 0, Map.of(), Map.of(), false, List.of(), "");
     }
 
     private List<Integer> leaders() {
