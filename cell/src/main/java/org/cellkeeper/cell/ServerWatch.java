@@ -20,7 +20,7 @@ final class ServerWatch implements AutoCloseable {
     private static final long EVERY_MILLIS = 1000;
 
     interface Listener {
-        /** @param servers null while not known; {@code empty}: whether the server has no data yet, or has lost them */
+        /** Null servers are not known yet; an empty server has no data yet, or has lost them. */
         void found(@Nullable List<String> servers, boolean empty);
     }
 

@@ -327,8 +327,7 @@ public final class Wiring implements AutoCloseable {
         SecureRandom random = new SecureRandom();
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
-        CellLoop loop =
-                new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+        CellLoop loop = new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
         if (ownServer() != null) {
             opened(new ServerWatch(zookeeper, loop::runsWith));
         }

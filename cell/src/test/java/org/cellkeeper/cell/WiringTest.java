@@ -127,7 +127,11 @@ final class WiringTest {
         StringBuilder cells = new StringBuilder();
         for (int i = 0; i < hosts.length; i++) {
             int number = hosts[i].charAt(hosts[i].length() - 1) - '0';
-            cells.append(i == 0 ? "" : ",").append("cell-").append(number).append('=').append(hosts[i]);
+            cells.append(i == 0 ? "" : ",")
+                    .append("cell-")
+                    .append(number)
+                    .append('=')
+                    .append(hosts[i]);
         }
         environment.put("CELL_ZOOKEEPER_CELLS", cells.toString());
     }
@@ -160,9 +164,7 @@ final class WiringTest {
             assertThat(Wiring.refusedServers(config()))
                     .contains(Ensemble.text(List.of(hosts)))
                     .contains(Ensemble.text(ON_RECORD));
-            assertThat(words(Wiring.prepare(config(), null)))
-                    .contains("agent")
-                    .doesNotContain("--zookeeper-command");
+            assertThat(words(Wiring.prepare(config(), null))).contains("agent").doesNotContain("--zookeeper-command");
             assertThat(folder.resolve("data/zookeeper/peer.json")).doesNotExist();
         }
     }
@@ -199,7 +201,9 @@ final class WiringTest {
 
         Files.delete(folder.resolve("data/zookeeper/data/initialize"));
         Files.writeString(
-                Files.createDirectories(folder.resolve("data/zookeeper/data/version-2")).resolve("snapshot.0"), "");
+                Files.createDirectories(folder.resolve("data/zookeeper/data/version-2"))
+                        .resolve("snapshot.0"),
+                "");
         Wiring.prepare(config(), null);
         assertThat(mayVoteThoughEmpty()).as("one that has data").isFalse();
     }

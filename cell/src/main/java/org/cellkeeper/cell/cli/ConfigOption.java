@@ -38,7 +38,8 @@ final class ConfigOption {
         String refusal = Wiring.refusedServers(config);
         if (!refusal.isEmpty()) {
             throw new ParameterException(
-                    command.commandLine(), "the configuration does not fit what this cell knows of its cluster:\n  " + refusal);
+                    command.commandLine(),
+                    "the configuration does not fit what this cell knows of its cluster:\n  " + refusal);
         }
         return config;
     }

@@ -53,21 +53,24 @@ public final class Belief {
                     : "";
         }
         if (known != null && shown == null) {
-            return who(told) + " bears no mark of the cluster's ensemble, as an older program or a copy of old data would"
+            return who(told)
+                    + " bears no mark of the cluster's ensemble, as an older program or a copy of old data would"
                     + " leave it. " + RESTORE;
         }
         if (known != null && shown != null && !follows(seen, read, known, shown)) {
-            return who(told) + " belongs to another ensemble, which has gone on from a copy of the cluster's data: its version "
+            return who(told)
+                    + " belongs to another ensemble, which has gone on from a copy of the cluster's data: its version "
                     + read.version() + " of the state does not follow from version " + seen.version()
                     + ", which this cell has read. " + RESTORE;
         }
         return strangeList(read, told, settings, true);
     }
 
-    private static final String RESTORE = "Nothing of it is acted upon. Stop the servers that are not the cluster's own ("
-            + "zookeeper.cells must be the same list on every cell), and start those again that hold the newest data; if"
-            + " there is none, copy the folder zookeeper/data of a cell that has them to the others, while their servers are"
-            + " stopped";
+    private static final String RESTORE =
+            "Nothing of it is acted upon. Stop the servers that are not the cluster's own ("
+                    + "zookeeper.cells must be the same list on every cell), and start those again that hold the newest data; if"
+                    + " there is none, copy the folder zookeeper/data of a cell that has them to the others, while their servers are"
+                    + " stopped";
 
     private static String who(CoordinationView told) {
         return told.server().isEmpty() ? "The ZooKeeper that answers" : "ZooKeeper at " + told.server();
@@ -108,9 +111,8 @@ public final class Belief {
         }
         for (Map.Entry<Long, Reign> reign : seen.reigns().entrySet()) {
             Reign kept = read.reigns().get(reign.getKey());
-            boolean forgotten = kept == null
-                    && !read.reigns().isEmpty()
-                    && read.reigns().firstKey() > reign.getKey();
+            boolean forgotten =
+                    kept == null && !read.reigns().isEmpty() && read.reigns().firstKey() > reign.getKey();
             if (!forgotten && !reign.getValue().equals(kept)) {
                 return false;
             }

@@ -1069,9 +1069,9 @@ public final class CellRules {
                 v.settings().faultDomain());
         return Steps.of(
                 systemId,
-                new Action.CreateState(ClusterState.born(
-                                v.self(), self, systemId, v.settings().initialMode())
-                        .withEnsemble(Ensemble.first(v.settings().servers()))));
+                new Action.CreateState(
+                        ClusterState.born(v.self(), self, systemId, v.settings().initialMode())
+                                .withEnsemble(Ensemble.first(v.settings().servers()))));
     }
 
     private static Steps recordEnsemble(View v) {

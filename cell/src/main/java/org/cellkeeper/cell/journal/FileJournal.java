@@ -114,7 +114,8 @@ public final class FileJournal implements Journal, AutoCloseable {
         try {
             Header header = Json.read(content.substring(0, lineEnd), Header.class);
             if (header.format() != FORMAT) {
-                throw refused(file, "its format is " + header.format() + ", and this program knows format " + FORMAT, null);
+                throw refused(
+                        file, "its format is " + header.format() + ", and this program knows format " + FORMAT, null);
             }
             if (!checksum(body).equals(header.crc32c())) {
                 throw refused(file, "its checksum does not fit: it is torn or was changed", null);

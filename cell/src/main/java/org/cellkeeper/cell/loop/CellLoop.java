@@ -824,8 +824,9 @@ public final class CellLoop {
         if (!serverIsEmpty || view.refereeKnown() || view.state() == null) {
             return mine;
         }
-        String words = "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
-                + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
+        String words =
+                "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
+                        + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
         return mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
     }
 
@@ -834,7 +835,8 @@ public final class CellLoop {
         LocalState known = durable.known();
         VersionedState seen = known == null ? null : known.seen();
         String cluster = seen == null ? null : seen.state().systemId();
-        Presence now = new Presence(mine.cell(), settings.address(), mine.state().name(), cluster, runsWith);
+        Presence now =
+                new Presence(mine.cell(), settings.address(), mine.state().name(), cluster, runsWith);
         Presence told = presence;
         boolean another = told == null || !told.cell().equals(now.cell());
         if (another || (plan.rule().pace() == Rule.Pace.CALM && !now.equals(told))) {

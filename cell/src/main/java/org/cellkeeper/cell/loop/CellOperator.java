@@ -303,7 +303,8 @@ public final class CellOperator implements Operator {
                     if (state.failoverMode() == mode) {
                         return CompletableFuture.completedFuture(Coordination.Outcome.APPLIED);
                     }
-                    return ports.coordination().compareAndSet(view.version(), state.withMode(mode).stamped());
+                    return ports.coordination()
+                            .compareAndSet(view.version(), state.withMode(mode).stamped());
                 })
                 .thenCompose(outcome -> switch (outcome) {
                     case APPLIED -> {

@@ -167,7 +167,18 @@ public record ClusterState(
             all.remove(all.firstKey());
         }
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, all, failoverMode, halted, members, systemId, ensemble);
+                epoch,
+                primary,
+                voters,
+                acks,
+                phase,
+                lastBallot,
+                all,
+                failoverMode,
+                halted,
+                members,
+                systemId,
+                ensemble);
     }
 
     public ClusterState withVoters(Collection<CellId> newVoters, int newAcks) {
@@ -202,7 +213,18 @@ public record ClusterState(
         TreeMap<CellName, Halt> all = new TreeMap<>(halted);
         all.put(name, halt);
         return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, all, members, systemId, ensemble);
+                epoch,
+                primary,
+                voters,
+                acks,
+                phase,
+                lastBallot,
+                reigns,
+                failoverMode,
+                all,
+                members,
+                systemId,
+                ensemble);
     }
 
     /** Removes a name that is no voter from {@code members} and {@code halted}. */
@@ -247,14 +269,25 @@ public record ClusterState(
         Ensemble recorded = ensemble;
         return recorded == null
                 ? this
-                : withEnsemble(recorded.after(
-                        withEnsemble(new Ensemble(recorded.number(), recorded.servers(), List.of()))
+                : withEnsemble(
+                        recorded.after(withEnsemble(new Ensemble(recorded.number(), recorded.servers(), List.of()))
                                 .toString()));
     }
 
     private ClusterState with(Phase newPhase, long newLastBallot) {
         return new ClusterState(
-                epoch, primary, voters, acks, newPhase, newLastBallot, reigns, failoverMode, halted, members, systemId, ensemble);
+                epoch,
+                primary,
+                voters,
+                acks,
+                newPhase,
+                newLastBallot,
+                reigns,
+                failoverMode,
+                halted,
+                members,
+                systemId,
+                ensemble);
     }
 
     private ClusterState reignOf(CellId winner, long ballot, SortedMap<CellName, Halt> newHalted) {

@@ -59,8 +59,7 @@ public record CoordinationView(
 
     /** What is left of it when it is not believed: as if it could not be asked. */
     public CoordinationView disbelieved(String why) {
-        return new CoordinationView(
-                false, false, false, null, 0, Map.of(), Map.of(), false, List.of(), server, why);
+        return new CoordinationView(false, false, false, null, 0, Map.of(), Map.of(), false, List.of(), server, why);
     }
 
     /** The same with a newer state, as this cell has read it elsewhere or before. */

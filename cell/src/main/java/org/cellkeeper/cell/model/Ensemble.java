@@ -82,10 +82,12 @@ public record Ensemble(int number, List<String> servers, List<String> trail) {
         if (appended) {
             List<String> next = configured.subList(0, onRecord.size() + 1);
             return both + ". One server at a time can be appended, or two ensembles would come of it. Set the list "
-                    + text(next) + " on every cell and restart one after the other, the cell of the new server first; when all of"
+                    + text(next)
+                    + " on every cell and restart one after the other, the cell of the new server first; when all of"
                     + " them run with it, it is put on record, and the next one can be appended";
         }
-        return both + ". No server can be moved, renumbered or left out, or two ensembles would come of it. Set the list "
+        return both
+                + ". No server can be moved, renumbered or left out, or two ensembles would come of it. Set the list "
                 + text(onRecord) + " again, and append to it what is new, one server at a time";
     }
 

@@ -11,7 +11,11 @@ import org.jspecify.annotations.Nullable;
  *     is not known
  */
 public record Presence(
-        CellId cell, Address address, String state, @Nullable String cluster, @Nullable List<String> servers) {
+        CellId cell,
+        Address address,
+        String state,
+        @Nullable String cluster,
+        @Nullable List<String> servers) {
     public Presence {
         servers = servers == null ? null : List.copyOf(servers);
     }

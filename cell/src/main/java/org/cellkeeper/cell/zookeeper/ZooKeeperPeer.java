@@ -114,8 +114,7 @@ public final class ZooKeeperPeer {
     /** The hosts of the servers that the member in this folder runs with; null while it has not begun to run with its settings. */
     public static @Nullable List<String> runsWith(Path folder) throws IOException {
         try {
-            PeerSettings settings =
-                    Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), PeerSettings.class);
+            PeerSettings settings = Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), PeerSettings.class);
             String running = Files.readString(folder.resolve(CONFIGURATION));
             return running.equals(settings.configuration()) ? settings.hosts() : null;
         } catch (NoSuchFileException | Json.Unreadable e) {

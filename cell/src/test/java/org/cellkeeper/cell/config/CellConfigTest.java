@@ -140,25 +140,25 @@ final class CellConfigTest {
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
                                 new CellName("cell-1"),
-                        new Address("cell-1", 15432, 15480, 15481),
-                        7,
-                        "rack-2",
-                        new CellName("cell-2"),
-                        FailoverMode.AUTOMATIC,
-                        IsolationResponse.STOP,
-                        0,
-                        new CellSettings.Timing(
-                                Duration.ofMillis(1100),
-                                Duration.ofSeconds(1),
-                                Duration.ofMillis(2100),
-                                Duration.ofSeconds(3),
-                                Duration.ofSeconds(4),
-                                Duration.ofSeconds(5),
-                                Duration.ofSeconds(6),
-                                Duration.ofMinutes(2),
-                                Duration.ofSeconds(8),
-                                Duration.ofMillis(90),
-                                Duration.ofMillis(9)))
+                                new Address("cell-1", 15432, 15480, 15481),
+                                7,
+                                "rack-2",
+                                new CellName("cell-2"),
+                                FailoverMode.AUTOMATIC,
+                                IsolationResponse.STOP,
+                                0,
+                                new CellSettings.Timing(
+                                        Duration.ofMillis(1100),
+                                        Duration.ofSeconds(1),
+                                        Duration.ofMillis(2100),
+                                        Duration.ofSeconds(3),
+                                        Duration.ofSeconds(4),
+                                        Duration.ofSeconds(5),
+                                        Duration.ofSeconds(6),
+                                        Duration.ofMinutes(2),
+                                        Duration.ofSeconds(8),
+                                        Duration.ofMillis(90),
+                                        Duration.ofMillis(9)))
                         .withServers(SERVERS_OF_MINIMAL, ""));
         assertThat(config.dataDir()).isEqualTo(Path.of("/srv/cell"));
         assertThat(config.heartbeat()).isEqualTo(Duration.ofMillis(100));

@@ -2,6 +2,8 @@ package org.cellkeeper.cell.decide;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -101,7 +103,9 @@ final class BeliefTest {
 
     @Test
     void anEnsembleThatHoldsNoClusterIsNotBelievedByWhoKnowsOne() {
-        assertThat(objection(line.get(3), null, true)).contains("knows no cluster").contains(SERVER);
+        assertThat(objection(line.get(3), null, true))
+                .contains("knows no cluster")
+                .contains(SERVER);
         // Before a sync nothing is known of it.
         assertThat(objection(line.get(3), null, false)).isEmpty();
     }
@@ -109,11 +113,15 @@ final class BeliefTest {
     @Test
     void whatWentOnFromACopyIsToldApartAtEveryDistanceOfTheTrail() {
         for (int common = 0; common < 30; common++) {
-            List<VersionedState> other = new java.util.ArrayList<>(line.subList(0, common + 1));
+            List<VersionedState> other = new ArrayList<>(line.subList(0, common + 1));
             for (int i = common + 1; i <= 40; i++) {
                 other.add(new VersionedState(
-                        i, other.getLast().state().withMode(FailoverMode.MANUAL).withEnsemble(
-                                other.getLast().state().ensemble().withServers(servers(3))).stamped()));
+                        i,
+                        other.getLast()
+                                .state()
+                                .withMode(FailoverMode.MANUAL)
+                                .withEnsemble(other.getLast().state().ensemble().withServers(servers(3)))
+                                .stamped()));
             }
             for (int seen = common + 1; seen <= 40; seen++) {
                 for (int read = seen; read <= 40; read++) {
@@ -133,15 +141,18 @@ final class BeliefTest {
         assertThat(objection(seen, line.get(90), true)).isEmpty();
 
         ClusterState elected = seen.state()
-                .propose(B, Phase.Kind.AUTOMATIC, java.time.Instant.EPOCH)
+                .propose(B, Phase.Kind.AUTOMATIC, Instant.EPOCH)
                 .elect(B, 2, Map.of())
                 .recordReign(new Reign(B, 2, Lsn.parse("0/3000000"), Lsn.parse("0/3000000"), 1));
         VersionedState ofB = line(elected, 1).get(10);
         assertThat(objection(ofB, line.get(99), true)).as("the epoch goes back").contains("does not follow");
 
-        ClusterState otherReign = elected.recordReign(new Reign(A, 2, Lsn.parse("0/4000000"), Lsn.parse("0/4000000"), 1));
+        ClusterState otherReign =
+                elected.recordReign(new Reign(A, 2, Lsn.parse("0/4000000"), Lsn.parse("0/4000000"), 1));
         VersionedState ofA = line(otherReign, 1).get(99);
-        assertThat(objection(ofB, ofA, true)).as("another reign of the same epoch").contains("does not follow");
+        assertThat(objection(ofB, ofA, true))
+                .as("another reign of the same epoch")
+                .contains("does not follow");
         assertThat(objection(ofB, line(elected, 1).get(99), true)).isEmpty();
     }
 
@@ -155,8 +166,8 @@ final class BeliefTest {
 
     @Test
     void aMarkIsTakenWhenItIsNewAndMissedWhenItIsGone() {
-        VersionedState unmarked = new VersionedState(
-                4, line.get(3).state().withEnsemble(null).withMode(FailoverMode.MANUAL));
+        VersionedState unmarked =
+                new VersionedState(4, line.get(3).state().withEnsemble(null).withMode(FailoverMode.MANUAL));
         assertThat(objection(line.get(3), unmarked, true)).contains("bears no mark");
 
         VersionedState old = new VersionedState(3, line.get(3).state().withEnsemble(null));

@@ -52,7 +52,8 @@ final class EnsembleTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7})
     void aServerThatIsAppendedMayVoteThoughItIsEmpty(int size) {
-        // A write that the old list has taken is known to a server of every majority of the new one that is not the new server.
+        // A write that the old list has taken is known to a server of every majority of the new one that is not the new
+        // server.
         for (int old = 0; old < 1 << size; old++) {
             for (int next = 0; next < 1 << (size + 1); next++) {
                 if (Integer.bitCount(old) > size / 2 && Integer.bitCount(next) > (size + 1) / 2) {
@@ -110,8 +111,9 @@ final class EnsembleTest {
             state = next;
         }
         assertThat(all).doesNotHaveDuplicates();
-        assertThat(state.ensemble().trail()).hasSize(Ensemble.TRAIL).isEqualTo(all.subList(
-                all.size() - Ensemble.TRAIL, all.size()));
+        assertThat(state.ensemble().trail())
+                .hasSize(Ensemble.TRAIL)
+                .isEqualTo(all.subList(all.size() - Ensemble.TRAIL, all.size()));
         assertThat(state.ensemble().ago(Ensemble.TRAIL)).isNull();
     }
 

@@ -98,7 +98,8 @@ final class AnotherEnsembleIT {
                     "both say that they hold nothing",
                     SOON,
                     () -> standbys.stream()
-                                    .allMatch(standby -> cells.node(standby).details().contains("holds no data"))
+                                    .allMatch(standby ->
+                                            cells.node(standby).details().contains("holds no data"))
                             ? null
                             : cells.summary());
             Patience.holds("nobody leads, and the primary goes on", Duration.ofSeconds(10), () -> {

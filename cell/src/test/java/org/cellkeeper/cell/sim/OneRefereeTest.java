@@ -40,7 +40,12 @@ final class OneRefereeTest {
     }
 
     private static String problemOf(Stage stage, String cell) {
-        return Objects.requireNonNull(stage.cell(cell).agent()).core().operator().report().warnings().toString();
+        return Objects.requireNonNull(stage.cell(cell).agent())
+                .core()
+                .operator()
+                .report()
+                .warnings()
+                .toString();
     }
 
     /** Writes go on, and the state in ZooKeeper stays as it is. */
@@ -76,8 +81,7 @@ final class OneRefereeTest {
 
         referee(stage).bringBack();
         stage.await("believed again", () -> !problemOf(stage, "b").contains("knows no cluster"));
-        assertThat(stage.state().systemId())
-                .isEqualTo(stage.seenBy("b").systemId());
+        assertThat(stage.state().systemId()).isEqualTo(stage.seenBy("b").systemId());
         stage.endWell();
     }
 
@@ -133,9 +137,10 @@ final class OneRefereeTest {
         assertThat(shown(stage)).isEqualTo(there);
         var asked = stage.ask("b", new Operator.Request.Promote(new CellName("b"), true, false));
         stage.pass(2_000);
-        assertThat(asked.join()).isInstanceOfSatisfying(Operator.Verdict.Unavailable.class, refused -> assertThat(
-                        refused.toString())
-                .contains("gone back in time"));
+        assertThat(asked.join())
+                .isInstanceOfSatisfying(
+                        Operator.Verdict.Unavailable.class,
+                        refused -> assertThat(refused.toString()).contains("gone back in time"));
 
         referee(stage).bringBack();
         stage.await("b or c reigns", () -> stage.state().epoch() > 1);
@@ -148,7 +153,9 @@ final class OneRefereeTest {
         Stage stage = withHistory();
         SimReferee.Tree old = referee(stage).tree();
         stage.kill("a");
-        stage.await("another reigns", () -> stage.state().epoch() > 1 && stage.state().voters().size() == 2);
+        stage.await(
+                "another reigns",
+                () -> stage.state().epoch() > 1 && stage.state().voters().size() == 2);
         String reigning = stage.primary().label();
         stage.await("it takes writes", () -> stage.isWritable(reigning));
         referee(stage).goBackTo(old);
@@ -293,7 +300,8 @@ final class OneRefereeTest {
                         goOn(world, world.cells().getFirst(), 40);
                     }
                 }
-                SimCell victim = world.cells().get(world.random().nextInt(world.cells().size()));
+                SimCell victim =
+                        world.cells().get(world.random().nextInt(world.cells().size()));
                 switch (world.random().nextInt(4)) {
                     case 0 -> victim.killAgent();
                     case 1 -> victim.kill(false);
@@ -311,16 +319,15 @@ final class OneRefereeTest {
             world.referee.bringBack();
             world.healAll();
             long healed = world.now();
-            assertThat(world.runUntil(() -> world.invariants.lastPromise() > healed + World.SECOND, Duration.ofSeconds(120)))
+            assertThat(world.runUntil(
+                            () -> world.invariants.lastPromise() > healed + World.SECOND, Duration.ofSeconds(120)))
                     .as("seed %d: writable again", seed)
                     .isTrue();
             assertThat(world.runUntil(() -> allVote(world), Duration.ofSeconds(300)))
                     .as("seed %d: all vote again", seed)
                     .isTrue();
-            world.invariants.holdsAllPromises(
-                    Objects.requireNonNull(world.find(Objects.requireNonNull(world.referee.state())
-                            .primary()
-                            .name())));
+            world.invariants.holdsAllPromises(Objects.requireNonNull(world.find(
+                    Objects.requireNonNull(world.referee.state()).primary().name())));
         }
     }
 
@@ -329,9 +336,8 @@ final class OneRefereeTest {
         int version = Objects.requireNonNull(newest.state()).version();
         return world.cells().stream()
                 .map(SimCell::stateFile)
-                .filter(known -> known != null
-                        && known.seen() != null
-                        && known.seen().version() > version)
+                .filter(known ->
+                        known != null && known.seen() != null && known.seen().version() > version)
                 .count();
     }
 
@@ -339,6 +345,7 @@ final class OneRefereeTest {
         ClusterState state = world.referee.state();
         return state != null
                 && state.isSteady()
-                && state.voters().size() + state.halted().size() == world.cells().size();
+                && state.voters().size() + state.halted().size()
+                        == world.cells().size();
     }
 }

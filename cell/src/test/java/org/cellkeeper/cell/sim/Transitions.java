@@ -72,7 +72,9 @@ final class Transitions {
     private static boolean sameServers(@Nullable Ensemble before, @Nullable Ensemble after) {
         return before == null
                 ? after == null
-                : after != null && before.number() == after.number() && before.servers().equals(after.servers());
+                : after != null
+                        && before.number() == after.number()
+                        && before.servers().equals(after.servers());
     }
 
     /** One digest more, and all that remain as they were. */

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -67,7 +68,8 @@ final class OneRefereeIT {
     private static ClusterState born(String systemId) {
         return ClusterState.born(
                         ONE, new Member(ONE.incarnation(), ADDRESS, 100, "rack-1"), systemId, FailoverMode.AUTOMATIC)
-                .withEnsemble(org.cellkeeper.cell.model.Ensemble.first(List.of(HOSTS).subList(0, 3)))
+                .withEnsemble(
+                        org.cellkeeper.cell.model.Ensemble.first(List.of(HOSTS).subList(0, 3)))
                 .stamped();
     }
 
@@ -108,8 +110,8 @@ final class OneRefereeIT {
     /** One change of the shared state, tried until it comes through; answers with what is there then. */
     private static VersionedState change(CoordinationWatcher client) throws Exception {
         for (int tries = 0; tries < 1000; tries++) {
-            CoordinationView view = client.awaits(
-                    "synced", seen -> seen.connected() && seen.synced() && seen.state() != null);
+            CoordinationView view =
+                    client.awaits("synced", seen -> seen.connected() && seen.synced() && seen.state() != null);
             VersionedState seen = Objects.requireNonNull(view.state());
             ClusterState next = seen.state()
                     .withMode(
@@ -174,7 +176,12 @@ final class OneRefereeIT {
 
     /** Which server is restarted with the longer list first; the new one is the fourth. */
     @ParameterizedTest
-    @ValueSource(strings = {"new, follower, follower, leader", "leader, follower, follower, new", "follower, leader, new, follower"})
+    @ValueSource(
+            strings = {
+                "new, follower, follower, leader",
+                "leader, follower, follower, new",
+                "follower, leader, new, follower"
+            })
     void oneServerIsAppendedInARollingRestartOfAnyOrder(String order) throws Exception {
         CoordinationWatcher client = client(1, 2, 3);
         assertThat(outcome(client.coordination.create(born("7")))).isEqualTo(Outcome.APPLIED);
@@ -207,13 +214,16 @@ final class OneRefereeIT {
             assertThat(leaders()).hasSizeLessThanOrEqualTo(1);
             if (newFirst) {
                 // Each that is restarted finds three of four at once. In another order it has to wait for the next one.
-                Ensemble.await(number + " serves", () -> ensemble.status(started).isServing());
+                Ensemble.await(
+                        number + " serves", () -> ensemble.status(started).isServing());
             }
         }
         ensemble.awaitServing(4);
         states.add(change(client));
 
-        assertThat(states.stream().map(VersionedState::version)).doesNotHaveDuplicates().isSorted();
+        assertThat(states.stream().map(VersionedState::version))
+                .doesNotHaveDuplicates()
+                .isSorted();
         assertThat(leaders()).hasSize(1);
         for (int i = 1; i < states.size(); i++) {
             CoordinationView told = told(states.get(i));
@@ -225,8 +235,7 @@ final class OneRefereeIT {
     }
 
     private static CoordinationView told(VersionedState state) {
-        return new CoordinationView(
-                true, true, false, state, 0, java.util.Map.of(), java.util.Map.of(), false, List.of(), "");
+        return new CoordinationView(true, true, false, state, 0, Map.of(), Map.of(), false, List.of(), "");
     }
 
     private List<Integer> leaders() {
@@ -252,7 +261,9 @@ final class OneRefereeIT {
         for (int number : new int[] {3, 4, 5}) {
             ensemble.startAmong(number, 5);
         }
-        Ensemble.await("there are two leaders: this is what no list may bring about", () -> leaders().size() == 2);
+        Ensemble.await(
+                "there are two leaders: this is what no list may bring about",
+                () -> leaders().size() == 2);
 
         VersionedState own = change(client);
         CoordinationWatcher other = client(4);
@@ -299,7 +310,9 @@ final class OneRefereeIT {
         assertThat(leaders()).as("two empty servers of three").isEmpty();
         ensemble.startAmong(3, 3);
         pass(FOR_A_WHILE);
-        assertThat(leaders()).as("one of three has the data, and needs another's vote").isEmpty();
+        assertThat(leaders())
+                .as("one of three has the data, and needs another's vote")
+                .isEmpty();
 
         ensemble.kill(1);
         wipe(1);
@@ -346,8 +359,8 @@ final class OneRefereeIT {
         }
         Ensemble.await("they serve", () -> leaders().size() == 1);
 
-        CoordinationView told = client.awaits(
-                "the new one", view -> view.connected() && view.synced() && view.stateAbsent());
+        CoordinationView told =
+                client.awaits("the new one", view -> view.connected() && view.synced() && view.stateAbsent());
         assertThat(objection(before, told)).contains("knows no cluster").contains("its data were lost");
     }
 
