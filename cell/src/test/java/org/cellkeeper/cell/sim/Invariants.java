@@ -386,8 +386,11 @@ final class Invariants {
         }
         SimPostgres mine = cell.postgres();
         Reign reign = known.reign();
+        Reign followed = known.reigns().get(before.walEpoch());
         // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
         boolean onRecord = reign != null
+                && followed != null
+                && mine.timeline() <= followed.timeline()
                 && mine.timeline() < reign.timeline()
                 && reign.sealedLsn().value() >= mine.flushed()
                 && reign.startLsn().value() >= mine.replayed();
@@ -582,7 +585,8 @@ final class Invariants {
         for (SimCell cell : world.cells()) {
             Long since = canActSince.get(cell);
             CellId id = cell.id();
-            if (since == null || state == null || id == null || !state.isActive(id)) {
+            boolean slow = cell.disk().troubled();
+            if (since == null || slow || state == null || id == null || !state.isActive(id)) {
                 continue;
             }
             if (world.now() - Math.max(deadline, since) > SLACK) {
