@@ -356,7 +356,10 @@ final class Invariants {
                 broken("I4", cell.name() + " forgets that it is halted", null);
             }
         }
-        if (before != null && after.cloning() && !before.cloning() && !before.incarnation().equals(after.incarnation())) {
+        if (before != null
+                && after.cloning()
+                && !before.cloning()
+                && !before.incarnation().equals(after.incarnation())) {
             throwsItsDataAway(cell, before);
         }
         boolean newborn = before == null || !before.incarnation().equals(after.incarnation());
@@ -394,7 +397,8 @@ final class Invariants {
                 && mine.timeline() < reign.timeline()
                 && reign.sealedLsn().value() >= mine.flushed()
                 && reign.startLsn().value() >= mine.replayed();
-        boolean fits = mine.isPrefixOf(primary.postgres()) && mine.flushed() >= primary.postgres().oldestWal();
+        boolean fits = mine.isPrefixOf(primary.postgres())
+                && mine.flushed() >= primary.postgres().oldestWal();
         if (fits && onRecord && primary.postgres().data() == Data.PRESENT) {
             broken("S5", cell.name() + " throws away data that are a prefix of the primary's", null);
         }
@@ -503,8 +507,7 @@ final class Invariants {
                 && !agent.paused()
                 && !cell.disk().troubled()
                 && cell.postgres().answers()
-                && world.cells().stream()
-                        .allMatch(other -> other == cell || world.network.whole(cell, other));
+                && world.cells().stream().allMatch(other -> other == cell || world.network.whole(cell, other));
     }
 
     private static @Nullable ClusterState known(SimCell cell) {

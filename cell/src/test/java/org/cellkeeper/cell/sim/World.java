@@ -131,7 +131,15 @@ final class World {
         CellName name = new CellName(String.valueOf((char) ('a' + index)));
         Address address = new Address("10.0.0." + (index + 1), 5432, 5480, 5481);
         return new CellSettings(
-                name, address, index > 0 && index == setup.unfit() ? 0 : 100, "default", new CellName("a"), setup.mode(), setup.isolation(), 1, setup.timing());
+                name,
+                address,
+                index > 0 && index == setup.unfit() ? 0 : 100,
+                "default",
+                new CellName("a"),
+                setup.mode(),
+                setup.isolation(),
+                1,
+                setup.timing());
     }
 
     Mutation mutation() {
