@@ -126,7 +126,8 @@ public final class VoterMoves {
         }
         SortedSet<CellId> voters = state.standbyVoters();
         if (voters.stream().allMatch(voter -> mustGo(view, state, voter)) || nobodyComesBack(view, state)) {
-            // Nobody could seal or acknowledge any more, and the primary holds all that was ever acknowledged: back to the start of a
+            // Nobody could seal or acknowledge any more, and the primary holds all that was ever acknowledged: back to
+            // the start of a
             // reign.
             return new Goal(
                     SyncSetting.NOBODY, new TreeSet<>(Set.of(state.primary())), 0, false, "drop all of " + voters);

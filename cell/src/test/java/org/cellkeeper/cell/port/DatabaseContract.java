@@ -240,10 +240,7 @@ public abstract class DatabaseContract {
         Lsn oldest = lookThoroughly(A).primary().oldestWal();
         bench.get(bench.database(B).startStandby(bench.upstream(A, EPOCH), bench.id(B)));
         DatabaseView behind = await(
-                B,
-                v -> v.isStandby()
-                        && v.standby().endKnown()
-                        && v.standby().receiver() == Receiver.WAITING);
+                B, v -> v.isStandby() && v.standby().endKnown() && v.standby().receiver() == Receiver.WAITING);
         assertThat(behind.standby().received()).isLessThan(oldest);
         assertThat(bench.commit(A, QUICK)).isFalse();
         assertThat(look(A).primary().senders()).noneMatch(WalSender::streaming);

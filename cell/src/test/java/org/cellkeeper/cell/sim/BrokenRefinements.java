@@ -46,22 +46,40 @@ final class BrokenRefinements {
                         ? Records.with(view, "settings", Records.with(view.settings(), "minStandbysAfterFailover", 0))
                         : view;
             case FINISHED_IN_MANUAL_MODE ->
-                isOpen(state)
-                        ? withState(view, s -> Records.with(s, "failoverMode", FailoverMode.AUTOMATIC))
-                        : view;
-            case PRIORITY_ZERO_PASSED_OVER -> withVotes(view, (now, votes) -> votes.replaceAll((name, vote) -> held(vote)), state);
-            case TORN_HEAD_TAKEN_FOR_DIVERGED -> isPrimary(view, state) ? view : withState(view, s -> reigns(s, reign ->
-                    new Reign(reign.primary(), reign.timeline(), reign.startLsn(), reign.startLsn(), reign.parent())));
+                isOpen(state) ? withState(view, s -> Records.with(s, "failoverMode", FailoverMode.AUTOMATIC)) : view;
+            case PRIORITY_ZERO_PASSED_OVER ->
+                withVotes(view, (now, votes) -> votes.replaceAll((name, vote) -> held(vote)), state);
+            case TORN_HEAD_TAKEN_FOR_DIVERGED ->
+                isPrimary(view, state)
+                        ? view
+                        : withState(
+                                view,
+                                s -> reigns(
+                                        s,
+                                        reign -> new Reign(
+                                                reign.primary(),
+                                                reign.timeline(),
+                                                reign.startLsn(),
+                                                reign.startLsn(),
+                                                reign.parent())));
             case TIMELINE_CLASH_OPENED ->
                 isPrimary(view, state) && state.reign() == null
-                        ? withState(view, s -> reigns(s, reign -> new Reign(
-                                reign.primary(), 0, reign.startLsn(), reign.sealedLsn(), reign.parent())))
+                        ? withState(
+                                view,
+                                s -> reigns(
+                                        s,
+                                        reign -> new Reign(
+                                                reign.primary(),
+                                                0,
+                                                reign.startLsn(),
+                                                reign.sealedLsn(),
+                                                reign.parent())))
                         : view;
-            case AWAY_VOTER_KEPT ->
-                Records.with(view, "memory", Records.with(view.memory(), "votersAway", Map.of()));
+            case AWAY_VOTER_KEPT -> Records.with(view, "memory", Records.with(view.memory(), "votersAway", Map.of()));
             case CRASHED_PRIMARY_STARTED_AT_ONCE ->
                 Records.with(view, "memory", Records.with(view.memory(), "databaseAwaySince", 0L));
-            case STANDBY_WITHOUT_WAL_KEPT -> withoutOldestWalOf(view, state.primary().name());
+            case STANDBY_WITHOUT_WAL_KEPT ->
+                withoutOldestWalOf(view, state.primary().name());
             case VOTERS_WITHOUT_WAL_KEPT -> withoutOwnOldestWal(view);
             default -> view;
         };
@@ -119,7 +137,8 @@ final class BrokenRefinements {
         TreeMap<CellName, Vote> known = new TreeMap<>();
         votes.forEach((name, vote) -> {
             Member member = state.members().get(name);
-            boolean former = member != null && !member.incarnation().equals(vote.voter().incarnation());
+            boolean former =
+                    member != null && !member.incarnation().equals(vote.voter().incarnation());
             known.put(name, former ? inherited(vote, member.incarnation()) : vote);
         });
         return Records.with(view, "referee", Records.with(referee, "votes", known));
@@ -160,7 +179,10 @@ final class BrokenRefinements {
         VersionedState seen = view.local().seen();
         View changed = seen == null
                 ? view
-                : Records.with(view, "local", view.local().withSeen(new VersionedState(seen.version(), change.apply(seen.state()))));
+                : Records.with(
+                        view,
+                        "local",
+                        view.local().withSeen(new VersionedState(seen.version(), change.apply(seen.state()))));
         VersionedState read = view.referee().state();
         return read == null
                 ? changed
@@ -168,7 +190,9 @@ final class BrokenRefinements {
                         changed,
                         "referee",
                         Records.with(
-                                view.referee(), "state", new VersionedState(read.version(), change.apply(read.state()))));
+                                view.referee(),
+                                "state",
+                                new VersionedState(read.version(), change.apply(read.state()))));
     }
 
     private static ClusterState reigns(ClusterState state, UnaryOperator<Reign> change) {
@@ -184,8 +208,7 @@ final class BrokenRefinements {
     }
 
     private static Plan map(Plan plan, UnaryOperator<Action> change) {
-        return new Plan(
-                plan.rule(), plan.actions().stream().map(change).toList(), plan.lookClosely(), plan.detail());
+        return new Plan(plan.rule(), plan.actions().stream().map(change).toList(), plan.lookClosely(), plan.detail());
     }
 
     private static Plan cas(Plan plan, UnaryOperator<ClusterState> change) {

@@ -100,6 +100,8 @@ final class Faults {
 
     private final boolean storm;
     private final int verbsFail;
+    /** How often (per mille) an operator changes the mode just when a ballot is opened. */
+    private final int indecision;
     /** WAL is removed soon, and slots are lost. */
     private final boolean littleWal;
 
@@ -121,6 +123,7 @@ final class Faults {
         if (world.perMille(120)) {
             weights[Kind.PROMOTE_FORCED.ordinal()] += (int) world.between(1, 4);
         }
+        indecision = world.perMille(200) ? (int) world.between(50, 500) : 0;
         verbsFail = world.perMille(350) ? (int) world.between(1, 60) : 0;
         littleWal = world.perMille(400);
         if (littleWal) {
@@ -168,6 +171,11 @@ final class Faults {
 
     /** Strikes at the very moments when something is half done. */
     private void strike(SimCell at, String moment) {
+        if (!over && moment.startsWith("ballot opened") && world.perMille(indecision)) {
+            world.statistics.count("mode changed in a ballot");
+            ask(at, new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+            world.after(span(), () -> ask(at, new Operator.Request.SetMode(FailoverMode.AUTOMATIC, false)));
+        }
         if (over || left <= 0 || !world.perMille(moment.equals("verb") ? strikes / 4 : strikes)) {
             return;
         }

@@ -373,7 +373,10 @@ final class Invariants {
                 broken("I4", cell.name() + " forgets that it is halted", null);
             }
         }
-        if (before != null && after.cloning() && !before.cloning() && !before.incarnation().equals(after.incarnation())) {
+        if (before != null
+                && after.cloning()
+                && !before.cloning()
+                && !before.incarnation().equals(after.incarnation())) {
             throwsItsDataAway(cell, before);
         }
         boolean newborn = before == null || !before.incarnation().equals(after.incarnation());
@@ -403,6 +406,7 @@ final class Invariants {
         }
         SimPostgres mine = cell.postgres();
         Reign reign = known.reign();
+        Reign followed = known.reigns().get(before.walEpoch());
         // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
         Reign followed = known.reigns().get(before.walEpoch());
         boolean onRecord = reign != null
@@ -411,7 +415,8 @@ final class Invariants {
                 && mine.timeline() < reign.timeline()
                 && reign.sealedLsn().value() >= mine.flushed()
                 && reign.startLsn().value() >= mine.replayed();
-        boolean fits = mine.isPrefixOf(primary.postgres()) && mine.flushed() >= primary.postgres().oldestWal();
+        boolean fits = mine.isPrefixOf(primary.postgres())
+                && mine.flushed() >= primary.postgres().oldestWal();
         if (fits && onRecord && primary.postgres().data() == Data.PRESENT) {
             broken("S5", cell.name() + " throws away data that are a prefix of the primary's", null);
         }
@@ -524,8 +529,7 @@ final class Invariants {
                 && !agent.paused()
                 && !cell.disk().troubled()
                 && cell.postgres().answers()
-                && world.cells().stream()
-                        .allMatch(other -> other == cell || world.network.whole(cell, other));
+                && world.cells().stream().allMatch(other -> other == cell || world.network.whole(cell, other));
     }
 
     private static @Nullable ClusterState known(SimCell cell) {
@@ -606,7 +610,8 @@ final class Invariants {
         for (SimCell cell : world.cells()) {
             Long since = canActSince.get(cell);
             CellId id = cell.id();
-            if (since == null || state == null || id == null || !state.isActive(id)) {
+            boolean slow = cell.disk().troubled();
+            if (since == null || slow || state == null || id == null || !state.isActive(id)) {
                 continue;
             }
             if (world.now() - Math.max(deadline, since) > SLACK) {

@@ -135,10 +135,7 @@ enum Mutation {
     /** Those that break rules of liveness alone: nothing but I7, at last, can tell. */
     boolean ofLiveness() {
         return switch (this) {
-            case AWAY_VOTER_KEPT,
-                    VOTERS_OF_OTHERS_KEPT,
-                    STANDBY_WITHOUT_WAL_KEPT,
-                    VOTERS_WITHOUT_WAL_KEPT -> true;
+            case AWAY_VOTER_KEPT, VOTERS_OF_OTHERS_KEPT, STANDBY_WITHOUT_WAL_KEPT, VOTERS_WITHOUT_WAL_KEPT -> true;
             default -> false;
         };
     }

@@ -140,24 +140,25 @@ final class MutationTest {
             Proof.loses(Mutation.CANCELLED_WAIT_ACKNOWLEDGES, 3, Stories::primaryAlone),
             Proof.loses(Mutation.OLD_VOTE_OF_A_NAME_COUNTED, 3, Stories::votedBeforeItWasWiped),
             Proof.breaks(
-                    Mutation.TIMELINE_CLASH_OPENED, 3, "I3", "timeline 2 is not above 2", Stories::twoReignsOneTimeline),
+                    Mutation.TIMELINE_CLASH_OPENED,
+                    3,
+                    "I3",
+                    "timeline 2 is not above 2",
+                    Stories::twoReignsOneTimeline),
             Proof.breaks(
                     Mutation.ADMISSION_NOT_CHECKED_AT_THE_FINISH,
                     3,
                     "S5",
                     "nobody is sealed who could acknowledge",
                     Stories::falseBallot),
-            Proof.breaks(
-                    Mutation.TORN_HEAD_TAKEN_FOR_DIVERGED, 3, "S5", "throws away data", Stories::theSameTornHead),
-            Proof.breaks(
-                    Mutation.FINISHED_IN_MANUAL_MODE, 3, "I6", "in MANUAL mode", Stories::turnedToManualInABallot),
+            Proof.breaks(Mutation.TORN_HEAD_TAKEN_FOR_DIVERGED, 3, "S5", "throws away data", Stories::theSameTornHead),
+            Proof.breaks(Mutation.FINISHED_IN_MANUAL_MODE, 3, "I6", "in MANUAL mode", Stories::turnedToManualInABallot),
             Proof.hangs(Mutation.AWAY_VOTER_KEPT, 5, Stories::lostOneAfterTheOther),
             Proof.breaks(
                     Mutation.CRASHED_PRIMARY_STARTED_AT_ONCE, 3, "S5", "starts its crashed", Stories::crashedPrimary),
             Proof.hangs(Mutation.VOTERS_OF_OTHERS_KEPT, 3, Stories::allStandbysWiped),
             Proof.losesWithOneUnfit(Mutation.PRIORITY_ZERO_PASSED_OVER, 3, Stories::theUnfitHoldsMost),
-            Proof.breaks(
-                    Mutation.FOLLOWED_EPOCH_VOTED, 5, "S5", "its WAL is no prefix", Stories::followedAndNotHeld),
+            Proof.breaks(Mutation.FOLLOWED_EPOCH_VOTED, 5, "S5", "its WAL is no prefix", Stories::followedAndNotHeld),
             Proof.loses(Mutation.FOLLOWED_EPOCH_VOTED, 5, Stories::followedAndNotHeld),
             Proof.hangs(Mutation.STANDBY_WITHOUT_WAL_KEPT, 3, Stories::walOfOneIsRemoved),
             Proof.hangs(Mutation.VOTERS_WITHOUT_WAL_KEPT, 3, Stories::walOfAllIsRemoved));

@@ -114,7 +114,9 @@ final class SimClient implements Commit.Listener {
             world.after(World.SECOND, () -> answered(commit, Commit.Answer.REFUSED));
         }
         if (pending == commit && world.perMille(world.weather.waitsCancelled)) {
-            world.after(world.delay(World.MILLI, 2 * World.SECOND), () -> cell.postgres().cancelWait(commit));
+            world.after(
+                    world.delay(World.MILLI, 2 * World.SECOND),
+                    () -> cell.postgres().cancelWait(commit));
         }
         if (pending == commit) {
             world.after(PATIENCE, () -> {

@@ -57,6 +57,7 @@ final class SimPostgres {
     private long oldestWal = FIRST_LSN;
     /** Where a recovery would begin. */
     private long redo = FIRST_LSN;
+
     private boolean standbySignal;
     private boolean cleanlyShutDown;
     private int controlTimeline = 1;
@@ -1690,7 +1691,12 @@ final class SimPostgres {
                     one.pid));
         }
         return new DatabaseView.Primary(
-                history.timeline(), new Lsn(history.at()), new Lsn(flushed), list, waiters.size(), new Lsn(oldestWalTold));
+                history.timeline(),
+                new Lsn(history.at()),
+                new Lsn(flushed),
+                list,
+                waiters.size(),
+                new Lsn(oldestWalTold));
     }
 
     SyncSetting syncInForce() {

@@ -223,7 +223,10 @@ final class Simulation {
         }
         lookedAt = newest;
         ClusterState state = world.referee.state();
-        return state != null && state.isSteady() && missing().isEmpty() && lostVoters().isEmpty();
+        return state != null
+                && state.isSteady()
+                && missing().isEmpty()
+                && lostVoters().isEmpty();
     }
 
     /** Voters that are lost for good, while others vote that live: these are dropped in time. */

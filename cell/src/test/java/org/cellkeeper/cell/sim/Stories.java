@@ -992,7 +992,8 @@ final class Stories {
                 () -> stage.state().epoch() > 2 && stage.state().reign() != null);
         if (stage.primary() == stage.cell("c")) {
             stage.await("d votes", () -> stage.votes("d"));
-            stage.await("d is named", () -> stage.cell("c").postgres().syncInForce().names(stage.id("d")));
+            stage.await(
+                    "d is named", () -> stage.cell("c").postgres().syncInForce().names(stage.id("d")));
             long commit = stage.write("c");
             stage.await("acknowledged by d", () -> stage.isAcknowledged(commit));
             stage.kill("c");

@@ -158,7 +158,8 @@ final class Transitions {
                     yield Verdict.unasked(what, "elected by itself in MANUAL mode");
                 }
                 boolean lonely = votes.values().stream()
-                                .filter(vote -> vote.veto() == null && !vote.voter().equals(before.primary()))
+                                .filter(vote ->
+                                        vote.veto() == null && !vote.voter().equals(before.primary()))
                                 .count()
                         < 2;
                 if (sealing.kind() == Phase.Kind.AUTOMATIC && lonely) {
