@@ -406,7 +406,6 @@ final class Invariants {
         }
         SimPostgres mine = cell.postgres();
         Reign reign = known.reign();
-        Reign followed = known.reigns().get(before.walEpoch());
         // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
         Reign followed = known.reigns().get(before.walEpoch());
         boolean onRecord = reign != null
