@@ -898,7 +898,7 @@ public final class CellRules {
                 703,
                 Section.STANDBY,
                 "An operator asked for this cell's promotion and no primary serves: open a ballot.",
-                f -> f.wish() == Wish.BALLOT && f.referee() == Referee.KNOWN && f.postgres() == Postgres.STANDBY,
+                f -> f.wish() == Wish.BALLOT && f.referee() == Referee.KNOWN && f.data() == Data.OWN,
                 EnumSet.of(Kind.CAS, Kind.PUT_TASK),
                 HASTE,
                 HISTORY,

@@ -346,7 +346,7 @@ public final class Health {
             return 0;
         }
         List<Node> standbys = nodes.stream()
-                .filter(node -> isStandby(node.name()) && node.state() == CellState.STREAMING)
+                .filter(node -> isStandby(node.name()) && node.state() == CellState.STREAMING && couldSeal(node))
                 .toList();
         long voters = standbys.stream().filter(Node::voter).count();
         long electable = standbys.stream().filter(node -> node.priority() > 0).count();
@@ -361,6 +361,12 @@ public final class Health {
             lost++;
         }
         return lost;
+    }
+
+    /** To seal it must write to its disk, and its vote to ZooKeeper. */
+    private boolean couldSeal(Node node) {
+        PeerView said = heard(node.name());
+        return said != null && said.zookeeper() && said.health() != PeerView.Health.CANNOT_WRITE;
     }
 
     /** The primary goes on if it may narrow the voters (for which it needs ZooKeeper), or need not. */
@@ -699,12 +705,16 @@ public final class Health {
         if (!state.isSteady()) {
             return begin + ": a change of primary is under way";
         }
+        if (state.reign() == null) {
+            return begin + ": " + state.primary().name() + " was elected in epoch " + state.epoch()
+                    + " and has not opened its reign; bring it back, or promote a standby with acceptDataLoss";
+        }
         long voters = nodes.stream()
                 .filter(node -> isStandby(node.name()) && node.voter() && mayVote(node))
                 .count();
         if (voters < state.sealQuorum()) {
             return begin + ": " + voters + " of the " + state.sealQuorum()
-                    + " voters live that a change of primary needs;"
+                    + " voters live and reach ZooKeeper that a change of primary needs;"
                     + " bring the primary or another voter back, or promote a standby with acceptDataLoss";
         }
         return switch (mode) {
@@ -713,6 +723,11 @@ public final class Health {
                 long standbys = nodes.stream()
                         .filter(node -> isStandby(node.name()) && mayVote(node))
                         .count();
+                boolean electable = nodes.stream()
+                        .anyMatch(node -> isStandby(node.name()) && mayVote(node) && node.priority() > 0);
+                if (!electable) {
+                    yield begin + ": no cell that lives has a priority above 0; raise one's priority, or bring another back";
+                }
                 yield standbys - 1 < in.settings.minStandbysAfterFailover()
                         ? begin + ": a new one would have fewer than " + in.settings.minStandbysAfterFailover()
                                 + " standbys, so none is chosen by itself; bring a cell back or promote a standby"
@@ -722,6 +737,10 @@ public final class Health {
     }
 
     private boolean mayVote(Node node) {
+        PeerView said = heard(node.name());
+        if (said != null && !said.zookeeper()) {
+            return false;
+        }
         return switch (node.state()) {
             case STREAMING, CATCHING_UP, SEALED, STARTING -> true;
             case PRIMARY, CLONING, HALTED, REMOVED, DOWN, UNREACHABLE -> false;

@@ -9,6 +9,7 @@ import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  *     it started with it; 0 for none
  * @param replayStandsSince since when something keeps this standby's replay from going on; 0 when nothing does
  * @param closedSince since when a standby runs that lets nobody in; 0 when none does
+ * @param tasksSince since when each open task is known here, by its id: the clocks of two machines are never compared
  * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
  * @param checkpoint the checkpoint that this agent last asked for, or null
  * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
@@ -69,6 +71,7 @@ public record Memory(
         long stopRequestedSince,
         long replayStandsSince,
         long closedSince,
+        Map<String, Long> tasksSince,
         @Nullable Checkpoint checkpoint) {
 
     /** A commit rule in the settings file of one run of the postmaster. */
@@ -93,7 +96,7 @@ public record Memory(
     public static Memory atStart(long now) {
         return new Memory(
                 now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0,
-                0, null);
+                0, Map.of(), null);
     }
 
     /** A compare-and-set of this cell was applied. */
@@ -178,6 +181,7 @@ public record Memory(
                 stopRequestedSince,
                 replayStandsSince,
                 closedSince,
+                tasksSince,
                 newCheckpoint);
     }
 
@@ -236,6 +240,7 @@ public record Memory(
                 since(view.stopRequested(), stopRequestedSince, now),
                 since(standsStill(database.standby()), replayStandsSince, now),
                 since(database.closed() != null, closedSince, now),
+                tasksSinceAfter(view),
                 checkpoint);
     }
 
@@ -254,6 +259,16 @@ public record Memory(
             return 0;
         }
         return before == 0 ? now : before;
+    }
+
+    private Map<String, Long> tasksSinceAfter(View view) {
+        TreeMap<String, Long> since = new TreeMap<>();
+        for (Task task : view.referee().tasks()) {
+            if (task.isOpen()) {
+                since.put(task.id(), tasksSince.getOrDefault(task.id(), view.now()));
+            }
+        }
+        return since;
     }
 
     private Map<CellId, Long> votersAwayAfter(View view) {

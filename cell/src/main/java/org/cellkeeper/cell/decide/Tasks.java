@@ -183,12 +183,26 @@ public final class Tasks {
         return state.isSteady() && state.reign() != null && task.ballot() != 0 && state.epoch() >= task.ballot();
     }
 
+    private static String notReached(ClusterState state, Task task) {
+        String missing = "bring a voter of " + state.standbyVoters() + " back";
+        return task.acceptDataLoss()
+                ? "no ballot came to its end: the cells that live did not seal in time, or a voter vetoed it; see their details"
+                : "the seal quorum of " + state.sealQuorum() + " voters was not reached; " + missing
+                        + ", or promote with acceptDataLoss";
+    }
+
+    /** For how long this cell has known of it. The clock that its start was read from is another machine's. */
+    public static Duration age(View view, Task task) {
+        return Duration.ofMillis(
+                view.now() - view.memory().tasksSince().getOrDefault(task.id(), view.now()));
+    }
+
     /**
      * What its executor cannot end any more is ended by the primary, and while there is none by any other cell: it would run for
      * ever, or bar the next change.
      */
     private static @Nullable Task orphaned(View view, ClusterState state, Task task) {
-        Duration age = Duration.between(task.start(), view.wall());
+        Duration age = age(view, task);
         boolean gone = !task.executor().equals(view.settings().name())
                 && !view.referee().present().containsKey(task.executor());
         boolean goneForGood = gone && age.compareTo(PRESENCE_PATIENCE) > 0;
@@ -215,7 +229,7 @@ public final class Tasks {
     }
 
     private static @Nullable Task ended(View view, ClusterState state, Task task) {
-        Duration age = Duration.between(task.start(), view.wall());
+        Duration age = age(view, task);
         boolean steady = state.isSteady();
         return switch (task.operation()) {
             case MODE, BACKUP, RESTORE, DELETE_BACKUP -> null;
@@ -243,10 +257,7 @@ public final class Tasks {
                         ? task.ended(
                                 Status.ERROR,
                                 view.wall(),
-                                "the seal quorum of " + state.sealQuorum()
-                                        + " voters was not reached; bring a voter of "
-                                        + state.standbyVoters()
-                                        + " back, or promote with acceptDataLoss")
+                                notReached(state, task))
                         : null;
             }
             case SWITCHOVER -> {

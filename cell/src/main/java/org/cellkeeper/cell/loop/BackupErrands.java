@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntConsumer;
+import org.cellkeeper.cell.decide.Tasks;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.ClusterState;
@@ -94,7 +95,7 @@ public final class BackupErrands implements AutoCloseable {
             } else if (fits && doing == null) {
                 doing = task;
                 begin(task);
-            } else if (!fits && Duration.between(task.start(), view.wall()).compareTo(ROLE_MAY_COME) > 0) {
+            } else if (!fits && Tasks.age(view, task).compareTo(ROLE_MAY_COME) > 0) {
                 fail(task, task.executor() + " is not the primary any more; ask again");
             }
         }
