@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Invariants {
     private static final long WATCH = 250 * World.MILLI;
-    /** How much longer than its deadline a ballot may stay, while somebody is there to end it. */
-    private static final long SLACK = 4 * World.SECOND;
+    /** How much longer than its deadline a ballot may stay, while somebody is there to end it, who may have read of it late. */
+    private static final long SLACK = 6 * World.SECOND;
     /** How long a halted cell's PostgreSQL may take to go. */
     private static final long STOP_PATIENCE = 3 * World.SECOND;
 
@@ -609,8 +609,7 @@ final class Invariants {
         for (SimCell cell : world.cells()) {
             Long since = canActSince.get(cell);
             CellId id = cell.id();
-            boolean slow = cell.disk().troubled();
-            if (since == null || slow || state == null || id == null || !state.isActive(id)) {
+            if (since == null || state == null || id == null || !state.isActive(id)) {
                 continue;
             }
             if (world.now() - Math.max(deadline, since) > SLACK) {
