@@ -74,6 +74,7 @@ import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
 import org.cellkeeper.cell.zookeeper.PeerSettings;
 import org.cellkeeper.cell.zookeeper.PeerStatus;
+import org.cellkeeper.cell.zookeeper.ServerWatch;
 import org.cellkeeper.cell.zookeeper.ZooKeeperCoordination;
 import org.cellkeeper.cell.zookeeper.ZooKeeperPeer;
 import org.jspecify.annotations.Nullable;

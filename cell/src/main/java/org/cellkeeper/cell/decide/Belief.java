@@ -27,8 +27,7 @@ public final class Belief {
             return "";
         }
         if (read == null) {
-            boolean emptied = seen != null && told.synced() && told.stateAbsent();
-            return emptied
+            return seen != null && told.synced() && told.stateAbsent()
                     ? who(told) + " knows no cluster, and this cell has read version " + seen.version() + " of "
                             + cluster(seen)
                             + ": its data were lost, or it is a new ensemble. " + RESTORE

@@ -1,4 +1,4 @@
-package org.cellkeeper.cell;
+package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.cellkeeper.cell.zookeeper.ZooKeeperPeer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,11 +14,12 @@ import org.slf4j.LoggerFactory;
  * Looks once a second which list of servers this cell's own ZooKeeper server runs with, and whether it holds anything, and tells
  * when that has changed. A thread of its own reads the files, for a disk may hang.
  */
-final class ServerWatch implements AutoCloseable {
+public final class ServerWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServerWatch.class);
     private static final long EVERY_MILLIS = 1000;
 
-    interface Listener {
+    /** Is told on the watch's own thread. */
+    public interface Listener {
         /** Null servers are not known yet; an empty server has no data yet, or has lost them. */
         void found(@Nullable List<String> servers, boolean empty);
     }
@@ -32,7 +32,8 @@ final class ServerWatch implements AutoCloseable {
     private boolean empty;
     private boolean told;
 
-    ServerWatch(Path folder, Listener listener) {
+    /** Begins at once; the folder is the server's own. */
+    public ServerWatch(Path folder, Listener listener) {
         this.folder = folder;
         this.listener = listener;
         var unused = thread.scheduleWithFixedDelay(this::look, 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
