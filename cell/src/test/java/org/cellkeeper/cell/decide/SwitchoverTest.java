@@ -282,6 +282,32 @@ final class SwitchoverTest {
     }
 
     @Test
+    void theClockOfTheMachineThatAskedEndsNoTask() {
+        for (int skew : new int[] {-3600, 40}) {
+            Task asked = task(B, A);
+            tasks.clear();
+            tasks.add(new Task(
+                    "asked with a skew of " + skew,
+                    asked.operation(),
+                    asked.target(),
+                    asked.executor(),
+                    false,
+                    asked.status(),
+                    wall().plusSeconds(skew),
+                    null,
+                    0,
+                    0,
+                    ""));
+            state = state.withVoters(Set.of(A, C), 1);
+            assertThat(Tasks.settled(view())).isNull();
+            pass(Duration.ofSeconds(9));
+            assertThat(Tasks.settled(view())).isNull();
+            pass(Duration.ofSeconds(7));
+            assertThat(Tasks.settled(view())).isNotNull();
+        }
+    }
+
+    @Test
     void aTaskWhoseCellIsGoneIsEndedSoon() {
         tasks.add(task(C, B));
         pass(Duration.ofSeconds(5));
@@ -306,7 +332,7 @@ final class SwitchoverTest {
                 List.of(Task.Operation.BACKUP, Task.Operation.RESTORE, Task.Operation.DELETE_BACKUP)) {
             tasks.clear();
             tasks.add(new Task(
-                    "id",
+                    "id of " + operation,
                     operation,
                     A.name(),
                     A.name(),
@@ -364,6 +390,7 @@ final class SwitchoverTest {
 
     /** Time passes, and all that were heard of are still heard of. */
     private void pass(Duration time) {
+        memory = memory.after(view());
         now += time.toMillis();
         peers.replaceAll((name, link) -> new PeerLink(link.status(), link.view(), now));
     }
