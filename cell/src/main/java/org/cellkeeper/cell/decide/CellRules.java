@@ -1267,7 +1267,8 @@ public final class CellRules {
         String why = v.database().problem().isEmpty() ? "" : ": " + v.database().problem();
         Halt halt = new Halt(
                 state.epoch(),
-                "it could not open its reign of epoch " + state.epoch() + ", and " + equal.name() + " holds the same WAL" + why,
+                "it could not open its reign of epoch " + state.epoch() + ", and " + equal.name()
+                        + " holds the same WAL" + why,
                 v.wall(),
                 null,
                 null);

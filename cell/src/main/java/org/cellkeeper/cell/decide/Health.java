@@ -723,10 +723,11 @@ public final class Health {
                 long standbys = nodes.stream()
                         .filter(node -> isStandby(node.name()) && mayVote(node))
                         .count();
-                boolean electable = nodes.stream()
-                        .anyMatch(node -> isStandby(node.name()) && mayVote(node) && node.priority() > 0);
+                boolean electable =
+                        nodes.stream().anyMatch(node -> isStandby(node.name()) && mayVote(node) && node.priority() > 0);
                 if (!electable) {
-                    yield begin + ": no cell that lives has a priority above 0; raise one's priority, or bring another back";
+                    yield begin
+                            + ": no cell that lives has a priority above 0; raise one's priority, or bring another back";
                 }
                 yield standbys - 1 < in.settings.minStandbysAfterFailover()
                         ? begin + ": a new one would have fewer than " + in.settings.minStandbysAfterFailover()

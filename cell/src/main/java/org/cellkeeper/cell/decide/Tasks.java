@@ -193,8 +193,7 @@ public final class Tasks {
 
     /** For how long this cell has known of it. The clock that its start was read from is another machine's. */
     public static Duration age(View view, Task task) {
-        return Duration.ofMillis(
-                view.now() - view.memory().tasksSince().getOrDefault(task.id(), view.now()));
+        return Duration.ofMillis(view.now() - view.memory().tasksSince().getOrDefault(task.id(), view.now()));
     }
 
     /**
@@ -254,10 +253,7 @@ public final class Tasks {
                             state.primary().name() + " serves as primary: use switchover to change a healthy primary");
                 }
                 yield steady && age.compareTo(PROMOTE_PATIENCE) > 0
-                        ? task.ended(
-                                Status.ERROR,
-                                view.wall(),
-                                notReached(state, task))
+                        ? task.ended(Status.ERROR, view.wall(), notReached(state, task))
                         : null;
             }
             case SWITCHOVER -> {

@@ -27,7 +27,8 @@ public record CellId(CellName name, Incarnation incarnation) implements Comparab
     /** Whether this is the name of one of this cell's slots, on whichever cell. */
     public boolean owns(String slot) {
         String slots = slots();
-        return slot.startsWith(slots) && slot.length() == slots.length() + incarnation.value().length();
+        return slot.startsWith(slots)
+                && slot.length() == slots.length() + incarnation.value().length();
     }
 
     private String slots() {

@@ -1001,7 +1001,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 unusedSinceRun = run;
                 unusedSince.clear();
             }
-            Set<String> wanted = siblings.stream().map(sibling -> sibling.slotOn(self)).collect(Collectors.toSet());
+            Set<String> wanted =
+                    siblings.stream().map(sibling -> sibling.slotOn(self)).collect(Collectors.toSet());
             unusedSince.keySet().retainAll(wanted);
             sql(cancellation, session -> {
                 keepSlots(session, wanted);

@@ -269,7 +269,8 @@ final class HealthTest {
         world.state = whole.withVoters(whole.voters(), 1);
         report = world.same();
         assertThat(report.health()).isEqualTo(ClusterReport.Health.DEGRADED);
-        assertThat(report.warnings()).anyMatch(warning -> warning.contains("commits wait for 1 standby so far, soon for 2"));
+        assertThat(report.warnings())
+                .anyMatch(warning -> warning.contains("commits wait for 1 standby so far, soon for 2"));
     }
 
     @Test

@@ -171,7 +171,8 @@ public abstract class DatabaseContract {
         awaitSenders(A, 0);
         DatabaseView kept = bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B), bench.id(C))));
         assertThat(kept.slots())
-                .containsExactlyInAnyOrder(bench.id(B).slotOn(bench.id(A)), bench.id(C).slotOn(bench.id(A)));
+                .containsExactlyInAnyOrder(
+                        bench.id(B).slotOn(bench.id(A)), bench.id(C).slotOn(bench.id(A)));
         await(B, v -> v.standby().receiver() == Receiver.STREAMING);
         awaitSenders(A, 1);
         kept = bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));

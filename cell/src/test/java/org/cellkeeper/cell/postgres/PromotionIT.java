@@ -42,11 +42,9 @@ final class PromotionIT {
         bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
         bench.awaitTrue(
                 SOON,
-                () -> look("b").isStandby()
-                        && look("b").standby().receiver() == DatabaseView.Receiver.STREAMING,
+                () -> look("b").isStandby() && look("b").standby().receiver() == DatabaseView.Receiver.STREAMING,
                 "b streams");
-        bench.get(bench.database("a")
-                .applySync(SyncSetting.of(List.of(bench.id("b")), 1, EPOCH)));
+        bench.get(bench.database("a").applySync(SyncSetting.of(List.of(bench.id("b")), 1, EPOCH)));
         for (int row = 0; row < ROWS; row++) {
             assertThat(bench.commit("a", SOON.toMillis())).isTrue();
         }
@@ -124,7 +122,8 @@ final class PromotionIT {
                 isPrimaryWithAllRows(name, bench.get(bench.database(name).startPrimary()));
             } else {
                 cutOff++;
-                assertThat(left.startsAsStandby() || left.control().inRecovery()).isTrue();
+                assertThat(left.startsAsStandby() || left.control().inRecovery())
+                        .isTrue();
                 isPrimaryWithAllRows(name, bench.get(bench.database(name).promoteAtRest(SyncSetting.NOBODY, 1)));
             }
             bench.get(bench.database(name).stopImmediate());
@@ -154,7 +153,8 @@ final class PromotionIT {
 
     private void copy(String from, String to) throws IOException {
         Files.createDirectories(bench.dataDir(to).getParent());
-        PostgresBench.run("cp", "-a", bench.dataDir(from).toString(), bench.dataDir(to).toString());
+        PostgresBench.run(
+                "cp", "-a", bench.dataDir(from).toString(), bench.dataDir(to).toString());
     }
 
     private void take(Path from, String file, String to) throws IOException {

@@ -506,9 +506,7 @@ final class Invariants {
     private boolean othersAreWell(SimCell primary) {
         return world.cells().stream()
                 .allMatch(cell -> cell == primary
-                        || (isWellFor(cell, 3 * World.SECOND)
-                                && cell.postgres().isStandby()
-                                && isVoter(cell)));
+                        || (isWellFor(cell, 3 * World.SECOND) && cell.postgres().isStandby() && isVoter(cell)));
     }
 
     private boolean isVoter(SimCell cell) {

@@ -102,6 +102,7 @@ final class SimPostgres {
     private boolean promotionsFail;
     /** It is no standby any more, and on no new timeline yet: a promotion was cut off. */
     private boolean unpromoted;
+
     private boolean tearsNext;
     /** A standby that starts does not get to open, as while the primary has transactions of too many parts. */
     private boolean keptClosed;

@@ -10,8 +10,8 @@ import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
-import org.cellkeeper.cell.model.Vote;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.model.Vote;
 import org.jspecify.annotations.Nullable;
 
 /** One whole run: a cluster is born, things break, everything is mended, and the cluster must work again. */

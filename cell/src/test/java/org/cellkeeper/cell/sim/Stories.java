@@ -9,7 +9,6 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
-import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.sim.SimNetwork.Kind;
 
