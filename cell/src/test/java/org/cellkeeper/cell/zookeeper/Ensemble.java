@@ -50,12 +50,7 @@ final class Ensemble implements AutoCloseable {
     }
 
     Ensemble start() throws Exception {
-        for (int number : servers.keySet()) {
-            ZooKeeperPeer.letVoteThoughEmpty(home(number));
-            start(number);
-        }
-        awaitServing();
-        return this;
+        return startFirst(servers.size());
     }
 
     void start(int number) throws IOException {
@@ -79,13 +74,21 @@ final class Ensemble implements AutoCloseable {
                         .start());
     }
 
-    /** The first {@code count} members, who know of no others. */
+    /** The first {@code count} members, who know of no others. None is left behind when they do not come up. */
     Ensemble startFirst(int count) throws Exception {
-        for (int number = 1; number <= count; number++) {
-            ZooKeeperPeer.letVoteThoughEmpty(home(number));
-            startAmong(number, count);
+        boolean serves = false;
+        try {
+            for (int number = 1; number <= count; number++) {
+                ZooKeeperPeer.letVoteThoughEmpty(home(number));
+                startAmong(number, count);
+            }
+            awaitServing(count);
+            serves = true;
+        } finally {
+            if (!serves) {
+                close();
+            }
         }
-        awaitServing(count);
         return this;
     }
 
