@@ -276,7 +276,6 @@ final class Simulation {
                 .allMatch(cell -> !unfit.isPrefixOf(cell.postgres()));
     }
 
-    /** Why a cluster may rightly not be writable; null when it should be. */
     /** Whether a cell that voted with the winner's WAL may reign in its place. */
     private boolean hasAnEqual(ClusterState state) {
         var votes = world.referee.tree().votes().getOrDefault(state.epoch(), new TreeMap<>());
@@ -291,6 +290,7 @@ final class Simulation {
                                 && vote.lsn().equals(own.lsn()));
     }
 
+    /** Why a cluster may rightly not be writable; null when it should be. */
     private @Nullable String excuse() {
         ClusterState state = world.referee.state();
         if (state == null) {
