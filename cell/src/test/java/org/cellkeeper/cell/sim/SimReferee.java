@@ -114,9 +114,9 @@ final class SimReferee {
         return index;
     }
 
-    /** The version of the state; -1 while there is none. */
+    /** The version of the state that whoever answers holds; -1 while there is none. */
     int version() {
-        VersionedState state = truth();
+        VersionedState state = tree().state();
         return state == null ? -1 : state.version();
     }
 
