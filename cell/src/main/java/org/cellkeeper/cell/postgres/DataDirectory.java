@@ -196,24 +196,34 @@ final class DataDirectory {
      * them the parent of the new timeline, at a point where it did not exist yet. No standby could follow that.
      */
     List<Integer> timelinesBeyond(int own, Lsn end) {
-        List<Integer> beyond = new ArrayList<>();
+        return timelinesAbove(own).stream()
+                .filter(timeline -> {
+                    Lsn fork = whereItLeaves(own, timeline);
+                    return fork == null || !end.atLeast(fork);
+                })
+                .toList();
+    }
+
+    /** The timelines above this one whose history is known here; a start in recovery takes the newest of them for its target. */
+    List<Integer> timelinesAbove(int own) {
+        List<Integer> above = new ArrayList<>();
         for (int timeline = own + 1; timeline < own + TIMELINES && Files.exists(history(timeline)); timeline++) {
-            String text = OwnedFiles.read(history(timeline));
-            if (text == null || FABRICATED.equals(text)) {
-                continue;
-            }
-            Lsn fork = null;
-            for (String line : text.split("\n", -1)) {
-                String[] fields = line.strip().split("\\s+", 3);
-                if (fields.length >= 2 && fields[0].equals(String.valueOf(own))) {
-                    fork = Lsn.parse(fields[1]);
-                }
-            }
-            if (fork == null || !end.atLeast(fork)) {
-                beyond.add(timeline);
+            if (!FABRICATED.equals(OwnedFiles.read(history(timeline)))) {
+                above.add(timeline);
             }
         }
-        return beyond;
+        return above;
+    }
+
+    private @Nullable Lsn whereItLeaves(int own, int timeline) {
+        String text = OwnedFiles.read(history(timeline));
+        for (String line : text == null ? new String[0] : text.split("\n", -1)) {
+            String[] fields = line.strip().split("\\s+", 3);
+            if (fields.length >= 2 && fields[0].equals(String.valueOf(own))) {
+                return Lsn.parse(fields[1]);
+            }
+        }
+        return null;
     }
 
     /** Of an instance that is stopped. */

@@ -867,11 +867,14 @@ public final class LocalPostgres implements Database, AutoCloseable {
         }
         int timeline = read.control().timeline();
         data.removeDanglingFabrications(timeline);
-        if (!data.timelinesBeyond(timeline, read.replayedAtLeast()).isEmpty()) {
-            DatabaseView.Rest end = walEnd.read(cancellation, read);
-            List<Integer> beyond = data.timelinesBeyond(end.timeline(), end.end());
-            LOG.info("The histories of timelines {} are removed: they begin after this cell's WAL ends", beyond);
-            data.forgetTimelines(beyond);
+        if (!data.timelinesAbove(timeline).isEmpty()) {
+            // Recovery would take one of them for its target, and stop where that one left the line of this WAL.
+            List<Integer> others =
+                    data.timelinesAbove(walEnd.read(cancellation, read).timeline());
+            if (!others.isEmpty()) {
+                LOG.info("The histories of timelines {} are removed: this cell's WAL is not of them", others);
+                data.forgetTimelines(others);
+            }
         }
         file.write(content().withSync(setting).withoutUpstream());
         Postmaster.Run run = launch(cancellation, requiredOfAStandby());
