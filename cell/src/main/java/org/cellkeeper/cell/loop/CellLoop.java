@@ -81,6 +81,9 @@ public final class CellLoop {
     private String objection = "";
 
     private boolean tryingAnother;
+    /** Whether this agent has been told the state of its own cluster. */
+    private boolean hasBelieved;
+
     private @Nullable List<String> runsWith;
     private boolean serverIsEmpty;
     private @Nullable DatabaseView database;
@@ -238,10 +241,14 @@ public final class CellLoop {
         VersionedState saved = known == null ? null : known.seen();
         VersionedState read = durable.newestRead();
         boolean readIsNewer = read != null && (saved == null || read.version() > saved.version());
-        String found = Belief.objection(readIsNewer ? read : saved, told, settings);
+        VersionedState own = readIsNewer ? read : saved;
+        String found = Belief.objection(own, told, settings);
+        VersionedState shown = told.state();
+        // An agent that has only ever met another cluster's knows its data by it for those of another cluster (203).
+        boolean foreign = !hasBelieved && own != null && shown != null && !DurableState.isOfOneCluster(own, shown);
         if (found.isEmpty() && !objection.isEmpty() && !(told.connected() && told.synced())) {
             // Nothing has been told since that would clear it.
-            return told.disbelieved(objection);
+            return foreign ? told.objectedTo(objection) : told.disbelieved(objection);
         }
         if (!found.equals(objection)) {
             if (found.isEmpty()) {
@@ -252,7 +259,11 @@ public final class CellLoop {
             objection = found;
         }
         if (found.isEmpty()) {
+            hasBelieved |= told.synced() && shown != null;
             return told;
+        }
+        if (foreign) {
+            return told.objectedTo(found);
         }
         tryAnotherServer();
         return told.disbelieved(found);

@@ -62,6 +62,12 @@ public record CoordinationView(
         return new CoordinationView(false, false, false, null, 0, Map.of(), Map.of(), false, List.of(), server, why);
     }
 
+    /** The same, and nothing may be written to it. */
+    public CoordinationView objectedTo(String why) {
+        return new CoordinationView(
+                connected, synced, stateAbsent, state, votesOf, votes, present, birthLock, tasks, server, why);
+    }
+
     /** The same with a newer state, as this cell has read it elsewhere or before. */
     public CoordinationView withState(VersionedState newer) {
         return new CoordinationView(
