@@ -678,8 +678,11 @@ public final class Health {
                     warnings.add(
                             state.primary().name() + " is the only voter so far: if it is lost now, no other cell can"
                                     + " take over without it");
-                } else if (!unfinishedMove(nodes).isEmpty()) {
-                    warnings.add(unfinishedMove(nodes));
+                    return;
+                }
+                String move = unfinishedMove(nodes);
+                if (!move.isEmpty()) {
+                    warnings.add(move);
                 }
             }
             case READ_ONLY_PRIMARY ->
@@ -720,16 +723,14 @@ public final class Health {
         return switch (mode) {
             case MANUAL -> begin + ", and the failover mode is MANUAL: promote a standby";
             case AUTOMATIC -> {
-                long standbys = nodes.stream()
+                List<Node> standbys = nodes.stream()
                         .filter(node -> isStandby(node.name()) && mayVote(node))
-                        .count();
-                boolean electable =
-                        nodes.stream().anyMatch(node -> isStandby(node.name()) && mayVote(node) && node.priority() > 0);
-                if (!electable) {
+                        .toList();
+                if (standbys.stream().noneMatch(node -> node.priority() > 0)) {
                     yield begin
                             + ": no cell that lives has a priority above 0; raise one's priority, or bring another back";
                 }
-                yield standbys - 1 < in.settings.minStandbysAfterFailover()
+                yield standbys.size() - 1 < in.settings.minStandbysAfterFailover()
                         ? begin + ": a new one would have fewer than " + in.settings.minStandbysAfterFailover()
                                 + " standbys, so none is chosen by itself; bring a cell back or promote a standby"
                         : begin + ": the standbys will choose one";

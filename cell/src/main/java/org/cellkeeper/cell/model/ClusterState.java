@@ -126,22 +126,8 @@ public record ClusterState(
 
     /** A winner that has not opened its reign gives it up to one that holds the same WAL. */
     public ClusterState giveUpReign(CellId equal, Halt halt) {
-        TreeMap<CellName, Halt> allHalted = new TreeMap<>(halted);
-        allHalted.put(primary.name(), halt);
         long ballot = lastBallot + 1;
-        return new ClusterState(
-                ballot,
-                equal,
-                new TreeSet<>(Set.of(equal)),
-                0,
-                new Phase.Steady(),
-                ballot,
-                reigns,
-                failoverMode,
-                allHalted,
-                members,
-                systemId,
-                ensemble);
+        return with(phase, ballot).elect(equal, ballot, Map.of(primary.name(), halt));
     }
 
     public ClusterState startHandover(CellId target, Instant now) {
@@ -205,26 +191,13 @@ public record ClusterState(
     public ClusterState withMember(CellName name, Member member) {
         TreeMap<CellName, Member> all = new TreeMap<>(members);
         all.put(name, member);
-        return new ClusterState(
-                epoch, primary, voters, acks, phase, lastBallot, reigns, failoverMode, halted, all, systemId, ensemble);
+        return with(halted, all);
     }
 
     public ClusterState withHalt(CellName name, Halt halt) {
         TreeMap<CellName, Halt> all = new TreeMap<>(halted);
         all.put(name, halt);
-        return new ClusterState(
-                epoch,
-                primary,
-                voters,
-                acks,
-                phase,
-                lastBallot,
-                reigns,
-                failoverMode,
-                all,
-                members,
-                systemId,
-                ensemble);
+        return with(all, members);
     }
 
     /** Removes a name that is no voter from {@code members} and {@code halted}. */
@@ -233,19 +206,7 @@ public record ClusterState(
         stillHalted.remove(name);
         TreeMap<CellName, Member> stillMembers = new TreeMap<>(members);
         stillMembers.remove(name);
-        return new ClusterState(
-                epoch,
-                primary,
-                voters,
-                acks,
-                phase,
-                lastBallot,
-                reigns,
-                failoverMode,
-                stillHalted,
-                stillMembers,
-                systemId,
-                ensemble);
+        return with(stillHalted, stillMembers);
     }
 
     public ClusterState withEnsemble(@Nullable Ensemble recorded) {
@@ -272,6 +233,22 @@ public record ClusterState(
                 : withEnsemble(
                         recorded.after(withEnsemble(new Ensemble(recorded.number(), recorded.servers(), List.of()))
                                 .toString()));
+    }
+
+    private ClusterState with(SortedMap<CellName, Halt> newHalted, SortedMap<CellName, Member> newMembers) {
+        return new ClusterState(
+                epoch,
+                primary,
+                voters,
+                acks,
+                phase,
+                lastBallot,
+                reigns,
+                failoverMode,
+                newHalted,
+                newMembers,
+                systemId,
+                ensemble);
     }
 
     private ClusterState with(Phase newPhase, long newLastBallot) {

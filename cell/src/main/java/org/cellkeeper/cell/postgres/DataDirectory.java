@@ -34,6 +34,9 @@ final class DataDirectory {
 
     private record Fork(int timeline, Lsn start) {}
 
+    /** A timeline, and where another one's line left it. */
+    private record Ancestor(int timeline, Lsn left) {}
+
     private volatile @Nullable Fork lastFork;
 
     DataDirectory(Path root, OwnedFiles files) {
@@ -150,13 +153,9 @@ final class DataDirectory {
         if (fork != null && fork.timeline == timeline) {
             return fork.start;
         }
-        String text = OwnedFiles.read(history(timeline));
         Lsn start = null;
-        for (String line : text == null ? new String[0] : text.split("\n", -1)) {
-            String[] fields = line.strip().split("\\s+", 3);
-            if (fields.length >= 2 && !fields[0].startsWith("#")) {
-                start = Lsn.parse(fields[1]);
-            }
+        for (Ancestor ancestor : ancestors(timeline)) {
+            start = ancestor.left;
         }
         if (start != null) {
             lastFork = new Fork(timeline, start);
@@ -216,14 +215,25 @@ final class DataDirectory {
     }
 
     private @Nullable Lsn whereItLeaves(int own, int timeline) {
-        String text = OwnedFiles.read(history(timeline));
-        for (String line : text == null ? new String[0] : text.split("\n", -1)) {
-            String[] fields = line.strip().split("\\s+", 3);
-            if (fields.length >= 2 && fields[0].equals(String.valueOf(own))) {
-                return Lsn.parse(fields[1]);
+        for (Ancestor ancestor : ancestors(timeline)) {
+            if (ancestor.timeline == own) {
+                return ancestor.left;
             }
         }
         return null;
+    }
+
+    /** The timelines that this one descends from, the oldest first, each with where its line left that one. */
+    private List<Ancestor> ancestors(int timeline) {
+        List<Ancestor> found = new ArrayList<>();
+        String text = OwnedFiles.read(history(timeline));
+        for (String line : text == null ? new String[0] : text.split("\n", -1)) {
+            String[] fields = line.strip().split("\\s+", 3);
+            if (fields.length >= 2 && !fields[0].startsWith("#")) {
+                found.add(new Ancestor(Integer.parseInt(fields[0]), Lsn.parse(fields[1])));
+            }
+        }
+        return found;
     }
 
     /** Of an instance that is stopped. */

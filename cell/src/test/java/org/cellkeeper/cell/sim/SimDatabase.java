@@ -535,18 +535,7 @@ final class SimDatabase implements Database {
                 step(verb, world.delay(500, 5 * World.MILLI), () -> {
                     postgres.clearTheWay();
                     postgres.promote();
-                    await(
-                            verb,
-                            () -> postgres.isPrimary() || !postgres.isStandby(),
-                            30 * World.SECOND,
-                            () -> {
-                                if (postgres.isPrimary()) {
-                                    done(verb);
-                                } else {
-                                    fail(verb, "PostgreSQL went away");
-                                }
-                            },
-                            "the promotion did not end in time");
+                    awaitPromoted(verb, () -> !postgres.isStandby(), 30 * World.SECOND);
                 });
             });
         });
@@ -575,19 +564,23 @@ final class SimDatabase implements Database {
         }
         step(verb, world.delay(5 * World.MILLI, 40 * World.MILLI), () -> {
             postgres.promoteWhenReplayed(higherThan);
-            await(
-                    verb,
-                    () -> postgres.isPrimary() || postgres.isStopped(),
-                    60 * World.SECOND,
-                    () -> {
-                        if (postgres.isPrimary()) {
-                            done(verb);
-                        } else {
-                            fail(verb, "PostgreSQL went away");
-                        }
-                    },
-                    "the promotion did not end in time");
+            awaitPromoted(verb, postgres::isStopped, 60 * World.SECOND);
         });
+    }
+
+    private void awaitPromoted(Verb verb, BooleanSupplier gone, long limit) {
+        await(
+                verb,
+                () -> postgres.isPrimary() || gone.getAsBoolean(),
+                limit,
+                () -> {
+                    if (postgres.isPrimary()) {
+                        done(verb);
+                    } else {
+                        fail(verb, "PostgreSQL went away");
+                    }
+                },
+                "the promotion did not end in time");
     }
 
     @Override
