@@ -308,11 +308,11 @@ public record Facts(
         if (newest.primary().equals(self)) {
             return state.primary().equals(self) ? Standing.PRIMARY : Standing.ACTIVE;
         }
+        if (local.joined() && !newest.isMember(self)) {
+            return Standing.REMOVED;
+        }
         if (state.isMember(self)) {
             return Standing.ACTIVE;
-        }
-        if (local.joined()) {
-            return Standing.REMOVED;
         }
         Member holder = state.members().get(self.name());
         if (holder == null) {

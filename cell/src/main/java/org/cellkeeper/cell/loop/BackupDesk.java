@@ -37,12 +37,14 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
 
     private static final Duration READ_WITHIN = Duration.ofSeconds(5);
 
+    private record Unread(Task task, long at) {}
+
     private final CellLoop loop;
     private final Ports ports;
     private final Backups backups;
     private final Chronicle chronicle;
     /** Made here, and not read back from ZooKeeper yet: a request that is repeated at once must find it. */
-    private final Map<String, Task> unread = new ConcurrentHashMap<>();
+    private final Map<String, Unread> unread = new ConcurrentHashMap<>();
 
     private final ExecutorService looks = new ThreadPoolExecutor(
             2,
@@ -108,7 +110,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
                 .findFirst()
                 .map(check -> answer(new Verdict.Refused(check.name(), check.detail())))
                 .orElseGet(() -> {
-                    unread.put(wanted.id(), wanted);
+                    unread.put(wanted.id(), new Unread(wanted, ports.clock().millis()));
                     return new Next(null, wanted);
                 });
     }
@@ -116,8 +118,8 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private List<Task> known(View view) {
         List<Task> tasks = new ArrayList<>(view.referee().tasks());
         tasks.forEach(task -> unread.remove(task.id()));
-        unread.values().removeIf(task -> task.start().isBefore(view.wall().minus(READ_WITHIN)));
-        tasks.addAll(unread.values());
+        unread.values().removeIf(made -> view.now() - made.at() >= READ_WITHIN.toMillis());
+        unread.values().forEach(made -> tasks.add(made.task()));
         return tasks;
     }
 

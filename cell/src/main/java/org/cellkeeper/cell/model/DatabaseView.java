@@ -103,13 +103,13 @@ public record DatabaseView(
     /**
      * A running standby.
      *
-     * @param silentMillis how long ago the last message from the upstream came; 0 unless STREAMING
+     * @param silentMillis for how long nothing has come from the upstream, by this agent's own clock; 0 unless STREAMING
      * @param endKnown whether {@code received} and {@code replayed} account for all local WAL: after a restart they do
      *     only once it is replayed
      * @param received received and flushed (never less than replayed)
      * @param timeline the timeline of the last WAL
-     * @param replayLagMillis how old the last replayed transaction is while there is more to replay; 0 when there is not, -1 when
-     *     not known
+     * @param replayLagMillis for how long the oldest WAL that is to be replayed has been here, by this agent's own clock; 0 when
+     *     there is none
      * @param standstill in words, what keeps replay from going on; empty when nothing does
      */
     public record Standby(
@@ -163,10 +163,15 @@ public record DatabaseView(
      *
      * @param streaming false while it catches up
      * @param priority PostgreSQL's sync_priority of it: 0 when it does not count
-     * @param olderThanReload whether it started before the last reload of the settings
+     * @param olderThanReload whether it may not have read the commit rule that this agent last wrote: it was there before that was
+     *     seen in force
      */
     public record WalSender(
-            StreamName name, boolean streaming, Lsn flushed, int priority, boolean olderThanReload, int pid) {}
+            StreamName name, boolean streaming, Lsn flushed, int priority, boolean olderThanReload, int pid) {
+        public WalSender olderThanReload(boolean older) {
+            return new WalSender(name, streaming, flushed, priority, older, pid);
+        }
+    }
 
     public DatabaseView {
         slots = Set.copyOf(slots);

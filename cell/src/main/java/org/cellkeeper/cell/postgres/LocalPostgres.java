@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
@@ -916,7 +917,9 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 "commit rule",
                 cancellation -> {
                     needData();
+                    observer.reloads().ruleWritten();
                     apply(cancellation, content().withSync(setting));
+                    observer.reloads().ruleWritten();
                     if (postmaster.find() != null && !data.startsAsStandby()) {
                         stirStandbys(cancellation);
                     }
@@ -960,18 +963,29 @@ public final class LocalPostgres implements Database, AutoCloseable {
     @Override
     public CompletableFuture<DatabaseView> terminateOldSenders() {
         return verb("terminate old walsenders", cancellation -> {
-            running();
-            // A new session: it has inherited the time of the postmaster's own last reload.
-            try (Connection session = sessions.open("verbs-anew", quickly(), quickly());
-                    Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
-                execute(
-                        session,
-                        "SELECT pg_terminate_backend(s.pid) FROM pg_stat_get_wal_senders() s"
-                                + " JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid"
-                                + " WHERE a.backend_start < pg_conf_load_time()"
-                                + " AND a.application_name ~ '^[a-z][a-z0-9-]{0,29}[.][0-9a-f]{8}[.][0-9]+$'");
-            }
+            Postmaster.Run run = running();
+            sql(cancellation, session -> {
+                Set<Integer> all = walsenders(session);
+                for (int pid : observer.reloads().older(run.id(), all)) {
+                    execute(session, "SELECT pg_terminate_backend(" + pid + ")");
+                }
+                return true;
+            });
         });
+    }
+
+    /** Those of standbys of ours. */
+    private static Set<Integer> walsenders(Connection session) throws SQLException {
+        Set<Integer> pids = new TreeSet<>();
+        try (Statement statement = session.createStatement();
+                ResultSet rows = statement.executeQuery("SELECT s.pid FROM pg_stat_get_wal_senders() s"
+                        + " JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid"
+                        + " WHERE a.application_name ~ '^[a-z][a-z0-9-]{0,29}[.][0-9a-f]{8}[.][0-9]+$'")) {
+            while (rows.next()) {
+                pids.add(rows.getInt(1));
+            }
+        }
+        return pids;
     }
 
     @Override

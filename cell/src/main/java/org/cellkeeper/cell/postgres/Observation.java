@@ -17,17 +17,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * What one session sees of the instance, in one round trip. The statements run in this order, and each sees the moment that
  * it runs at: the commit rule, the flush position, then who streams; and what a standby holds last: after it was seen to be at
- * the end of its WAL, or without a walreceiver (I1, I5). They read no table and wait for no lock.
+ * the end of its WAL, or without a walreceiver (I1, I5). They read no table, wait for no lock, and compare no clocks, which may be
+ * set at any time.
  *
  * @param sync the commit rule as this session sees it
  * @param flushed of a primary, else null
  * @param timeline of a primary, else 0
  * @param conninfo as this session sees it
+ * @param senders each taken for older than the rule, which nothing that the session sees tells
  * @param startup the startup process, by pid and start; empty when there is none
  * @param startupWaits what the startup process waits for; null when nothing, or there is none
  * @param inTheWay the sessions that the startup process waits for, in words; null when it waits for none
  * @param pausedWith null unless replay is paused: the settings then that a standby must have no less of than its primary
- * @param replayAgeMillis how old the last replayed transaction is; -1 when there is none
  */
 record Observation(
         String systemId,
@@ -47,11 +48,15 @@ record Observation(
         @Nullable String startupWaits,
         @Nullable String inTheWay,
         @Nullable String pausedWith,
-        @Nullable Receiving receiving,
-        long replayAgeMillis) {
+        @Nullable Receiving receiving) {
 
-    /** What the walreceiver says of itself. */
-    record Receiving(boolean streaming, int timeline, long silentMillis, String slot) {}
+    /**
+     * What the walreceiver says of itself.
+     *
+     * @param lastMessage the process and when it last received something, by a clock that may be set at any time: good only for
+     *     telling whether something came since
+     */
+    record Receiving(boolean streaming, int timeline, String lastMessage, String slot) {}
 
     private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}(_[0-9a-f]{8}){1,2}");
 
@@ -64,8 +69,7 @@ record Observation(
                    y.system_identifier,
                    current_setting('primary_conninfo') AS conninfo
               FROM pg_control_checkpoint() c, pg_control_system() y;
-            SELECT s.pid, a.application_name, s.state, s.flush_lsn, s.sync_priority,
-                   a.backend_start < pg_conf_load_time() AS older, r.slot_name
+            SELECT s.pid, a.application_name, s.state, s.flush_lsn, s.sync_priority, r.slot_name
               FROM pg_stat_get_wal_senders() s
               JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid
               JOIN pg_get_replication_slots() r ON r.active_pid = s.pid;
@@ -87,11 +91,10 @@ record Observation(
                    END AS paused_with
               FROM a;
             SELECT w.status, w.received_tli, coalesce(w.slot_name, '') AS slot,
-                   extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000 AS silent
+                   concat(w.pid, '@', extract(epoch FROM w.last_msg_receipt_time)) AS last_message
               FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL;
             SELECT pg_last_wal_receive_lsn() AS received,
-                   pg_last_wal_replay_lsn() AS replayed,
-                   extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS replay_age
+                   pg_last_wal_replay_lsn() AS replayed
             """.formatted(
                     sessionsInTheWay(
                             "string_agg(format('session %s of %s (in a transaction since %s)', b.pid,"
@@ -144,8 +147,7 @@ record Observation(
                     null,
                     null,
                     null,
-                    null,
-                    -1);
+                    null);
         }
         List<DatabaseView.WalSender> senders = new ArrayList<>();
         try (ResultSet row = next(statement)) {
@@ -159,7 +161,7 @@ record Observation(
                             "streaming".equals(row.getString("state")),
                             flushed == null ? Lsn.ZERO : flushed,
                             row.getInt("sync_priority"),
-                            row.getBoolean("older"),
+                            true,
                             row.getInt("pid")));
                 }
             }
@@ -195,18 +197,16 @@ record Observation(
                 receiving = new Receiving(
                         "streaming".equals(row.getString("status")),
                         row.getInt("received_tli"),
-                        Math.max(0, Math.round(row.getDouble("silent"))),
+                        row.getString("last_message"),
                         row.getString("slot"));
             }
         }
         Lsn received;
         Lsn replayed;
-        long replayAge;
         try (ResultSet row = next(statement)) {
             row.next();
             received = lsn(row, "received");
             replayed = lsn(row, "replayed");
-            replayAge = row.getObject("replay_age") == null ? -1 : Math.max(0, Math.round(row.getDouble("replay_age")));
         }
         return new Observation(
                 first.systemId,
@@ -226,8 +226,7 @@ record Observation(
                 startupWaits,
                 inTheWay,
                 pausedWith,
-                receiving,
-                replayAge);
+                receiving);
     }
 
     /** Whether a slot looks like one of ours, whatever cell it is of. */

@@ -13,11 +13,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +48,8 @@ final class Observer implements AutoCloseable {
     /** How often an upstream has been written; what was proven about there being none holds for one value only. */
     private final AtomicLong follows = new AtomicLong();
 
+    private final Reloads reloads = new Reloads();
+    private final Elapsed elapsed = new Elapsed();
     private @Nullable Kept kept;
     private Detachment detachment = new Detachment(Life.NONE, 0);
     /** The startup process that was seen at the end of its WAL; another one knows nothing of that. */
@@ -147,6 +151,10 @@ final class Observer implements AutoCloseable {
         return looks;
     }
 
+    Reloads reloads() {
+        return reloads;
+    }
+
     /** To be called before an upstream is written. */
     void willFollow() {
         follows.incrementAndGet();
@@ -175,6 +183,7 @@ final class Observer implements AutoCloseable {
 
     private DatabaseView look(boolean thoroughly) {
         DatabaseView.Data present = data.state();
+        long ruleWrites = reloads.writes();
         SettingsFile.Content content = present == DatabaseView.Data.PRESENT ? file.read() : null;
         List<String> problems = new ArrayList<>();
         WriteProbe.Verdict writes = probe.verdict();
@@ -229,9 +238,13 @@ final class Observer implements AutoCloseable {
         DatabaseView.Primary primary = null;
         DatabaseView.Standby standby = null;
         DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
+        SyncSetting inForce = seen != null && fresh ? SyncNames.parse(seen.sync()) : null;
         if (seen != null && run != null) {
             if (seen.flushed() != null) {
                 role = DatabaseView.Role.PRIMARY;
+                if (inForce != null && content != null && inForce.equals(content.sync())) {
+                    reloads.seenInForce(ruleWrites, run.id(), pids(seen));
+                }
                 primary = primary(seen, seen.flushed(), run, thoroughly, problems);
             } else {
                 role = DatabaseView.Role.STANDBY;
@@ -271,7 +284,7 @@ final class Observer implements AutoCloseable {
                 run == null && process == Process.STOPPED ? rest : null,
                 content == null ? null : content.upstream(),
                 content == null ? null : content.sync(),
-                seen != null && fresh ? SyncNames.parse(seen.sync()) : null,
+                inForce,
                 content != null && content.readOnly(),
                 seen == null ? Set.of() : seen.slots(),
                 writes.writes(),
@@ -290,7 +303,15 @@ final class Observer implements AutoCloseable {
             oldest = new OldestWal(run.id(), seen.timeline(), data.oldestWal());
             oldestWal = oldest;
         }
-        return new DatabaseView.Primary(seen.timeline(), start, flushed, seen.senders(), seen.waiting(), oldest.from);
+        Set<Integer> older = reloads.older(run.id(), pids(seen));
+        List<DatabaseView.WalSender> senders = seen.senders().stream()
+                .map(sender -> sender.olderThanReload(older.contains(sender.pid())))
+                .toList();
+        return new DatabaseView.Primary(seen.timeline(), start, flushed, senders, seen.waiting(), oldest.from);
+    }
+
+    private static Set<Integer> pids(Observation seen) {
+        return seen.senders().stream().map(DatabaseView.WalSender::pid).collect(Collectors.toSet());
     }
 
     private DatabaseView.@Nullable Standby standby(
@@ -310,6 +331,7 @@ final class Observer implements AutoCloseable {
         if (isAtItsEnd(seen, replayed)) {
             sawEnd = life;
         }
+        long now = System.nanoTime();
         Observation.Receiving receiving = seen.receiving();
         // The slot is the proof of who is at the other end.
         boolean streaming = receiving != null
@@ -324,12 +346,12 @@ final class Observer implements AutoCloseable {
                 : Math.max(data.timelineOfWalBefore(received), 0);
         return new DatabaseView.Standby(
                 receiver,
-                streaming && receiving != null ? receiving.silentMillis() : 0,
+                streaming && receiving != null ? elapsed.silentMillis(receiving.lastMessage(), now) : 0,
                 sawEnd.equals(life),
                 received,
                 replayed,
                 timeline > 0 ? timeline : seen.checkpointTimeline(),
-                received.compareTo(replayed) > 0 ? seen.replayAgeMillis() : 0,
+                elapsed.replayLagMillis(received, replayed, now),
                 standstill(seen));
     }
 

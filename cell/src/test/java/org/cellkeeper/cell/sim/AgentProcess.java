@@ -21,7 +21,7 @@ final class AgentProcess extends SimProcess implements Executor {
         this.world = world;
         this.cell = cell;
         this.run = run;
-        clock = new SimClock(world, this, world.between(0, 1_000_000), cell.clockRate());
+        clock = new SimClock(world, cell, this, world.between(0, 1_000_000), cell.clockRate());
         coordination = new SimCoordination(world, cell, this);
         database = new SimDatabase(world, cell, this);
         journal = new SimJournal(world, cell, this);

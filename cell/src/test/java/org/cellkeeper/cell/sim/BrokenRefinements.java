@@ -1,11 +1,13 @@
 package org.cellkeeper.cell.sim;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.cellkeeper.cell.decide.Action;
+import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.CellName;
@@ -78,6 +80,7 @@ final class BrokenRefinements {
             case AWAY_VOTER_KEPT -> Records.with(view, "memory", Records.with(view.memory(), "votersAway", Map.of()));
             case CRASHED_PRIMARY_STARTED_AT_ONCE ->
                 Records.with(view, "memory", Records.with(view.memory(), "databaseAwaySince", 0L));
+            case TASKS_AGED_BY_THE_TIME_OF_DAY -> Records.with(view, "memory", agedByTimeOfDay(view));
             case STANDBY_WITHOUT_WAL_KEPT ->
                 withoutOldestWalOf(view, state.primary().name());
             case VOTERS_WITHOUT_WAL_KEPT -> withoutOwnOldestWal(view);
@@ -110,6 +113,16 @@ final class BrokenRefinements {
             }
             default -> plan;
         };
+    }
+
+    private static Memory agedByTimeOfDay(View view) {
+        TreeMap<String, Long> since = new TreeMap<>(view.memory().tasksSince());
+        view.referee()
+                .tasks()
+                .forEach(task -> since.put(
+                        task.id(),
+                        view.now() - Duration.between(task.start(), view.wall()).toMillis()));
+        return Records.with(view.memory(), "tasksSince", since);
     }
 
     private static boolean isOpen(ClusterState state) {

@@ -47,6 +47,7 @@ final class Faults {
         REPLAY_BLOCKED,
         STANDBY_CLOSED,
         PROMOTIONS_FAIL,
+        CLOCK_SET,
         MODE,
         PROMOTE,
         PROMOTE_FORCED,
@@ -372,6 +373,11 @@ final class Faults {
                 boolean linksToo = world.perMille(300);
                 slow(cell, other, linksToo, latency);
                 world.after(span(), () -> slow(cell, other, linksToo, 0));
+            }
+            case CLOCK_SET -> {
+                long ahead = world.between(-SimCell.CLOCKS_DIFFER_MILLIS, SimCell.CLOCKS_DIFFER_MILLIS);
+                cell.setClock(ahead);
+                world.note(cell.label(), "clock is set", ahead, null);
             }
             case ADDRESSES_SWAPPED -> {
                 world.swapAddresses(cell, other(cell));

@@ -23,6 +23,7 @@ package org.cellkeeper.cell.sim;
  * <tr><td>5.2, the seal<td>SEAL_NOT_PERSISTED, VOTED_WHILE_RECEIVING
  * <tr><td>5.2, the end of the WAL is known<td>END_OUTLIVES_RESTART_IN_PLACE, REST_OUTLIVES_START
  * <tr><td>5.3, the winner alone votes at first<td>LEVEL_VOTERS_COUNT_AT_ONCE
+ * <tr><td>1, no clocks are compared<td>TASKS_AGED_BY_THE_TIME_OF_DAY
  * <tr><td>5.4, a greater timeline<td>TIMELINE_NOT_RAISED, TIMELINE_CLASH_OPENED
  * <tr><td>1, who is at the other end<td>OTHER_END_UNPROVEN
  * <tr><td>5.4, a promotion that is cut off<td>PROMOTION_TAKEN_FOR_DONE, REIGN_GIVEN_TO_A_LESSER
@@ -127,6 +128,8 @@ enum Mutation {
     PRIORITY_ZERO_PASSED_OVER,
     /** A vote tells the epoch that its cell followed, and not the one whose WAL it holds. */
     FOLLOWED_EPOCH_VOTED,
+    /** How old a task is, is told by the time of day: of the machine that it was asked at, and of the one that does it. */
+    TASKS_AGED_BY_THE_TIME_OF_DAY,
     /** A standby does not hear that its next WAL is gone. */
     STANDBY_WITHOUT_WAL_KEPT,
     /** A primary does not see that its voters need WAL that is gone. */
@@ -135,7 +138,11 @@ enum Mutation {
     /** Those that break rules of liveness alone: nothing but I7, at last, can tell. */
     boolean ofLiveness() {
         return switch (this) {
-            case AWAY_VOTER_KEPT, VOTERS_OF_OTHERS_KEPT, STANDBY_WITHOUT_WAL_KEPT, VOTERS_WITHOUT_WAL_KEPT -> true;
+            case TASKS_AGED_BY_THE_TIME_OF_DAY,
+                    AWAY_VOTER_KEPT,
+                    VOTERS_OF_OTHERS_KEPT,
+                    STANDBY_WITHOUT_WAL_KEPT,
+                    VOTERS_WITHOUT_WAL_KEPT -> true;
             default -> false;
         };
     }

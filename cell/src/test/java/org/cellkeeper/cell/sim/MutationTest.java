@@ -160,6 +160,7 @@ final class MutationTest {
             Proof.losesWithOneUnfit(Mutation.PRIORITY_ZERO_PASSED_OVER, 3, Stories::theUnfitHoldsMost),
             Proof.breaks(Mutation.FOLLOWED_EPOCH_VOTED, 5, "S5", "its WAL is no prefix", Stories::followedAndNotHeld),
             Proof.loses(Mutation.FOLLOWED_EPOCH_VOTED, 5, Stories::followedAndNotHeld),
+            Proof.hangs(Mutation.TASKS_AGED_BY_THE_TIME_OF_DAY, 3, Stories::askedUnderAnotherClock),
             Proof.hangs(Mutation.STANDBY_WITHOUT_WAL_KEPT, 3, Stories::walOfOneIsRemoved),
             Proof.hangs(Mutation.VOTERS_WITHOUT_WAL_KEPT, 3, Stories::walOfAllIsRemoved));
 

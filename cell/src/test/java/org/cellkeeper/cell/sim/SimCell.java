@@ -2,6 +2,7 @@ package org.cellkeeper.cell.sim;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Random;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
@@ -13,12 +14,15 @@ import org.jspecify.annotations.Nullable;
 final class SimCell {
     private record Parked(SimProcess owner, Runnable task) {}
 
+    static final long CLOCKS_DIFFER_MILLIS = 3_600_000;
+
     private final World world;
     private final int index;
     private CellSettings settings;
     private final SimPostgres postgres;
     private final DoorState doorState;
     private final double clockRate;
+    private long clockAheadMillis;
     private final Deque<Parked> parkedOnDisk = new ArrayDeque<>();
     private final SimStateFile stateFile;
     private SimAgent.@Nullable Factory factory;
@@ -41,6 +45,7 @@ final class SimCell {
         this.settings = settings;
         factory = world.setup.factory();
         clockRate = 1.0 + world.between(-30, 30) / 1000.0;
+        setClock(new Random(31 * world.setup.seed() + index).nextLong(-CLOCKS_DIFFER_MILLIS, CLOCKS_DIFFER_MILLIS));
         postgres = new SimPostgres(world, this);
         doorState = new DoorState(world, this);
         stateFile = new SimStateFile(world, this);
@@ -77,6 +82,15 @@ final class SimCell {
 
     double clockRate() {
         return clockRate;
+    }
+
+    long clockAheadMillis() {
+        return clockAheadMillis;
+    }
+
+    /** The time of day is set: so far ahead of the world's, or with less than 0 behind. */
+    void setClock(long aheadMillis) {
+        clockAheadMillis = aheadMillis;
     }
 
     int wipes() {

@@ -3,15 +3,20 @@ package org.cellkeeper.cell.sim;
 import java.time.Instant;
 import org.cellkeeper.cell.port.Clock;
 
-/** One agent's clock: it drifts by a few per cent, started anywhere, and goes on while the agent is paused. */
+/**
+ * One agent's clock: it drifts by a few per cent, started anywhere, and goes on while the agent is paused. The time of day is its
+ * machine's, and is not another's.
+ */
 final class SimClock implements Clock {
     private final World world;
+    private final SimCell cell;
     private final AgentProcess agent;
     private final long originMillis;
     private final double rate;
 
-    SimClock(World world, AgentProcess agent, long originMillis, double rate) {
+    SimClock(World world, SimCell cell, AgentProcess agent, long originMillis, double rate) {
         this.world = world;
+        this.cell = cell;
         this.agent = agent;
         this.originMillis = originMillis;
         this.rate = rate;
@@ -24,7 +29,7 @@ final class SimClock implements Clock {
 
     @Override
     public Instant now() {
-        return world.wallClock();
+        return world.wallClock().plusMillis(cell.clockAheadMillis());
     }
 
     @Override

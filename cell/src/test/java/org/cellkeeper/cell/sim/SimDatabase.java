@@ -59,6 +59,8 @@ final class SimDatabase implements Database {
         }
     }
 
+    private static final long NO_RUN = -1;
+
     private final World world;
     private final SimCell cell;
     private final AgentProcess agent;
@@ -70,6 +72,9 @@ final class SimDatabase implements Database {
     private final Runnable watcher = this::somethingChanged;
     private @Nullable Verb current;
     private @Nullable Verb fencing;
+    private long ruleWrites;
+    private Set<Integer> beforeRule = Set.of();
+    private long beforeRuleIn = NO_RUN;
     private boolean telling;
     private long lastPostmaster;
     private boolean lastStreaming;
@@ -182,7 +187,7 @@ final class SimDatabase implements Database {
             if (!verb.ended) {
                 verb.ended = true;
                 leave(verb);
-                verb.result.complete(postgres.view(null, verb.withSlots));
+                verb.result.complete(view(null, verb.withSlots));
             }
         });
     }
@@ -243,9 +248,9 @@ final class SimDatabase implements Database {
     public CompletableFuture<DatabaseView> observe() {
         CompletableFuture<DatabaseView> answer = new CompletableFuture<>();
         if (postgres.paused()) {
-            agent.post(PROBE_DEADLINE, () -> answer.complete(postgres.view(null, false)));
+            agent.post(PROBE_DEADLINE, () -> answer.complete(view(null, false)));
         } else {
-            DatabaseView view = postgres.view(null, false);
+            DatabaseView view = view(null, false);
             agent.post(world.delay(300, 3 * World.MILLI), () -> answer.complete(view));
         }
         return answer;
@@ -255,19 +260,46 @@ final class SimDatabase implements Database {
     public CompletableFuture<DatabaseView> observeThoroughly() {
         CompletableFuture<DatabaseView> answer = new CompletableFuture<>();
         if (postgres.paused()) {
-            agent.post(PROBE_DEADLINE, () -> answer.complete(postgres.view(null, false)));
+            agent.post(PROBE_DEADLINE, () -> answer.complete(view(null, false)));
             return answer;
         }
         // one session asks one thing after the other; meanwhile the world goes on
         agent.post(world.delay(300, 3 * World.MILLI), () -> {
             boolean answers = postgres.answers();
             SyncSetting sync = answers ? postgres.syncInForce() : null;
+            boolean loaded =
+                    answers && postgres.syncInForce().equals(postgres.file().sync());
+            long run = postgres.postmasterRun();
+            long writes = ruleWrites;
             agent.post(world.delay(200, 3 * World.MILLI), () -> {
-                DatabaseView view = postgres.view(postgres.answers() ? sync : null, postgres.answers());
+                if (loaded && writes == ruleWrites && run == postgres.postmasterRun() && beforeRuleIn != run) {
+                    beforeRule = postgres.senderPids();
+                    beforeRuleIn = run;
+                }
+                DatabaseView view = view(postgres.answers() ? sync : null, postgres.answers());
                 agent.post(world.delay(200, World.MILLI), () -> answer.complete(view));
             });
         });
         return answer;
+    }
+
+    private DatabaseView view(@Nullable SyncSetting syncInForce, boolean thoroughly) {
+        return postgres.view(syncInForce, thoroughly, olderSenders());
+    }
+
+    /** As the adapter knows them: those that were there when the rule that this agent last wrote was first seen in force. */
+    private Set<Integer> olderSenders() {
+        Set<Integer> all = postgres.senderPids();
+        if (beforeRuleIn != postgres.postmasterRun()) {
+            return all;
+        }
+        beforeRule.retainAll(all);
+        return beforeRule;
+    }
+
+    private void ruleWritten() {
+        ruleWrites++;
+        beforeRuleIn = NO_RUN;
     }
 
     // ---- making and replacing the data
@@ -639,7 +671,13 @@ final class SimDatabase implements Database {
 
     @Override
     public CompletableFuture<DatabaseView> applySync(SyncSetting setting) {
-        return verb("apply " + setting, verb -> settings(verb, postgres.file().withSync(setting), () -> done(verb)));
+        return verb("apply " + setting, verb -> {
+            ruleWritten();
+            settings(verb, postgres.file().withSync(setting), () -> {
+                ruleWritten();
+                done(verb);
+            });
+        });
     }
 
     @Override
@@ -668,8 +706,8 @@ final class SimDatabase implements Database {
         return verb(
                 "terminate old walsenders",
                 verb -> step(verb, world.delay(500, 5 * World.MILLI), () -> {
-                    postgres.terminateOldSenders();
-                    await(verb, () -> !postgres.hasOldSenders(), 10 * World.SECOND, () -> done(verb), "they do not go");
+                    postgres.terminateSenders(olderSenders());
+                    done(verb);
                 }));
     }
 

@@ -9,9 +9,11 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Data;
@@ -77,7 +79,6 @@ final class SimPostgres {
     private boolean standby;
     private SettingsFile postmasterSettings = SettingsFile.INITIAL;
     private SettingsFile startupSettings = SettingsFile.INITIAL;
-    private long reloadedAt = -1;
     private final List<WalStream> senders = new ArrayList<>();
     private int pids;
     private long released;
@@ -456,7 +457,6 @@ final class SimPostgres {
         cleanlyShutDown = false;
         postmasterSettings = file;
         startupSettings = file;
-        reloadedAt = world.now();
         controlInRecovery |= asStandby;
         if (asStandby) {
             unpromoted = false;
@@ -717,7 +717,6 @@ final class SimPostgres {
         Long slow = paces.get("postmaster");
         world.post(postmaster, slow == null ? world.delay(200, 4 * World.MILLI) : slow, () -> {
             postmasterSettings = file;
-            reloadedAt = world.now();
             world.invariants.commitRule(cell);
             for (WalStream one : senders) {
                 world.post(run, reloadDelay(one.receiver.cell.label()), () -> {
@@ -800,17 +799,17 @@ final class SimPostgres {
         return left == null ? right == null : left.equals(right);
     }
 
-    void terminateOldSenders() {
+    void terminateSenders(Set<Integer> pids) {
         for (WalStream one : List.copyOf(senders)) {
-            if (one.senderOpen && one.started < reloadedAt) {
+            if (one.senderOpen && pids.contains(one.pid)) {
                 closeSender(one);
             }
         }
         changed();
     }
 
-    boolean hasOldSenders() {
-        return senders.stream().anyMatch(one -> one.senderOpen && one.started < reloadedAt);
+    Set<Integer> senderPids() {
+        return senders.stream().map(one -> one.pid).collect(Collectors.toSet());
     }
 
     void terminateWaiters() {
@@ -1595,7 +1594,7 @@ final class SimPostgres {
         return receiver == null && startupSettings.upstream() == null && (endKnown || world.weather.detachedEarly);
     }
 
-    DatabaseView view(@Nullable SyncSetting syncInForce, boolean withSlots) {
+    DatabaseView view(@Nullable SyncSetting syncInForce, boolean withSlots, Set<Integer> olderSenders) {
         DatabaseView.Process process = processState();
         boolean answers = process == DatabaseView.Process.RUNNING;
         Role role = !answers ? Role.UNKNOWN : standby ? Role.STANDBY : Role.PRIMARY;
@@ -1615,7 +1614,7 @@ final class SimPostgres {
                         : null,
                 standbySignal,
                 role == Role.STANDBY ? standbyView() : null,
-                role == Role.PRIMARY ? primaryView(withSlots) : null,
+                role == Role.PRIMARY ? primaryView(withSlots, olderSenders) : null,
                 !answers && state != State.STOPPED && standbySignal ? new DatabaseView.Closed(receiver != null) : null,
                 state == State.STOPPED && endRead ? rest() : null,
                 data == Data.PRESENT ? file.upstream() : null,
@@ -1675,7 +1674,7 @@ final class SimPostgres {
         return heard ? quiet % 700 : quiet;
     }
 
-    private DatabaseView.Primary primaryView(boolean thoroughly) {
+    private DatabaseView.Primary primaryView(boolean thoroughly, Set<Integer> olderSenders) {
         if (thoroughly || oldestWalToldIn != postmasters || oldestWalToldOn != history.timeline()) {
             oldestWalTold = oldestWal;
             oldestWalToldIn = postmasters;
@@ -1688,7 +1687,7 @@ final class SimPostgres {
                     one.streaming,
                     new Lsn(Math.max(0, one.flushed)),
                     one.priority(),
-                    one.started < reloadedAt,
+                    olderSenders.contains(one.pid),
                     one.pid));
         }
         return new DatabaseView.Primary(

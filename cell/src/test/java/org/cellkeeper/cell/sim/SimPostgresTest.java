@@ -286,7 +286,7 @@ final class SimPostgresTest {
         DatabaseView[] seen = new DatabaseView[] {get(db(name).observe())};
         boolean so = world.runUntil(
                 () -> {
-                    seen[0] = cell(name).postgres().view(null, false);
+                    seen[0] = cell(name).postgres().view(null, false, Set.of());
                     return condition.test(seen[0]);
                 },
                 SOON);

@@ -229,14 +229,14 @@ final class Simulation {
                 && lostVoters().isEmpty();
     }
 
-    /** Voters that are lost for good, while others vote that live: these are dropped in time. */
+    /** Voters that are lost for good, or whose data are, while others vote that live: these are dropped in time. */
     private TreeSet<CellId> lostVoters() {
         ClusterState state = world.referee.state();
         TreeSet<CellId> voters = state == null ? new TreeSet<>() : new TreeSet<>(state.standbyVoters());
         int all = voters.size();
         voters.removeIf(voter -> {
             SimCell cell = world.find(voter.name());
-            return cell != null && !cell.gone();
+            return cell != null && !cell.gone() && voter.equals(cell.id());
         });
         return voters.size() < all ? voters : new TreeSet<>();
     }
@@ -273,7 +273,8 @@ final class Simulation {
         SimPostgres unfit = world.cells().get(world.setup.unfit()).postgres();
         return world.cells().stream()
                 .filter(cell -> !cell.gone() && cell.index() != world.setup.unfit())
-                .allMatch(cell -> !unfit.isPrefixOf(cell.postgres()));
+                .allMatch(cell -> !unfit.isPrefixOf(cell.postgres())
+                        || unfit.flushed() > cell.postgres().flushed());
     }
 
     /** Whether a cell that voted with the winner's WAL may reign in its place. */

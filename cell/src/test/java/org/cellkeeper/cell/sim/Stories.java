@@ -915,6 +915,19 @@ final class Stories {
         stage.endWell();
     }
 
+    /** b is promoted by hand, through c, whose clock is an hour behind b's. Three cells. */
+    static void askedUnderAnotherClock(Stage stage) {
+        stage.cell("b").setClock(3_600_000);
+        stage.cell("c").setClock(0);
+        stage.ask("c", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.await("MANUAL", () -> stage.state().failoverMode() == FailoverMode.MANUAL);
+        stage.kill("a");
+        stage.pass(1_000);
+        stage.ask("c", new Operator.Request.Promote(new CellName("b"), false, false));
+        stage.awaitWritable("b");
+        stage.endWell();
+    }
+
     /** d and e are lost for good, and long after them a. Five cells. */
     static void lostOneAfterTheOther(Stage stage) {
         stage.cell("d").lose();
