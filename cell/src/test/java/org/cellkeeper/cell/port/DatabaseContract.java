@@ -189,6 +189,7 @@ public abstract class DatabaseContract {
         bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B), bench.id(C))));
         bench.get(bench.database(B).keepSlots(bench.id(B), Set.of(bench.id(A), bench.id(C))));
         name(A, 1, EPOCH, B);
+        await(C, v -> v.standby().receiver() == Receiver.STREAMING);
         Upstream there = bench.upstream(B, EPOCH);
         Upstream mistaken = new Upstream(bench.id(A), EPOCH + 1, there.host(), there.port());
         bench.get(bench.database(C).follow(mistaken, bench.id(C)));
