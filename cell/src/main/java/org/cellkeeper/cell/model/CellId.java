@@ -31,6 +31,11 @@ public record CellId(CellName name, Incarnation incarnation) implements Comparab
                 && slot.length() == slots.length() + incarnation.value().length();
     }
 
+    /** Whether this is a slot that this cell made for another; any other, however it is named, is somebody else's. */
+    public boolean made(String slot) {
+        return slot.endsWith("_" + incarnation.value());
+    }
+
     private String slots() {
         return name.value().replace('-', '_') + "_" + incarnation.value() + "_";
     }

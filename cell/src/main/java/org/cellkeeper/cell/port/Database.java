@@ -78,7 +78,7 @@ public interface Database {
      */
     CompletableFuture<Void> checkpoint(long deadlineMillis);
 
-    /** Makes the missing slots for these siblings, and drops those of cells that are not among them. */
+    /** Makes the missing slots for these siblings, and drops those that it made for others; what it did not make is not touched. */
     CompletableFuture<DatabaseView> keepSlots(CellId self, Set<CellId> siblings);
 
     /** Empties the data directory. Only for a stopped instance. */

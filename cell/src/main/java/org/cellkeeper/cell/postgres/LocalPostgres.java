@@ -1022,13 +1022,13 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     siblings.stream().map(sibling -> sibling.slotOn(self)).collect(Collectors.toSet());
             unusedSince.keySet().retainAll(wanted);
             sql(cancellation, session -> {
-                keepSlots(session, wanted);
+                keepSlots(session, self, wanted);
                 return true;
             });
         });
     }
 
-    private void keepSlots(Connection session, Set<String> wanted) throws SQLException {
+    private void keepSlots(Connection session, CellId self, Set<String> wanted) throws SQLException {
         boolean standby = isTrue(session, "SELECT pg_is_in_recovery()");
         Map<String, Slot> present = new HashMap<>();
         try (Statement statement = session.createStatement();
@@ -1036,7 +1036,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                         "SELECT slot_name, active, restart_lsn IS NOT NULL, wal_status = 'lost' FROM pg_get_replication_slots()"
                                 + " WHERE slot_type = 'physical' AND NOT temporary")) {
             while (row.next()) {
-                if (Observation.isOurs(row.getString(1))) {
+                if (self.made(row.getString(1))) {
                     present.put(
                             row.getString(1),
                             new Slot(row.getString(1), row.getBoolean(2), row.getBoolean(3), row.getBoolean(4)));

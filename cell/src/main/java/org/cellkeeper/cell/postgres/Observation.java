@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
@@ -57,8 +56,6 @@ record Observation(
      *     telling whether something came since
      */
     record Receiving(boolean streaming, int timeline, String lastMessage, String slot) {}
-
-    private static final Pattern SLOT = Pattern.compile("[a-z][a-z0-9_]{0,29}(_[0-9a-f]{8}){1,2}");
 
     static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
@@ -169,10 +166,7 @@ record Observation(
         Set<String> slots = new TreeSet<>();
         try (ResultSet row = next(statement)) {
             while (row.next()) {
-                String slot = row.getString(1);
-                if (isOurs(slot)) {
-                    slots.add(slot);
-                }
+                slots.add(row.getString(1));
             }
         }
         int waiting;
@@ -227,11 +221,6 @@ record Observation(
                 inTheWay,
                 pausedWith,
                 receiving);
-    }
-
-    /** Whether a slot looks like one of ours, whatever cell it is of. */
-    static boolean isOurs(String slot) {
-        return SLOT.matcher(slot).matches();
     }
 
     private static ResultSet next(PreparedStatement statement) throws SQLException {

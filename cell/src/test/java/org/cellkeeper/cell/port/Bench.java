@@ -35,6 +35,9 @@ public interface Bench extends AutoCloseable {
     /** The same with so much WAL that a slot which nobody uses is lost. */
     void loseSlots(String name);
 
+    /** An operator makes a physical slot that holds no WAL. */
+    void makeSlot(String name, String slot);
+
     /** Somebody cancels all statements that wait for an acknowledgement. */
     void cancelWaits(String name);
 

@@ -158,6 +158,20 @@ public abstract class DatabaseContract {
     }
 
     @Test
+    void slotsOfOthersAreLeftAloneHoweverTheyAreNamed() {
+        primary(A);
+        List<String> others = List.of(
+                "barman_20260102",
+                "nightly",
+                bench.id(B).slotOn(bench.id(C)),
+                bench.id(A).slotOn(bench.id(B)));
+        others.forEach(slot -> bench.makeSlot(A, slot));
+        bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
+        DatabaseView kept = bench.get(bench.database(A).keepSlots(bench.id(A), Set.of()));
+        assertThat(kept.slots()).containsExactlyInAnyOrderElementsOf(others);
+    }
+
+    @Test
     void aStandbyStreamsOnlyThroughItsSlot() {
         primary(A);
         refuses(() -> bench.database(B).cloneFrom(bench.upstream(A, EPOCH), bench.id(B), percent -> {}));

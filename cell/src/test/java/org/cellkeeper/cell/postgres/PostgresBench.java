@@ -299,6 +299,15 @@ final class PostgresBench implements Bench {
     }
 
     @Override
+    public void makeSlot(String name, String slot) {
+        try {
+            execute(name, "SELECT pg_create_physical_replication_slot('" + slot + "')");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
     public void loseSlots(String name) {
         fillSegments(name, 8);
     }

@@ -756,7 +756,7 @@ final class SimDatabase implements Database {
                         fail(verb, "PostgreSQL does not run");
                         return;
                     }
-                    postgres.keepSlots(names);
+                    postgres.keepSlots(self, names);
                     verb.withSlots = true;
                     done(verb);
                 }));

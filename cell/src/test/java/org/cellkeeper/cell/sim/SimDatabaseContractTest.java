@@ -86,6 +86,11 @@ final class SimDatabaseContractTest extends DatabaseContract {
         }
 
         @Override
+        public void makeSlot(String name, String slot) {
+            cell(name).postgres().makeSlot(slot);
+        }
+
+        @Override
         public void loseSlots(String name) {
             churn(name, 0x9000);
         }

@@ -830,8 +830,12 @@ final class SimPostgres {
         return slots.names();
     }
 
-    void keepSlots(TreeSet<String> wanted) {
-        slots.keep(wanted, standby, this::slotBusy, redo, world.now(), postmasters);
+    void makeSlot(String name) {
+        slots.make(name);
+    }
+
+    void keepSlots(CellId self, TreeSet<String> wanted) {
+        slots.keep(self::made, wanted, standby, this::slotBusy, redo, world.now(), postmasters);
     }
 
     long redo() {

@@ -52,7 +52,7 @@ final class SimSlots {
     }
 
     /** The housekeeping of an agent, at some time in some run of the postmaster. */
-    void keep(Set<String> wanted, boolean standby, Predicate<String> busy, long redo, long now, long run) {
+    void keep(Predicate<String> made, Set<String> wanted, boolean standby, Predicate<String> busy, long redo, long now, long run) {
         if (run != unusedSinceRun) {
             unusedSinceRun = run;
             unusedSince.clear();
@@ -60,7 +60,7 @@ final class SimSlots {
         unusedSince.keySet().retainAll(wanted);
         slots.entrySet().removeIf(entry -> {
             String name = entry.getKey();
-            boolean idle = !cloning.contains(name) && !busy.test(name);
+            boolean idle = made.test(name) && !cloning.contains(name) && !busy.test(name);
             return idle && (!wanted.contains(name) || isToBeMadeAnew(name, entry.getValue(), standby, now));
         });
         for (String name : wanted) {
@@ -104,6 +104,10 @@ final class SimSlots {
         if (slot != null && !slot.lost) {
             slot.keeps = flushed;
         }
+    }
+
+    void make(String name) {
+        slots.put(name, new Slot(null));
     }
 
     /** From where on the slots together keep WAL. */
