@@ -478,10 +478,16 @@ public final class CellLoop {
     // ---- acting
 
     private void carryOut(Plan plan, View view) {
+        Run running = run;
+        if (running != null && hasLostItsSense(running, view)) {
+            LOG.info("{} is not the primary any more: its clone is given up", ((Action.CloneFrom) running.current).source().primary());
+            run = null;
+            whenDone(perform(new Action.StopImmediate()), (done, problem) -> step());
+            return;
+        }
         if (plan.actions().isEmpty()) {
             return;
         }
-        Run running = run;
         if (running != null) {
             if (!interrupts(plan, running)) {
                 return;
@@ -506,7 +512,15 @@ public final class CellLoop {
         proceed(next);
     }
 
-    /** A stop for fencing interrupts anything but another such stop; any other rule interrupts a clone that has lost its sense. */
+    /** A clone of one that is not the primary any more: it would wait for minutes for one that may never answer. */
+    private static boolean hasLostItsSense(Run running, View view) {
+        ClusterState state = view.state();
+        return running.current instanceof Action.CloneFrom clone
+                && state != null
+                && !state.primary().equals(clone.source().primary());
+    }
+
+    /** A stop for fencing interrupts anything but another such stop. */
     private static boolean interrupts(Plan plan, Run running) {
         Action first = plan.actions().getFirst();
         Action current = running.current;

@@ -515,7 +515,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             makeSlotAnew(source, slot);
             List<String> arguments = List.of(
                     "--pgdata=" + incoming,
-                    "--dbname=" + owned.conninfo(source, "clone-" + self.name()),
+                    "--dbname=" + owned.conninfoOfClone(source, self),
                     "--slot=" + slot,
                     "--no-password",
                     "--wal-method=stream",

@@ -41,6 +41,10 @@ final class OwnedSettings {
             "ignore_invalid_pages",
             "zero_damaged_pages");
 
+    /** For the server's side of a long copy. */
+    static final String PATIENT = "-c wal_sender_timeout=2min -c tcp_user_timeout=2min -c tcp_keepalives_idle=30"
+            + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=9";
+
     static final String HBA = """
             # Written by Cellkeeper.
             local   all          cellkeeper                 peer map=agent
@@ -106,7 +110,6 @@ final class OwnedSettings {
         map.put("wal_receiver_status_interval", "1s");
         map.put("wal_receiver_timeout", "2s");
         map.put("wal_sender_timeout", "3s");
-        map.put("tcp_user_timeout", "3s");
         map.put("tcp_keepalives_idle", "2");
         map.put("tcp_keepalives_interval", "1");
         map.put("tcp_keepalives_count", "3");
@@ -206,8 +209,31 @@ final class OwnedSettings {
         return conninfo(upstream, new StreamName(self, upstream.epoch()).toString());
     }
 
-    /** How a sibling is reached for replication; the password is in the password file. */
+    /** How a standby reaches its primary: each end takes the other for lost after 3 s of silence. */
     String conninfo(Upstream upstream, String applicationName) {
+        Map<String, String> map = replication(upstream, applicationName);
+        map.put("keepalives_idle", "2");
+        map.put("keepalives_interval", "1");
+        map.put("keepalives_count", "2");
+        map.put("tcp_user_timeout", "3000");
+        // That of a walsender alone: a client that reads slowly looks no different from one that is lost.
+        map.put("options", "-c tcp_user_timeout=3s");
+        return text(map);
+    }
+
+    /** How a clone reaches it: a disk or a network that stands still for a minute costs no copy of hours. */
+    String conninfoOfClone(Upstream source, CellId self) {
+        Map<String, String> map = replication(source, "clone-" + self.name());
+        map.put("keepalives_idle", "30");
+        map.put("keepalives_interval", "10");
+        map.put("keepalives_count", "9");
+        map.put("tcp_user_timeout", "120000");
+        map.put("options", PATIENT);
+        return text(map);
+    }
+
+    /** The password is in the password file. */
+    private Map<String, String> replication(Upstream upstream, String applicationName) {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("host", upstream.host());
         map.put("port", String.valueOf(upstream.port()));
@@ -217,11 +243,11 @@ final class OwnedSettings {
         map.put("connect_timeout", "2");
         map.put("gssencmode", "disable");
         map.put("keepalives", "1");
-        map.put("keepalives_idle", "2");
-        map.put("keepalives_interval", "1");
-        map.put("keepalives_count", "2");
-        map.put("tcp_user_timeout", "3000");
-        return map.entrySet().stream()
+        return map;
+    }
+
+    private static String text(Map<String, String> conninfo) {
+        return conninfo.entrySet().stream()
                 .map(entry -> entry.getKey() + "='"
                         + entry.getValue().replace("\\", "\\\\").replace("'", "\\'") + "'")
                 .collect(Collectors.joining(" "));

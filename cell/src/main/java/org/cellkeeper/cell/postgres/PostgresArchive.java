@@ -113,7 +113,9 @@ public final class PostgresArchive implements DatabaseArchive {
                             "PGGSSENCMODE",
                             "disable",
                             "PGAPPNAME",
-                            COPYING),
+                            COPYING,
+                            "PGOPTIONS",
+                            OwnedSettings.PATIENT),
                     percent);
             Matcher range = WAL_RANGE.matcher(Files.readString(folder.resolve("backup_manifest")));
             if (!range.find()) {

@@ -37,6 +37,9 @@ import org.cellkeeper.cell.port.DatabaseFailure;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyManager;
+import org.postgresql.copy.CopyOut;
 
 /** What the adapter does beyond the contract: processes, files, settings, and how long things take. */
 final class LocalPostgresIT {
@@ -53,6 +56,54 @@ final class LocalPostgresIT {
     @AfterEach
     void close() {
         bench.close();
+    }
+
+    @Test
+    void aClientThatReadsSlowlyIsNotCutOff() throws Exception {
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        try (Connection client = bench.client("a")) {
+            CopyManager copies = client.unwrap(PGConnection.class).getCopyAPI();
+            CopyOut copy = copies.copyOut("COPY (SELECT repeat('x', 1000) FROM generate_series(1, 60000)) TO STDOUT");
+            assertThat(copy.readFromCopy()).isNotNull();
+
+            Thread.sleep(7_000);
+
+            long rows = 1;
+            while (copy.readFromCopy() != null) {
+                rows++;
+            }
+            assertThat(rows).isEqualTo(60_000);
+        }
+    }
+
+    @Test
+    void aCloneOutlivesAStallOfItself() throws Exception {
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
+        CompletableFuture<DatabaseView> clone =
+                bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {});
+        List<ProcessHandle> copying = new ArrayList<>();
+        bench.awaitTrue(
+                SOON,
+                () -> {
+                    ProcessHandle.current()
+                            .descendants()
+                            .filter(process -> process.info().command().orElse("").endsWith("pg_basebackup"))
+                            .forEach(copying::add);
+                    return copying.size() >= 2;
+                },
+                "a copy, and the stream of its WAL beside it");
+        for (ProcessHandle process : copying) {
+            PostgresBench.run("kill", "-STOP", String.valueOf(process.pid()));
+        }
+        Thread.sleep(7_000);
+        for (ProcessHandle process : copying) {
+            PostgresBench.run("kill", "-CONT", String.valueOf(process.pid()));
+        }
+
+        assertThat(bench.get(clone).data()).isEqualTo(Data.PRESENT);
     }
 
     @Test

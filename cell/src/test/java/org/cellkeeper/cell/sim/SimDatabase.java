@@ -357,7 +357,7 @@ final class SimDatabase implements Database {
             fail(verb, "the copy could not begin");
             return;
         }
-        Copy copy = new Copy(there, slot, run, there.postgres().redo(), percent);
+        Copy copy = new Copy(there, slot, run, there.postgres().redo(), world.delay(60 * World.SECOND, 120 * World.SECOND), percent);
         // What it streamed through is free when its walsender has noticed the end.
         verb.result.whenComplete((done, failure) -> copy.end(world, failure == null));
         copies.add(copy);
@@ -371,13 +371,16 @@ final class SimDatabase implements Database {
         final SimProcess run;
         final long begun;
         final IntConsumer percent;
+        final long patience;
+        long silentSince;
         private boolean ended;
 
-        Copy(SimCell source, String slot, SimProcess run, long begun, IntConsumer percent) {
+        Copy(SimCell source, String slot, SimProcess run, long begun, long patience, IntConsumer percent) {
             this.source = source;
             this.slot = slot;
             this.run = run;
             this.begun = begun;
+            this.patience = patience;
             this.percent = percent;
         }
 
@@ -396,7 +399,17 @@ final class SimDatabase implements Database {
             if (!agent.alive()) {
                 return;
             }
-            boolean goesOn = canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
+            boolean silent = isSilent(copy.source);
+            if (silent && copy.silentSince == 0) {
+                copy.silentSince = world.now();
+            } else if (!silent) {
+                copy.silentSince = 0;
+            }
+            if (silent && world.now() - copy.silentSince < copy.patience) {
+                copy(verb, copy, parts);
+                return;
+            }
+            boolean goesOn = !silent && canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
             if (!goesOn || cell.diskFull()) {
                 fail(verb, "the copy broke off");
             } else if (parts < 4) {
@@ -409,6 +422,13 @@ final class SimDatabase implements Database {
                 fail(verb, "the copy broke off");
             }
         });
+    }
+
+    /** Neither end is told that the other is gone, or stands still. */
+    private boolean isSilent(SimCell there) {
+        return !there.on()
+                || there.postgres().paused()
+                || !world.network.openBothWays(SimNetwork.Kind.WAL, cell, there);
     }
 
     private boolean canCopy(SimCell there) {
