@@ -480,7 +480,9 @@ public final class CellLoop {
     private void carryOut(Plan plan, View view) {
         Run running = run;
         if (running != null && hasLostItsSense(running, view)) {
-            LOG.info("{} is not the primary any more: its clone is given up", ((Action.CloneFrom) running.current).source().primary());
+            LOG.info(
+                    "{} is not the primary any more: its clone is given up",
+                    ((Action.CloneFrom) running.current).source().primary());
             run = null;
             whenDone(perform(new Action.StopImmediate()), (done, problem) -> step());
             return;

@@ -90,7 +90,8 @@ final class LocalPostgresIT {
                 () -> {
                     ProcessHandle.current()
                             .descendants()
-                            .filter(process -> process.info().command().orElse("").endsWith("pg_basebackup"))
+                            .filter(process ->
+                                    process.info().command().orElse("").endsWith("pg_basebackup"))
                             .forEach(copying::add);
                     return copying.size() >= 2;
                 },

@@ -357,7 +357,8 @@ final class SimDatabase implements Database {
             fail(verb, "the copy could not begin");
             return;
         }
-        Copy copy = new Copy(there, slot, run, there.postgres().redo(), world.delay(60 * World.SECOND, 120 * World.SECOND), percent);
+        Copy copy = new Copy(
+                there, slot, run, there.postgres().redo(), world.delay(60 * World.SECOND, 120 * World.SECOND), percent);
         // What it streamed through is free when its walsender has noticed the end.
         verb.result.whenComplete((done, failure) -> copy.end(world, failure == null));
         copies.add(copy);
@@ -409,7 +410,8 @@ final class SimDatabase implements Database {
                 copy(verb, copy, parts);
                 return;
             }
-            boolean goesOn = !silent && canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
+            boolean goesOn =
+                    !silent && canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
             if (!goesOn || cell.diskFull()) {
                 fail(verb, "the copy broke off");
             } else if (parts < 4) {

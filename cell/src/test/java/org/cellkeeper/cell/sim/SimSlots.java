@@ -52,7 +52,14 @@ final class SimSlots {
     }
 
     /** The housekeeping of an agent, at some time in some run of the postmaster. */
-    void keep(Predicate<String> made, Set<String> wanted, boolean standby, Predicate<String> busy, long redo, long now, long run) {
+    void keep(
+            Predicate<String> made,
+            Set<String> wanted,
+            boolean standby,
+            Predicate<String> busy,
+            long redo,
+            long now,
+            long run) {
         if (run != unusedSinceRun) {
             unusedSinceRun = run;
             unusedSince.clear();
