@@ -479,10 +479,9 @@ public final class CellLoop {
 
     private void carryOut(Plan plan, View view) {
         Run running = run;
-        if (running != null && hasLostItsSense(running, view)) {
-            LOG.info(
-                    "{} is not the primary any more: its clone is given up",
-                    ((Action.CloneFrom) running.current).source().primary());
+        CellId obsolete = running == null ? null : obsoleteSource(running.current, view);
+        if (obsolete != null) {
+            LOG.info("{} is not the primary any more: its clone is given up", obsolete);
             run = null;
             whenDone(perform(new Action.StopImmediate()), (done, problem) -> step());
             return;
@@ -514,12 +513,14 @@ public final class CellLoop {
         proceed(next);
     }
 
-    /** A clone of one that is not the primary any more: it would wait for minutes for one that may never answer. */
-    private static boolean hasLostItsSense(Run running, View view) {
+    /** Whom a clone is made of that is not the primary any more: it would wait for minutes for one that may never answer. */
+    private static @Nullable CellId obsoleteSource(@Nullable Action current, View view) {
         ClusterState state = view.state();
-        return running.current instanceof Action.CloneFrom clone
-                && state != null
-                && !state.primary().equals(clone.source().primary());
+        if (state == null || !(current instanceof Action.CloneFrom clone)) {
+            return null;
+        }
+        CellId source = clone.source().primary();
+        return state.primary().equals(source) ? null : source;
     }
 
     /** A stop for fencing interrupts anything but another such stop. */
