@@ -174,17 +174,24 @@ public final class Election {
         /** Its agent is gone, or says that its disk takes no writes. */
         UNFIT,
         UNKNOWN,
+        /** It could, but its PostgreSQL does not run, or lets nobody in: it would have to replay what it holds first. */
+        CLOSED,
         FIT
     }
 
     static Fitness fitness(View view, CellId cell) {
         if (cell.equals(view.self())) {
             boolean writes = view.database().writes() != DatabaseView.Writes.FAILED && !view.unsaved();
-            return writes ? Fitness.FIT : Fitness.UNFIT;
+            boolean open = view.database().process() == DatabaseView.Process.RUNNING;
+            return !writes ? Fitness.UNFIT : open ? Fitness.FIT : Fitness.CLOSED;
         }
         PeerView said = view.fresh(cell);
         if (said != null) {
-            return said.health() == PeerView.Health.CANNOT_WRITE ? Fitness.UNFIT : Fitness.FIT;
+            return switch (said.health()) {
+                case CANNOT_WRITE -> Fitness.UNFIT;
+                case STARTING, DOWN -> Fitness.CLOSED;
+                case OK, CANNOT_REPLICATE -> Fitness.FIT;
+            };
         }
         return Standbys.linkGone(view, cell) ? Fitness.UNFIT : Fitness.UNKNOWN;
     }
@@ -205,7 +212,7 @@ public final class Election {
         }
         CellId equal = seals(view, state.epoch()).stream()
                 .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, own) == 0)
-                .filter(vote -> fitness(view, vote.voter()) == Fitness.FIT && view.seemsAlive(vote.voter()))
+                .filter(vote -> fitness(view, vote.voter()).compareTo(Fitness.CLOSED) >= 0 && view.seemsAlive(vote.voter()))
                 .max(PREFERRED)
                 .map(Vote::voter)
                 .orElse(null);

@@ -54,6 +54,11 @@ final class StageTest {
     }
 
     @Test
+    void among_equals_one_that_is_open_goes_before_one_that_must_be_started_first() {
+        Stories.theFirstOfEqualsLetsNobodyIn(new Stage(3).born());
+    }
+
+    @Test
     void a_switchover_moves_the_primary_and_halts_nobody() {
         Stage stage = new Stage(3).born();
 

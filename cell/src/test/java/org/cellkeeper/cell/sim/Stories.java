@@ -691,6 +691,20 @@ final class Stories {
         stage.endWell();
     }
 
+    /** b, which comes first by name, lets nobody in; c holds the same WAL. Three cells. */
+    static void theFirstOfEqualsLetsNobodyIn(Stage stage) {
+        stage.cell("b").killDatabase();
+        stage.cell("b").postgres().keepClosed(true);
+        stage.pass(3_000);
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        stage.pass(500);
+        stage.kill("a");
+        stage.awaitWritable("c");
+        stage.cell("b").postgres().keepClosed(false);
+        stage.endWell();
+    }
+
     /** a is lost, and its address is now that of c, from which b could stream. Three cells. */
     static void anotherCellAtThePrimarysAddress(Stage stage) {
         long commit = stage.write("a");
