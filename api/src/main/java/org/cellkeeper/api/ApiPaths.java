@@ -5,6 +5,8 @@ public final class ApiPaths {
     public static final String BASE = "/api/1.0.0";
     public static final String NODES = BASE + "/nodes";
     public static final String IS_PRIMARY = BASE + "/isPrimary";
+    public static final String PRIMARY = BASE + "/primary";
+    public static final String STANDBY = BASE + "/standby";
     public static final String FAILOVER = NODES + "/failover";
     public static final String TASKS = BASE + "/tasks";
     public static final String HISTORY = BASE + "/history";

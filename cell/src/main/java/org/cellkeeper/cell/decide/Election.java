@@ -212,7 +212,8 @@ public final class Election {
         }
         CellId equal = seals(view, state.epoch()).stream()
                 .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, own) == 0)
-                .filter(vote -> fitness(view, vote.voter()).compareTo(Fitness.CLOSED) >= 0 && view.seemsAlive(vote.voter()))
+                .filter(vote ->
+                        fitness(view, vote.voter()).compareTo(Fitness.CLOSED) >= 0 && view.seemsAlive(vote.voter()))
                 .max(PREFERRED)
                 .map(Vote::voter)
                 .orElse(null);

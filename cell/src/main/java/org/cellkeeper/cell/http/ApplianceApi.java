@@ -35,6 +35,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.cellkeeper.api.ApiPaths;
 import org.cellkeeper.api.BackupList;
 import org.cellkeeper.api.CellPage;
@@ -44,8 +46,10 @@ import org.cellkeeper.api.Problem;
 import org.cellkeeper.api.PromoteRequest;
 import org.cellkeeper.api.RestoreRequest;
 import org.cellkeeper.api.SessionInfo;
+import org.cellkeeper.api.StandbyAnswer;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.RevokedSession;
@@ -85,6 +89,8 @@ public final class ApplianceApi implements AutoCloseable {
     private static final int BACKUPS_PAGE = 25;
     private static final int CELLS_PAGE = 25;
     private static final int CELLS_PAGE_LIMIT = 128;
+    private static final Pattern SIZE = Pattern.compile("([0-9]{1,9})(|kB|MB|GB)");
+    private static final List<String> SIZE_UNITS = List.of("", "kB", "MB", "GB");
     private static final Instant EARLIEST = Instant.EPOCH;
     private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
     private static final Duration HISTORY_WITHIN = Duration.ofSeconds(3);
@@ -241,6 +247,8 @@ public final class ApplianceApi implements AutoCloseable {
     private void routes(JavalinConfig config) {
         path(config, ApiPaths.NODES, Map.of(HandlerType.GET, guarded(this::nodes)));
         path(config, ApiPaths.IS_PRIMARY, Map.of(HandlerType.GET, this::isPrimary));
+        path(config, ApiPaths.PRIMARY, Map.of(HandlerType.GET, this::primary));
+        path(config, ApiPaths.STANDBY, Map.of(HandlerType.GET, this::standby));
         path(config, ApiPaths.FAILOVER + "/{mode}", Map.of(HandlerType.POST, guarded(this::setMode)));
         path(config, ApiPaths.NODES + "/{name}", Map.of(HandlerType.DELETE, guarded(this::remove)));
         path(config, ApiPaths.NODES + "/{name}/promote", Map.of(HandlerType.POST, guarded(this::promote)));
@@ -491,6 +499,35 @@ public final class ApplianceApi implements AutoCloseable {
         answer(ctx, 200, new PrimaryAnswer(operator.isPrimary()));
     }
 
+    /** The same for balancers that read no body. */
+    private void primary(Context ctx) {
+        if (!operator.isPrimary()) {
+            throw RequestProblem.unavailable(
+                    "not-primary", "this cell is not a primary that takes writes: " + itself());
+        }
+        answer(ctx, 200, new PrimaryAnswer(true));
+    }
+
+    private void standby(Context ctx) {
+        long most = size(ctx, "maxLag", Long.MAX_VALUE);
+        Operator.Local local = operator.local();
+        if (local == null
+                || local.state() != CellState.STREAMING
+                || !thisCell.ready().ok()) {
+            throw RequestProblem.unavailable("not-standby", "this cell is not a standby that streams: " + itself());
+        }
+        if (local.unreplayed() < 0 || local.unreplayed() > most) {
+            String lag = local.unreplayed() < 0 ? "by an unknown amount" : "by " + local.unreplayed() + " bytes";
+            throw RequestProblem.unavailable("lags", "this cell's replay is behind the primary's WAL " + lag);
+        }
+        answer(ctx, 200, new StandbyAnswer(local.unreplayed()));
+    }
+
+    private String itself() {
+        Operator.Local local = operator.local();
+        return local == null ? "it is still starting" : "it is " + local.state();
+    }
+
     private void tasks(Context ctx) {
         answer(ctx, 200, operator.tasks().stream().map(rendering::task).toList());
     }
@@ -733,6 +770,20 @@ public final class ApplianceApi implements AutoCloseable {
             throw RequestProblem.badRequest(name + " must be a number from 1 to " + most);
         }
         return number;
+    }
+
+    /** Such as 16MB, in PostgreSQL's units. */
+    private static long size(Context ctx, String name, long otherwise) {
+        String asked = ctx.queryParam(name);
+        if (asked == null) {
+            return otherwise;
+        }
+        Matcher size = SIZE.matcher(asked);
+        if (!size.matches()) {
+            throw RequestProblem.badRequest(name + " must be a size such as 65536, 512kB, 16MB or 1GB");
+        }
+        int power = SIZE_UNITS.indexOf(size.group(2));
+        return Long.parseLong(size.group(1)) << (10 * power);
     }
 
     /** Whatever PostgreSQL could not hold is as far away as anybody may ask for. */

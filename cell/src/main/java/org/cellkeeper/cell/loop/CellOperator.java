@@ -15,6 +15,7 @@ import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
@@ -104,7 +105,15 @@ public final class CellOperator implements Operator {
                 state == null ? 0 : state.lastBallot(),
                 view.memory().burnt(),
                 own == null ? 0 : own.waiting(),
+                unreplayed(primary, self),
                 Math.max(0, now - view.now()));
+    }
+
+    private static long unreplayed(@Nullable PeerView primary, PeerView self) {
+        Lsn flushed = primary == null ? null : primary.received();
+        Lsn replayed = self.replayed();
+        boolean comparable = primary != null && primary.timeline() == self.timeline();
+        return flushed == null || replayed == null || !comparable ? -1 : Math.max(0, flushed.minus(replayed));
     }
 
     @Override

@@ -43,6 +43,7 @@ public interface Operator {
      * @param lastBallot the highest ballot ever opened
      * @param burntBallots how many in a row came to nothing, as this cell saw it
      * @param waiting sessions of this primary that wait for an acknowledgement
+     * @param unreplayed of a standby: bytes of WAL that the primary has and this cell has not replayed; -1 when not known
      * @param decidedMillisAgo how long ago it last looked at itself
      */
     record Local(
@@ -56,6 +57,7 @@ public interface Operator {
             long lastBallot,
             int burntBallots,
             int waiting,
+            long unreplayed,
             long decidedMillisAgo) {}
 
     /** What an operator wants. */

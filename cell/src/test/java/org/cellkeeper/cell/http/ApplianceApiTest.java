@@ -31,6 +31,8 @@ import org.cellkeeper.api.TaskInfo;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
+import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -166,6 +168,42 @@ final class ApplianceApiTest {
         HttpResponse<String> answer = send(request("/isPrimary").GET());
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.body()).isEqualTo("{\"isPrimary\":false}");
+    }
+
+    @Test
+    void aBalancerThatReadsNoBodyIsToldThePrimaryByTheStatus() throws Exception {
+        assertThat(send(request("/primary").GET()).statusCode()).isEqualTo(200);
+        operator.primary = false;
+        HttpResponse<String> answer = send(request("/primary").GET());
+        assertThat(answer.statusCode()).isEqualTo(503);
+        assertThat(answer.body()).contains("not-primary").contains("it is STREAMING");
+    }
+
+    @Test
+    void aBalancerThatReadsNoBodyIsToldAStandbyThatIsNearEnough() throws Exception {
+        assertThat(send(request("/standby").GET()).body()).isEqualTo("{\"lagBytes\":2048}");
+        assertThat(send(request("/standby?maxLag=2kB").GET()).statusCode()).isEqualTo(200);
+        assertThat(send(request("/standby?maxLag=2047").GET()).statusCode()).isEqualTo(503);
+        assertThat(send(request("/standby?maxLag=1kB").GET()).body())
+                .contains("lags")
+                .contains("2048 bytes");
+        for (String size : List.of("", "x", "1 MB", "-1", "1mb", "9999999999")) {
+            assertThat(send(request("/standby?maxLag=" + size.replace(" ", "%20"))
+                                    .GET())
+                            .statusCode())
+                    .as(size)
+                    .isEqualTo(400);
+        }
+        operator.local = new Operator.Local(
+                CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20);
+        assertThat(send(request("/standby").GET()).body()).contains("unknown");
+        operator.local = new Operator.Local(
+                CellState.PRIMARY, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20);
+        assertThat(send(request("/standby").GET()).body())
+                .contains("not-standby")
+                .contains("it is PRIMARY");
+        operator.local = null;
+        assertThat(send(request("/standby").GET()).statusCode()).isEqualTo(503);
     }
 
     @Test

@@ -24,7 +24,7 @@ public final class FakeOperator implements Operator {
     public static final Instant NOON = Instant.parse("2026-01-02T12:00:00.123Z");
 
     public static final Local LOCAL =
-            new Local(CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 20);
+            new Local(CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 2048, 20);
 
     public volatile CompletableFuture<Verdict> verdict =
             CompletableFuture.completedFuture(new Verdict.Accepted("task-7"));

@@ -106,7 +106,9 @@ final class OpenApiTest {
                         open.add(path.getKey());
                     }
                 }));
-        assertThat(open).containsExactlyInAnyOrder("/api/1.0.0/isPrimary", "/cloud/server_status");
+        assertThat(open)
+                .containsExactlyInAnyOrder(
+                        "/api/1.0.0/isPrimary", "/api/1.0.0/primary", "/api/1.0.0/standby", "/cloud/server_status");
     }
 
     /** Wherever the module's classes are: in a folder, or in its archive. */
