@@ -33,7 +33,10 @@ public interface Database {
     /** Starts a primary: with the commit rule that the settings file holds. */
     CompletableFuture<DatabaseView> startPrimary();
 
-    /** Starts a standby that names nobody; with no upstream it receives nothing. */
+    /**
+     * Starts a standby that names nobody; with no upstream it receives nothing. Completes when it takes connections, and after two seconds
+     * if it still does not: it may never.
+     */
     CompletableFuture<DatabaseView> startStandby(@Nullable Upstream upstream, CellId self);
 
     /**

@@ -49,6 +49,9 @@ import org.slf4j.LoggerFactory;
 public final class LocalPostgres implements Database, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalPostgres.class);
 
+    /** One that cannot start mostly ends within that. */
+    private static final Duration STARTS_WITHIN = Duration.ofSeconds(2);
+
     private static final Duration STEP = Duration.ofMillis(2);
     private static final Duration CLEAR_EVERY = Duration.ofMillis(200);
     private static final Duration KILL_AFTER = Duration.ofSeconds(1);
@@ -643,7 +646,9 @@ public final class LocalPostgres implements Database, AutoCloseable {
             if (upstream == null) {
                 observer.startedDetached(run);
             }
-            awaitReady(cancellation, run);
+            // It may have much to replay, or let nobody in for good: other verbs do not wait for that.
+            var _ = awaitWhileRunning(cancellation, run, STARTS_WITHIN, () -> postmaster.saysReady(run));
+            sentinel.poke();
         });
     }
 
@@ -674,20 +679,25 @@ public final class LocalPostgres implements Database, AutoCloseable {
         sentinel.poke();
     }
 
-    private void awaitWhileRunning(
-            Cancellation cancellation,
-            Postmaster.Run run,
-            Duration limit,
-            String otherwise,
-            BooleanSupplier condition) {
-        boolean so = cancellation.await(limit, STEP, () -> {
+    /** Says whether it came to that; fails when PostgreSQL goes. */
+    private boolean awaitWhileRunning(
+            Cancellation cancellation, Postmaster.Run run, Duration limit, BooleanSupplier condition) {
+        return cancellation.await(limit, STEP, () -> {
             if (!run.equals(postmaster.find())) {
                 control.forget();
                 throw new DatabaseFailure("PostgreSQL did not come up: " + postmaster.lastWords());
             }
             return condition.getAsBoolean();
         });
-        if (!so) {
+    }
+
+    private void awaitWhileRunning(
+            Cancellation cancellation,
+            Postmaster.Run run,
+            Duration limit,
+            String otherwise,
+            BooleanSupplier condition) {
+        if (!awaitWhileRunning(cancellation, run, limit, condition)) {
             throw new DatabaseFailure(otherwise + " after " + limit.toSeconds() + " s; it is left running");
         }
     }

@@ -486,7 +486,7 @@ final class SimDatabase implements Database {
                         postgres.write(postgres.file().following(upstream, self).withSync(SyncSetting.NOBODY));
                     }
                     if (postgres.start(true)) {
-                        awaitRunning(verb);
+                        awaitStarted(verb);
                     } else {
                         fail(verb, "the data directory does not allow it: " + postgres.describe());
                     }
@@ -495,6 +495,24 @@ final class SimDatabase implements Database {
 
     private static String nameOf(@Nullable Upstream upstream) {
         return upstream == null ? "nobody" : upstream.primary() + " in epoch " + upstream.epoch();
+    }
+
+    /** It is not waited for long: it may never open. */
+    private void awaitStarted(Verb verb) {
+        long began = world.now();
+        await(
+                verb,
+                () -> postgres.isRunning() || postgres.isStopped() || world.now() - began >= 2 * World.SECOND,
+                60 * World.SECOND,
+                () -> {
+                    if (postgres.isStopped()) {
+                        fail(verb, "PostgreSQL went away while it started");
+                    } else {
+                        done(verb);
+                    }
+                },
+                "");
+        agent.post(2 * World.SECOND, this::check);
     }
 
     private void awaitRunning(Verb verb) {

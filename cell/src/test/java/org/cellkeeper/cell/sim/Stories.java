@@ -700,7 +700,7 @@ final class Stories {
         stage.await("acknowledged", () -> stage.isAcknowledged(commit));
         stage.pass(500);
         stage.kill("a");
-        stage.awaitWritable("c");
+        stage.within(15_000, "c, which b follows, is writable", () -> stage.isWritable("c"));
         stage.cell("b").postgres().keepClosed(false);
         stage.endWell();
     }
