@@ -194,7 +194,8 @@ public final class ShareBackups implements Backups {
                 origin.timeline(),
                 origin.lsn(),
                 origin.databaseBytes(),
-                files);
+                files,
+                origin.warnings());
         write(partial.resolve(MANIFEST), Json.write(made));
         sync(partial);
         percent.accept(99);

@@ -123,7 +123,8 @@ final class Rendering {
                 backup.lsn().toString(),
                 backup.files().stream()
                         .map(part -> new BackupInfo.Part(part.name(), part.size(), part.sha256()))
-                        .toList());
+                        .toList(),
+                backup.warnings());
     }
 
     private Cluster.Node node(Node node, @Nullable FailoverMode mode) {

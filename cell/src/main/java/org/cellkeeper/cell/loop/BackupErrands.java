@@ -3,6 +3,7 @@ package org.cellkeeper.cell.loop;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -133,7 +134,12 @@ public final class BackupErrands implements AutoCloseable {
         return switch (task.operation()) {
             case BACKUP -> {
                 Backup made = backups.create(name, percent);
-                yield made.name() + " holds the database as of " + made.lsn();
+                List<String> warnings = Objects.requireNonNullElse(made.warnings(), List.of());
+                warnings.forEach(warning -> LOG.warn("A restore will not bring back as it is: {}", warning));
+                yield made.name() + " holds the database as of " + made.lsn()
+                        + (warnings.isEmpty()
+                                ? ""
+                                : "; a restore will not bring back as it is: " + Backup.inShort(warnings));
             }
             case RESTORE -> name + " is restored; " + backups.restore(name, percent);
             case DELETE_BACKUP -> {

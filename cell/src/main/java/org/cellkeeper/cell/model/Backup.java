@@ -2,6 +2,8 @@ package org.cellkeeper.cell.model;
 
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the manifest of a backup says. It is written last, so a backup that has one is whole.
@@ -13,6 +15,7 @@ import java.util.List;
  * @param timeline of the WAL that it ends with
  * @param lsn what it restores is the database as of here
  * @param databaseBytes the size of all databases, unpacked
+ * @param warnings what a restore will not bring back as it was, each in words; null in a backup that was made before they were
  */
 public record Backup(
         String name,
@@ -24,7 +27,16 @@ public record Backup(
         int timeline,
         Lsn lsn,
         long databaseBytes,
-        List<Part> files) {
+        List<Part> files,
+        @Nullable List<String> warnings) {
+    private static final int TOLD = 6;
+
+    /** As many as a message may hold. */
+    public static String inShort(List<String> all) {
+        String told = all.stream().limit(TOLD).collect(Collectors.joining(", "));
+        return all.size() <= TOLD ? told : told + " and " + (all.size() - TOLD) + " more, see the agent's log";
+    }
+
     /**
      * One of its files.
      *

@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.port;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.IntConsumer;
 import org.cellkeeper.cell.model.Lsn;
 
@@ -9,8 +10,18 @@ import org.cellkeeper.cell.model.Lsn;
  * interrupt of that thread ends them. They fail with {@link DatabaseFailure} or {@link BackupFailure}.
  */
 public interface DatabaseArchive {
-    /** What a copy is of, and up to where. */
-    record Origin(String postgresVersion, String systemId, int timeline, Lsn lsn, long databaseBytes) {}
+    /**
+     * What a copy is of, and up to where.
+     *
+     * @param warnings what a restore of it will not bring back as it was, each in words
+     */
+    record Origin(
+            String postgresVersion,
+            String systemId,
+            int timeline,
+            Lsn lsn,
+            long databaseBytes,
+            List<String> warnings) {}
 
     /** Copies the whole instance into a folder that is not there yet, with all WAL that the copy needs. */
     Origin backUp(Path folder, IntConsumer percent);
@@ -19,7 +30,7 @@ public interface DatabaseArchive {
      * Puts the application's database of a copy in the place of the live one, as ordinary transactions of this primary. Until
      * the copy has proved good, and its database has been read out in full, nothing is changed.
      *
-     * @return what was done with the old database
+     * @return what was done with the old database, and what did not come back as it was
      */
     String restore(Path folder, long databaseBytes, IntConsumer percent);
 

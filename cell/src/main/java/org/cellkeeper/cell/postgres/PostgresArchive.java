@@ -12,16 +12,15 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,13 +32,12 @@ import org.slf4j.LoggerFactory;
 public final class PostgresArchive implements DatabaseArchive {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresArchive.class);
 
-    private static final Duration LONG = Duration.ofDays(7);
+    static final Duration LONG = Duration.ofDays(7);
     private static final Duration STATEMENT = Duration.ofMinutes(10);
     private static final Duration LOGIN = Duration.ofSeconds(10);
     /** The scratch instance, the dump, the loaded copy, and the WAL of loading it. */
     private static final int ROOM = 4;
 
-    private static final String LOADING = PostgresSettings.APPLICATION + "_restoring";
     private static final String COPYING = "cellkeeper-copying";
     private static final Pattern PROGRESS = Pattern.compile("\\s*[0-9]+/[0-9]+ kB \\(([0-9]+)%\\).*");
     private static final Pattern WAL_RANGE = Pattern.compile(
@@ -126,9 +124,23 @@ public final class PostgresArchive implements DatabaseArchive {
                     ask(session, "SELECT system_identifier FROM pg_control_system()"),
                     Integer.parseInt(range.group(1)),
                     Lsn.parse(range.group(2)),
-                    Long.parseLong(ask(session, "SELECT sum(pg_database_size(oid)) FROM pg_database")));
+                    Long.parseLong(ask(session, "SELECT sum(pg_database_size(oid)) FROM pg_database")),
+                    warnings(session));
         } catch (SQLException | IOException e) {
             throw new BackupFailure("the database could not be copied: " + e.getMessage(), e);
+        }
+    }
+
+    private List<String> warnings(Connection session) throws SQLException {
+        if (!exists(session, "SELECT 1 FROM pg_database WHERE datname = ?", PostgresSettings.APPLICATION)) {
+            return List.of("database " + PostgresSettings.APPLICATION + " (there is none: nothing can be restored)");
+        }
+        return inventory(live).warnings();
+    }
+
+    private static Inventory inventory(Sessions sessions) throws SQLException {
+        try (Connection session = sessions.open("backup", PostgresSettings.APPLICATION, LOGIN, STATEMENT)) {
+            return Inventory.read(session);
         }
     }
 
@@ -189,9 +201,9 @@ public final class PostgresArchive implements DatabaseArchive {
                     "--file=" + dump,
                     PostgresSettings.APPLICATION);
             percent.accept(55);
-            List<Role> roles = roles();
+            Inventory inventory = inventory(scratchSessions());
             stopScratch();
-            return load(roles, dump, percent);
+            return load(inventory, dump, percent);
         } catch (SQLException | IOException e) {
             throw new BackupFailure("the backup could not be restored: " + e.getMessage(), e);
         } finally {
@@ -244,27 +256,16 @@ public final class PostgresArchive implements DatabaseArchive {
                 cluster_name = 'restore'
                 fsync = off
                 archive_mode = off
+                autovacuum = off
+                max_connections = 20
                 max_prepared_transactions = 1000
+                max_locks_per_transaction = 256
                 """.formatted(
                         scratch.toString().replace("'", "''"), settings.port()));
     }
 
-    /** A role of the backup: what is created again where it is missing. */
-    private record Role(
-            String name, boolean login, @Nullable String password) {
-        private String statement() {
-            return "CREATE ROLE \"" + name.replace("\"", "\"\"") + "\"" + (login ? " LOGIN" : " NOLOGIN")
-                    + (password == null ? "" : " PASSWORD '" + password.replace("'", "''") + "'");
-        }
-
-        @Override
-        public String toString() {
-            return "Role[" + name + "]";
-        }
-    }
-
-    private List<Role> roles() throws SQLException {
-        PostgresSettings there = new PostgresSettings(
+    private Sessions scratchSessions() {
+        return new Sessions(new PostgresSettings(
                 settings.binDir(),
                 scratch.resolve("data"),
                 scratch,
@@ -273,46 +274,22 @@ public final class PostgresArchive implements DatabaseArchive {
                 settings.osUser(),
                 settings.passwords(),
                 Map.of(),
-                settings.timeouts());
-        List<Role> roles = new ArrayList<>();
-        try (Connection session = new Sessions(there).open("restore", LOGIN, STATEMENT);
-                Statement statement = session.createStatement();
-                ResultSet row = statement.executeQuery("SELECT rolname, rolcanlogin, rolpassword FROM pg_authid"
-                        + " WHERE rolname !~ '^pg_' AND NOT rolsuper AND NOT rolreplication ORDER BY rolname")) {
-            while (row.next()) {
-                roles.add(new Role(row.getString(1), row.getBoolean(2), row.getString(3)));
-            }
-        }
-        return roles;
+                settings.timeouts()));
     }
 
     /** From here on the live database is changed: by transactions like any client's, which standbys acknowledge. */
-    private String load(List<Role> roles, Path dump, IntConsumer percent) throws SQLException {
+    private String load(Inventory inventory, Path dump, IntConsumer percent) throws SQLException, IOException {
         try (Connection session = live.open("restore", LOGIN, STATEMENT)) {
             execute(session, "SET synchronous_commit = on");
             needWrites(session);
-            for (Role role : roles) {
-                if (!exists(session, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.name())) {
-                    execute(session, role.statement());
-                }
-            }
-            dropLoading(session);
-            execute(
-                    session,
-                    "CREATE DATABASE " + LOADING + " OWNER " + PostgresSettings.APPLICATION + " TEMPLATE template0");
             try {
-                run(
-                        "pg_restore",
-                        "--host=" + settings.runDir(),
-                        "--port=" + settings.port(),
-                        "--username=" + PostgresSettings.SUPERUSER,
-                        "--dbname=" + LOADING,
-                        "--single-transaction",
-                        "--no-password",
-                        dump.toString());
+                List<String> notes =
+                        new Loading(settings, programs, files, scratch, dump, inventory).load(session, percent);
                 percent.accept(95);
-                return swap(session);
-            } catch (SQLException | RuntimeException e) {
+                String done = swap(session);
+                notes.forEach(note -> LOG.warn("Not restored as it was: {}", note));
+                return notes.isEmpty() ? done : done + "; not as it was: " + Backup.inShort(notes);
+            } catch (SQLException | IOException | RuntimeException e) {
                 forgetLoading(session);
                 throw e;
             }
@@ -335,9 +312,9 @@ public final class PostgresArchive implements DatabaseArchive {
     /** The next restore does it when this one cannot any more. */
     private static void forgetLoading(Connection session) {
         try {
-            dropLoading(session);
+            Loading.clear(session);
         } catch (SQLException e) {
-            LOG.warn("{} is left: {}", LOADING, e.getMessage());
+            LOG.warn("{} is left: {}", Loading.NAME, e.getMessage());
         }
     }
 
@@ -348,10 +325,6 @@ public final class PostgresArchive implements DatabaseArchive {
                 return row.next();
             }
         }
-    }
-
-    private static void dropLoading(Connection session) throws SQLException {
-        execute(session, "DROP DATABASE IF EXISTS " + LOADING + " WITH (FORCE)");
     }
 
     /** Both names change in one transaction: whoever dies meanwhile, there is always one database of the application's name. */
@@ -365,7 +338,7 @@ public final class PostgresArchive implements DatabaseArchive {
                 if (old) {
                     execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " RENAME TO " + kept);
                 }
-                execute(session, "ALTER DATABASE " + LOADING + " RENAME TO " + PostgresSettings.APPLICATION);
+                execute(session, "ALTER DATABASE " + Loading.NAME + " RENAME TO " + PostgresSettings.APPLICATION);
                 session.commit();
             } catch (SQLException e) {
                 session.rollback();

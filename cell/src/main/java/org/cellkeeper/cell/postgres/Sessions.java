@@ -64,6 +64,11 @@ final class Sessions {
 
     /** A session of the agent's role; {@code answer} limits every wait for an answer, zero means for ever. */
     Connection open(String purpose, Duration login, Duration answer) throws SQLException {
+        return open(purpose, "postgres", login, answer);
+    }
+
+    /** The same in a database where others may have made things: nothing of theirs may run in it. */
+    Connection open(String purpose, String database, Duration login, Duration answer) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.SUPERUSER);
         properties.setProperty("socketFactory", UnixSocketFactory.class.getName());
@@ -72,7 +77,7 @@ final class Sessions {
         properties.setProperty("options", OPTIONS);
         properties.setProperty("assumeMinServerVersion", "15");
         common(properties, purpose, login, answer);
-        return connect("jdbc:postgresql://localhost/postgres", properties);
+        return connect("jdbc:postgresql://localhost/" + database, properties);
     }
 
     /** A session at a sibling as the replication role, which may do next to nothing. */

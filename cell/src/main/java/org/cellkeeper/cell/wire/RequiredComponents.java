@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.introspect.AnnotatedParameter;
 import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
 import java.util.Map;
 import java.util.Set;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Halt;
@@ -27,6 +28,7 @@ final class RequiredComponents extends JacksonAnnotationIntrospector {
     private static final long serialVersionUID = 1L;
 
     static final Map<Class<?>, Set<String>> NULLABLE = Map.of(
+            Backup.class, Set.of("warnings"),
             ClusterState.class, Set.of("ensemble"),
             Halt.class, Set.of("lsn", "timeline"),
             LocalState.class, Set.of("seen", "handoverMark", "haltReason"),

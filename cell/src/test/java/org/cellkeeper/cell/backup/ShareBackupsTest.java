@@ -42,7 +42,7 @@ final class ShareBackupsTest {
             if (fails) {
                 throw new BackupFailure("the primary went away");
             }
-            return new Origin("17.6", "73", 1, Lsn.parse("0/30"), 99);
+            return new Origin("17.6", "73", 1, Lsn.parse("0/30"), 99, List.of("table ours"));
         }
 
         @Override
@@ -74,6 +74,7 @@ final class ShareBackupsTest {
                 .containsExactly("base/base.tar.gz", "configuration.json");
         assertThat(made.files().getFirst().sha256())
                 .isEqualTo("a028ba99d77dd489889ba557398dc4914bba66d242cd14cc2363e2cbd3e8f941");
+        assertThat(made.warnings()).containsExactly("table ours");
         assertThat(backups().restore("backup-1", percent -> {})).isEqualTo("done");
         assertThat(archive.restored).containsExactly(share.resolve("backup-1/base"));
     }

@@ -74,6 +74,7 @@ final class BackupRoutesTest {
         BackupInfo told = client.backup("backup-0");
         assertThat(told.lsn()).isEqualTo("0/3000100");
         assertThat(told.files()).contains(new BackupInfo.Part("base/base.tar.gz", 40, "aa"));
+        assertThat(told.warnings()).containsExactly("event trigger watch (left out)");
         refused(404, "no-such-backup", () -> client.backup("backup-1"));
     }
 

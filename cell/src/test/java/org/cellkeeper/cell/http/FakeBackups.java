@@ -42,7 +42,8 @@ public final class FakeBackups implements BackupOperator {
                 2,
                 Lsn.parse("0/3000100"),
                 5000,
-                List.of(new Backup.Part("base/base.tar.gz", 40, "aa"), new Backup.Part("base/pg_wal.tar.gz", 2, "bb")));
+                List.of(new Backup.Part("base/base.tar.gz", 40, "aa"), new Backup.Part("base/pg_wal.tar.gz", 2, "bb")),
+                List.of("event trigger watch (left out)"));
     }
 
     @Override

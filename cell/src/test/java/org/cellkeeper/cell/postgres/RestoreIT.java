@@ -1,0 +1,449 @@
+package org.cellkeeper.cell.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.port.DatabaseArchive;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What a backup of a real PostgreSQL brings back, and with whose rights what its users wrote runs meanwhile. */
+final class RestoreIT {
+    private static final long EPOCH = 3;
+
+    /** Holds some 1300 locks, and more in what is left of its shared memory: too few for a lock on each of these. */
+    private static final Map<String, String> FEW_LOCKS = Map.of("max_locks_per_transaction", "10");
+
+    private static final int MANY_TABLES = 1500;
+
+    private static PostgresBench bench;
+    private static Path share;
+    private static PostgresArchive archive;
+    private static int copies;
+
+    @BeforeAll
+    static void start() throws IOException {
+        bench = new PostgresBench(FEW_LOCKS);
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
+        bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
+        bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
+        SyncSetting setting = SyncSetting.of(Set.of(bench.id("b")), 1, EPOCH);
+        bench.get(bench.database("a").applySync(setting));
+        share = bench.dataDir("a").resolveSibling("share");
+        new OwnedFiles(PostgresBench.osUser()).makeFolder(share, "rwxr-xr-x");
+        archive = new PostgresArchive(bench.settings("a"));
+    }
+
+    @AfterAll
+    static void stop() {
+        bench.close();
+    }
+
+    @BeforeEach
+    @AfterEach
+    void anEmptyDatabase() throws SQLException {
+        try (Connection session = bench.agent("a", "postgres");
+                Statement statement = session.createStatement()) {
+            statement.execute("ALTER ROLE vcloud NOSUPERUSER");
+            for (String database : list("a", "SELECT datname FROM pg_database WHERE datname ~ '^vcloud'")) {
+                statement.execute("DROP DATABASE " + database + " WITH (FORCE)");
+            }
+            statement.execute("CREATE DATABASE vcloud OWNER vcloud TEMPLATE template0");
+            for (String role : list(
+                    "a",
+                    "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^(pg_|cellkeeper$|vcloud$|replicator$|cellkeeper_app$)'")) {
+                statement.execute("DROP ROLE " + role);
+            }
+        }
+    }
+
+    private static List<String> list(String name, String sql) throws SQLException {
+        return list(name, "postgres", sql);
+    }
+
+    private static List<String> list(String name, String database, String sql) throws SQLException {
+        List<String> found = new ArrayList<>();
+        try (Connection session = bench.agent(name, database);
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            while (row.next()) {
+                found.add(row.getString(1));
+            }
+        }
+        return found;
+    }
+
+    private static List<String> rows(String sql) throws SQLException {
+        return list("a", "vcloud", sql);
+    }
+
+    private static void asTenant(String... statements) throws SQLException {
+        try (Connection session = bench.client("a");
+                Statement statement = session.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    private static void asSuperuser(String... statements) throws SQLException {
+        for (String sql : statements) {
+            bench.execute("a", sql);
+        }
+    }
+
+    private record Copy(Path folder, DatabaseArchive.Origin origin) {
+        private String restore() {
+            return archive.restore(folder, origin.databaseBytes(), percent -> {});
+        }
+    }
+
+    private static Copy backUp() {
+        Path folder = share.resolve("copy-" + ++copies);
+        return new Copy(folder, archive.backUp(folder, percent -> {}));
+    }
+
+    private static void loseTheDatabase() throws SQLException {
+        try (Connection session = bench.agent("a", "postgres");
+                Statement statement = session.createStatement()) {
+            statement.execute("DROP DATABASE vcloud WITH (FORCE)");
+        }
+    }
+
+    // ---- whose rights
+
+    /** Tries by all means to make a role of the case's name, which takes more than the application's role may. */
+    private static final String STEAL = """
+            CREATE FUNCTION public.steal(what text) RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN
+              BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;
+              BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;
+              BEGIN
+                EXECUTE format('CREATE ROLE %I', 'gained_by_' || what);
+                EXECUTE 'ALTER ROLE vcloud SUPERUSER';
+              EXCEPTION WHEN insufficient_privilege THEN NULL; WHEN duplicate_object THEN NULL;
+              END;
+            END $$""";
+
+    /** Says that it is immutable, so that an index, a generated column and a planner's folding take it. */
+    private static String function(String what) {
+        return "CREATE FUNCTION public." + what + "(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+                + "$$ BEGIN PERFORM public.steal('" + what + "'); RETURN n; END $$";
+    }
+
+    /** A place where a tenant's function can be written, by its name. */
+    private static final Map<String, String> PLACES = Map.ofEntries(
+            Map.entry("in_check", "CREATE TABLE t1 (n int CHECK (in_check(n) = n)); INSERT INTO t1 VALUES (1)"),
+            Map.entry(
+                    "in_domain",
+                    "CREATE DOMAIN d2 AS int CHECK (in_domain(VALUE) = VALUE); CREATE TABLE t2 (n d2);"
+                            + " INSERT INTO t2 VALUES (1)"),
+            Map.entry(
+                    "in_generated_column",
+                    "CREATE TABLE t3 (n int, m int GENERATED ALWAYS AS (in_generated_column(n)) STORED);"
+                            + " INSERT INTO t3 VALUES (1)"),
+            Map.entry(
+                    "in_partition_key",
+                    "CREATE TABLE t4 (n int) PARTITION BY RANGE ((n + in_partition_key(1)));"
+                            + " CREATE TABLE t4a PARTITION OF t4 FOR VALUES FROM (0) TO (9); INSERT INTO t4 VALUES (1)"),
+            Map.entry(
+                    "in_partition_bound",
+                    "CREATE DOMAIN d5 AS int CHECK (in_partition_bound(VALUE) = VALUE);"
+                            + " CREATE TABLE t5 (n d5) PARTITION BY LIST (n);"
+                            + " CREATE TABLE t5a PARTITION OF t5 FOR VALUES IN (1); INSERT INTO t5 VALUES (1)"),
+            Map.entry(
+                    "in_composite",
+                    "CREATE DOMAIN d6 AS int CHECK (in_composite(VALUE) = VALUE); CREATE TYPE c6 AS (n d6);"
+                            + " CREATE TABLE t6 (n c6); INSERT INTO t6 VALUES (ROW(1))"),
+            Map.entry(
+                    "in_range",
+                    "CREATE DOMAIN d7 AS int CHECK (in_range(VALUE) = VALUE); CREATE TYPE r7 AS RANGE (subtype = d7);"
+                            + " CREATE TABLE t7 (n r7); INSERT INTO t7 VALUES ('[1,2)')"),
+            Map.entry(
+                    "in_index", "CREATE TABLE t8 (n int); INSERT INTO t8 VALUES (1); CREATE INDEX ON t8 (in_index(n))"),
+            Map.entry(
+                    "in_index_predicate",
+                    "CREATE TABLE t9 (n int); INSERT INTO t9 VALUES (1);"
+                            + " CREATE INDEX ON t9 (n) WHERE in_index_predicate(n) = in_index_predicate(1)"),
+            Map.entry(
+                    "in_exclusion",
+                    "CREATE TABLE t10 (n int); INSERT INTO t10 VALUES (1);"
+                            + " ALTER TABLE t10 ADD EXCLUDE (in_exclusion(n) WITH =)"),
+            Map.entry("in_materialized_view", "CREATE MATERIALIZED VIEW m11 AS SELECT in_materialized_view(1) AS n"),
+            Map.entry(
+                    "in_view",
+                    "CREATE VIEW v12 AS SELECT in_view(1) AS n; CREATE MATERIALIZED VIEW m12 AS SELECT n FROM v12"),
+            Map.entry("in_default", "CREATE TABLE t13 (n int DEFAULT in_default(1)); INSERT INTO t13 DEFAULT VALUES"),
+            Map.entry(
+                    "in_not_valid_check",
+                    "CREATE TABLE t14 (n int); INSERT INTO t14 VALUES (1);"
+                            + " ALTER TABLE t14 ADD CHECK (in_not_valid_check(n) = n) NOT VALID"),
+            Map.entry(
+                    "in_statistics",
+                    "CREATE TABLE t15 (n int, m int); INSERT INTO t15 VALUES (1, 1);"
+                            + " CREATE STATISTICS s15 ON (in_statistics(n)), m FROM t15; ANALYZE t15"),
+            Map.entry(
+                    "in_policy",
+                    "CREATE TABLE t16 (n int); INSERT INTO t16 VALUES (1);"
+                            + " CREATE POLICY p16 ON t16 USING (in_policy(n) = n);"
+                            + " ALTER TABLE t16 ENABLE ROW LEVEL SECURITY; ALTER TABLE t16 FORCE ROW LEVEL SECURITY"),
+            Map.entry(
+                    "in_cast",
+                    "CREATE TYPE c17 AS (n int); CREATE FUNCTION cast17(int) RETURNS c17 IMMUTABLE LANGUAGE sql AS"
+                            + " 'SELECT ROW(public.in_cast($1))::public.c17';"
+                            + " CREATE CAST (int AS c17) WITH FUNCTION cast17(int) AS IMPLICIT;"
+                            + " CREATE TABLE t17 (n int CHECK ((n::c17) IS NOT NULL)); INSERT INTO t17 VALUES (1)"),
+            Map.entry(
+                    "in_operator",
+                    "CREATE FUNCTION same18(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS"
+                            + " 'SELECT public.in_operator($1) = $2';"
+                            + " CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = same18);"
+                            + " CREATE TABLE t18 (n int CHECK (n === 1)); INSERT INTO t18 VALUES (1)"));
+
+    @Test
+    void nothingThatATenantWroteRunsWithMoreThanItsRights() throws Exception {
+        asTenant(STEAL);
+        for (Map.Entry<String, String> place : PLACES.entrySet()) {
+            asTenant(function(place.getKey()), place.getValue());
+        }
+        asTenant(
+                "CREATE TABLE t20 (n int)",
+                "CREATE FUNCTION on_row() RETURNS trigger LANGUAGE plpgsql AS"
+                        + " $$ BEGIN PERFORM public.steal('on_row'); RETURN NEW; END $$",
+                "CREATE TRIGGER fires BEFORE INSERT ON t20 FOR EACH ROW EXECUTE FUNCTION on_row()",
+                "ALTER TABLE t20 ENABLE ALWAYS TRIGGER fires",
+                "INSERT INTO t20 VALUES (1)",
+                "CREATE TABLE t21 (n int)",
+                "CREATE RULE also AS ON INSERT TO t21 DO ALSO SELECT public.steal('rule')",
+                "INSERT INTO t21 VALUES (1)");
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ '^gained'"))
+                .isEmpty();
+        Copy copy = backUp();
+
+        copy.restore();
+
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ '^gained' ORDER BY rolname"))
+                .as("made by a tenant's code")
+                .isEmpty();
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolsuper")).containsExactly("cellkeeper");
+        for (int table = 1; table <= 21; table++) {
+            if (!Set.of(11, 12, 19).contains(table)) {
+                assertThat(rows("SELECT count(*) FROM t" + table))
+                        .as("t" + table)
+                        .containsExactly("1");
+            }
+        }
+        assertThat(rows("SELECT n FROM m11 UNION ALL SELECT n FROM m12")).containsExactly("1", "1");
+        assertThat(rows("SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE oid >= 16384 AND relkind <> 't'"))
+                .containsExactly("vcloud");
+        assertThat(rows("SELECT datdba::regrole::text FROM pg_database WHERE datname = 'vcloud'"))
+                .containsExactly("vcloud");
+    }
+
+    /** Its function looks who runs it: anybody else's session would break the restore off. */
+    private static final String ONLY_REPORTER = """
+            CREATE FUNCTION reports.only_reporter() RETURNS boolean LANGUAGE plpgsql AS $$
+            BEGIN
+              IF current_database() <> 'vcloud'
+                AND (current_user <> 'reporter' OR pg_has_role(session_user, 'vcloud', 'MEMBER')) THEN
+                RAISE EXCEPTION 'run by % as %', session_user, current_user;
+              END IF;
+              RETURN true;
+            END $$""";
+
+    /** All that has an owner, or rights that were granted, in words. */
+    private static final String RIGHTS = """
+            SELECT relname || ' of ' || relowner::regrole || ': ' || coalesce(relacl::text, '') FROM pg_class
+              WHERE oid >= 16384 AND relkind IN ('r', 'v', 'S') AND relname !~ '^pg_'
+            UNION ALL SELECT nspname || ' of ' || nspowner::regrole || ': '
+              || array(SELECT a::text FROM unnest(nspacl) a ORDER BY a::text)::text
+              FROM pg_namespace WHERE nspname IN ('reports', 'public')
+            UNION ALL SELECT proname || ' of ' || proowner::regrole || ': ' || coalesce(proacl::text, '')
+              FROM pg_proc WHERE pronamespace = 'reports'::regnamespace
+            UNION ALL SELECT 'blob ' || lomowner::regrole || ' ' || convert_from(lo_get(oid), 'UTF8')
+              FROM pg_largeobject_metadata
+            UNION ALL SELECT extname || ' of ' || extowner::regrole FROM pg_extension
+            UNION ALL SELECT defaclrole::regrole || ': ' || defaclacl::text FROM pg_default_acl
+            UNION ALL SELECT conname || ' ' || convalidated FROM pg_constraint WHERE conrelid >= 16384
+            UNION ALL SELECT array(SELECT a::text FROM unnest(coalesce(datacl, acldefault('d', datdba))) a ORDER BY a::text)::text
+              FROM pg_database WHERE datname = 'vcloud'
+            ORDER BY 1""";
+
+    @Test
+    void eachOwnersPartComesBackByItsOwnHandWithItsGrants() throws Exception {
+        asTenant(
+                "CREATE TABLE items (id int PRIMARY KEY, what text)",
+                "INSERT INTO items VALUES (1, 'one')",
+                "CREATE EXTENSION hstore",
+                "SELECT lo_from_bytea(0, 'mine')",
+                "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC");
+        asSuperuser(
+                "CREATE ROLE reporter",
+                "CREATE ROLE \"odd name\"",
+                "CREATE SCHEMA reports AUTHORIZATION reporter",
+                "GRANT USAGE, CREATE ON SCHEMA public TO \"odd name\"",
+                "GRANT USAGE ON SCHEMA reports TO vcloud",
+                "GRANT SELECT, REFERENCES ON items TO reporter WITH GRANT OPTION",
+                "CREATE EXTENSION pg_stat_statements SCHEMA reports",
+                "SET ROLE reporter; " + ONLY_REPORTER,
+                "SET ROLE reporter; CREATE TABLE reports.monthly (id int REFERENCES public.items,"
+                        + " CHECK (reports.only_reporter())); INSERT INTO reports.monthly VALUES (1);"
+                        + " CREATE VIEW reports.items AS SELECT * FROM public.items;"
+                        + " GRANT SELECT ON public.items TO \"odd name\"; SELECT lo_from_bytea(0, 'theirs');"
+                        + " REVOKE ALL ON FUNCTION reports.only_reporter() FROM PUBLIC",
+                "SET ROLE \"odd name\"; CREATE TABLE public.odd (n serial); INSERT INTO public.odd DEFAULT VALUES");
+        List<String> before = rows(RIGHTS);
+        Copy copy = backUp();
+        assertThat(copy.origin().warnings()).isEmpty();
+        loseTheDatabase();
+        anEmptyDatabase();
+
+        String told = copy.restore();
+
+        assertThat(rows(RIGHTS)).isEqualTo(before);
+        assertThat(rows("SELECT id FROM reports.monthly UNION ALL SELECT n FROM odd"))
+                .containsExactly("1", "1");
+        assertThat(rows("SELECT nextval('odd_n_seq')")).containsExactly("2");
+        assertThat(told).doesNotContain(";").endsWith("is kept as " + kept());
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ 'restoring'"))
+                .isEmpty();
+    }
+
+    private static String kept() throws SQLException {
+        return list("a", "SELECT datname FROM pg_database WHERE datname ~ '^vcloud_before'")
+                .getFirst();
+    }
+
+    // ---- roles that a restore does not give all their rights back
+
+    @Test
+    void rolesThatOwnOrWereGrantedSomethingComeBackWithoutASuperusersRightsAndItIsSaid() throws Exception {
+        asSuperuser(
+                "CREATE ROLE dba SUPERUSER LOGIN PASSWORD 'x'",
+                "CREATE ROLE streamer REPLICATION LOGIN PASSWORD 'x'",
+                "CREATE ROLE stranger SUPERUSER",
+                "CREATE TABLE audit (what text); INSERT INTO audit VALUES ('seen'); ALTER TABLE audit OWNER TO dba",
+                "CREATE TABLE ours (n int)",
+                "GRANT SELECT ON ours TO streamer, vcloud");
+        asTenant("CREATE TABLE items (n int)", "GRANT SELECT ON items TO dba, streamer");
+        Copy copy = backUp();
+        assertThat(String.join("; ", copy.origin().warnings()))
+                .contains("role dba")
+                .contains("role streamer")
+                .contains("table public.ours")
+                .doesNotContain("stranger");
+        loseTheDatabase();
+        anEmptyDatabase();
+
+        String told = copy.restore();
+
+        assertThat(told).contains("role dba").contains("table public.ours");
+        assertThat(rows("SELECT rolname || rolsuper || rolcanlogin || rolreplication || (rolpassword IS NULL)"
+                        + " FROM pg_authid WHERE rolname IN ('dba', 'streamer', 'stranger') ORDER BY 1"))
+                .containsExactly("dbafalsefalsefalsetrue", "streamerfalsefalsefalsetrue");
+        assertThat(rows("SELECT what FROM audit")).containsExactly("seen");
+        assertThat(rows("SELECT relname || ' ' || relowner::regrole FROM pg_class"
+                        + " WHERE relname IN ('audit', 'ours', 'items') ORDER BY 1"))
+                .containsExactly("audit dba", "items vcloud", "ours vcloud");
+        assertThat(rows("SELECT has_table_privilege('dba', 'items', 'SELECT')"
+                        + " AND has_table_privilege('streamer', 'ours', 'SELECT')"))
+                .containsExactly("t");
+    }
+
+    @Test
+    void whatASuperuserOwnsHereIsNotMadeByItsHand() throws Exception {
+        asTenant(STEAL, function("in_check"));
+        asSuperuser(
+                "CREATE ROLE dba SUPERUSER",
+                "CREATE TABLE audit (n int CHECK (in_check(n) = n)); ALTER TABLE audit OWNER TO dba",
+                "GRANT INSERT ON audit TO vcloud");
+        asTenant("INSERT INTO audit VALUES (1)");
+        Copy copy = backUp();
+        String told = copy.restore();
+        assertThat(told).contains("table public.audit");
+        assertThat(rows("SELECT relowner::regrole FROM pg_class WHERE relname = 'audit'"))
+                .containsExactly("vcloud");
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ '^gained'"))
+                .isEmpty();
+    }
+
+    @Test
+    void whatOnlyASuperuserCanMakeIsLeftOutAndTheRestComesBack() throws Exception {
+        asSuperuser(
+                "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+                "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION on_ddl()",
+                "COMMENT ON EVENT TRIGGER watch IS 'watches'",
+                "CREATE FUNCTION c_code(cstring) RETURNS int LANGUAGE internal AS 'int4in'",
+                "REVOKE ALL ON FUNCTION c_code(cstring) FROM PUBLIC",
+                "CREATE PUBLICATION everything FOR ALL TABLES");
+        asTenant("CREATE TABLE items (n int)", "INSERT INTO items VALUES (1)");
+        Copy copy = backUp();
+        String told = copy.restore();
+        for (String words : List.of(String.join("; ", copy.origin().warnings()), told)) {
+            assertThat(words)
+                    .contains("event trigger watch")
+                    .contains("function public.c_code(cstring)")
+                    .contains("publication everything");
+        }
+        assertThat(rows("SELECT n FROM items")).containsExactly("1");
+        assertThat(rows("SELECT count(*) FROM pg_event_trigger")).containsExactly("0");
+    }
+
+    // ---- many
+
+    @Test
+    void aDatabaseWithMoreTablesThanLocksComesBack() throws Exception {
+        asTenant("CREATE PROCEDURE many(first int, last int) LANGUAGE plpgsql AS $$ BEGIN FOR i IN first..last LOOP"
+                + " EXECUTE format('CREATE TABLE many_%s (n text PRIMARY KEY)', i);"
+                + " IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$");
+        asTenant(
+                "SET synchronous_commit = off", "CALL many(1, " + MANY_TABLES + ")", "INSERT INTO many_7 VALUES ('7')");
+        Copy copy = backUp();
+        copy.restore();
+        assertThat(rows("SELECT count(*) FROM pg_class WHERE relname ~ '^many_' AND relkind = 'r'"))
+                .containsExactly(String.valueOf(MANY_TABLES));
+        assertThat(rows("SELECT n FROM many_7")).containsExactly("7");
+    }
+
+    // ---- what is left behind
+
+    @Test
+    void aRestoreThatFailsChangesNothingAndLeavesNothing() throws Exception {
+        asTenant(
+                "CREATE TABLE items (n int)",
+                "INSERT INTO items VALUES (1)",
+                "CREATE FUNCTION fits(n int) RETURNS boolean LANGUAGE sql AS"
+                        + " 'SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname ~ ''restoring'')'",
+                "CREATE TABLE broken (n int CHECK (fits(n)))",
+                "INSERT INTO broken VALUES (1)");
+        Copy copy = backUp();
+        asTenant("UPDATE items SET n = 2");
+        assertThatExceptionOfType(RuntimeException.class)
+                .isThrownBy(copy::restore)
+                .withMessageContaining("broken")
+                .withMessageContaining("check constraint");
+        assertThat(rows("SELECT n FROM items")).containsExactly("2");
+        assertThat(list("a", "SELECT datname FROM pg_database WHERE datname ~ '^vcloud'"))
+                .containsExactly("vcloud");
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ 'restoring'"))
+                .isEmpty();
+        assertThat(Files.exists(bench.dataDir("a").resolveSibling("restore"))).isFalse();
+    }
+}
