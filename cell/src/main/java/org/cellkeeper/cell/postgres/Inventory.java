@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param owners who own anything in the database; never the first superuser, the agent's own
  * @param outOfReach what only a superuser can make
  * @param ofSuperusers what superusers own otherwise: others can make it
+ * @param torn tables whose parent is another role's, which no session of one owner can make
  */
 record Inventory(
         List<Role> roles,
@@ -28,7 +29,8 @@ record Inventory(
         List<Schema> schemas,
         List<Extension> extensions,
         List<Thing> outOfReach,
-        List<Thing> ofSuperusers) {
+        List<Thing> ofSuperusers,
+        List<Thing> torn) {
 
     /** @param privileged a superuser, or one for replication: it comes back without that, and may not log in */
     record Role(
@@ -54,6 +56,11 @@ record Inventory(
     record Thing(String id, String words, String owner) {
         String leftOut() {
             return words + " (left out: only a superuser can make it)";
+        }
+
+        String tearsARestore() {
+            return words + " (no restore comes off while its parent is another role's than " + owner
+                    + ": ALTER TABLE ... OWNER TO)";
         }
 
         String becomesTheApplications() {
@@ -126,6 +133,16 @@ record Inventory(
             AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = c AND i.objid = o AND i.deptype IN ('i', 'a'))
             ORDER BY 2""".formatted(NO_MEMBER);
 
+    /** What superusers own counts as the application's. */
+    private static final String TORN = """
+            WITH tables (o, owner) AS (
+              SELECT t.oid, CASE WHEN r.rolsuper THEN '%s' ELSE r.rolname END FROM pg_class t, pg_authid r
+              WHERE r.oid = t.relowner AND t.relkind IN ('r', 'p', 'f'))
+            SELECT child.o::text, pg_describe_object('pg_class'::regclass, child.o, 0), child.owner
+            FROM pg_inherits i, tables child, tables parent
+            WHERE child.o = i.inhrelid AND parent.o = i.inhparent AND child.owner <> parent.owner
+            ORDER BY 2""".formatted(PostgresSettings.APPLICATION);
+
     /** @param session in the database, of a superuser */
     static Inventory read(Connection session) throws SQLException {
         List<Thing> outOfReach = things(session, OUT_OF_REACH);
@@ -147,7 +164,8 @@ record Inventory(
                 outOfReach,
                 things(session, OF_SUPERUSERS).stream()
                         .filter(thing -> !unreachable.contains(thing.id()))
-                        .toList());
+                        .toList(),
+                things(session, TORN));
     }
 
     private static List<Thing> things(Connection session, String question) throws SQLException {
@@ -160,6 +178,7 @@ record Inventory(
     List<String> warnings() {
         return Stream.of(
                         roles.stream().filter(Role::privileged).map(Role::warning),
+                        torn.stream().map(Thing::tearsARestore),
                         outOfReach.stream().map(Thing::leftOut),
                         ofSuperusers.stream().map(Thing::becomesTheApplications))
                 .flatMap(all -> all)

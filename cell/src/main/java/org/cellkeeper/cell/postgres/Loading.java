@@ -127,7 +127,7 @@ final class Loading {
         }
         grant(entries, Entry::isEarlyGrant);
 
-        // No client may connect before the end: from here on the hands alone run what is in it.
+        // Clients may not connect before the end: from here on the hands alone run what is in it.
         int lastData = 0;
         for (int i = 0; i < entries.size(); i++) {
             lastData = entries.get(i).isData() ? i + 1 : lastData;
@@ -156,6 +156,8 @@ final class Loading {
 
         takeBack();
         grant(entries, entry -> entry.is("ACL - SCHEMA"));
+        // It owns the schema public thereby, and may comment on it.
+        execute(session, "ALTER DATABASE " + NAME + " OWNER TO " + PostgresSettings.APPLICATION);
         for (String owner : hands.keySet()) {
             restore(
                     entries.stream()
@@ -165,10 +167,7 @@ final class Loading {
                     false);
         }
         dropHands(session);
-        execute(
-                session,
-                "ALTER DATABASE " + NAME + " OWNER TO " + PostgresSettings.APPLICATION,
-                "GRANT CONNECT, TEMPORARY ON DATABASE " + NAME + " TO PUBLIC");
+        execute(session, "GRANT CONNECT, TEMPORARY ON DATABASE " + NAME + " TO PUBLIC");
         inventory.outOfReach().forEach(thing -> notes.add(thing.leftOut()));
         inventory.ofSuperusers().stream()
                 .filter(thing -> !hands.containsKey(thing.owner()))

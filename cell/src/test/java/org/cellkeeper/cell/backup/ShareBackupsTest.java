@@ -129,4 +129,18 @@ final class ShareBackupsTest {
                 new ShareBackups(share.resolve("gone"), archive, new CellName("cell-1"), "0.1.0", new byte[0]);
         assertThat(gone.share().usable()).isFalse();
     }
+
+    @Test
+    void aBackupOfAnEarlierVersionWithoutWarningsIsStillOne() throws IOException {
+        backups().create("backup-1", percent -> {});
+        Path manifest = share.resolve("backup-1/manifest.json");
+        String told = Files.readString(manifest);
+        assertThat(told).contains(",\"warnings\":[\"table ours\"]");
+        Files.writeString(manifest, told.replace(",\"warnings\":[\"table ours\"]", ""));
+
+        assertThat(backups().list())
+                .singleElement()
+                .satisfies(backup -> assertThat(backup.warnings()).isNull());
+        assertThat(backups().restore("backup-1", percent -> {})).isEqualTo("done");
+    }
 }

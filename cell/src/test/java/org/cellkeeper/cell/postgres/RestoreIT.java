@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -129,18 +130,35 @@ final class RestoreIT {
 
     // ---- whose rights
 
-    /** Tries by all means to make a role of the case's name, which takes more than the application's role may. */
+    /**
+     * Tries by all means to do what takes more than the application's role may: on the live primary a role of the case's name tells,
+     * and a file does wherever it was, on the scratch instance too.
+     */
     private static final String STEAL = """
             CREATE FUNCTION public.steal(what text) RETURNS void LANGUAGE plpgsql AS $$
             BEGIN
               BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;
               BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;
               BEGIN
+                EXECUTE format('COPY (SELECT 1) TO %L', 'FOLDER/gained_by_' || what);
+              EXCEPTION WHEN OTHERS THEN NULL;
+              END;
+              BEGIN
                 EXECUTE format('CREATE ROLE %I', 'gained_by_' || what);
                 EXECUTE 'ALTER ROLE vcloud SUPERUSER';
               EXCEPTION WHEN insufficient_privilege THEN NULL; WHEN duplicate_object THEN NULL;
               END;
             END $$""";
+
+    private static String steal() {
+        return STEAL.replace("FOLDER", share.toString());
+    }
+
+    private static List<String> gained() throws SQLException {
+        List<String> gained = new ArrayList<>(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ '^gained'"));
+        gained.addAll(list("a", "SELECT f FROM pg_ls_dir('" + share + "') f WHERE f ~ '^gained'"));
+        return gained;
+    }
 
     /** Says that it is immutable, so that an index, a generated column and a planner's folding take it. */
     private static String function(String what) {
@@ -219,7 +237,7 @@ final class RestoreIT {
 
     @Test
     void nothingThatATenantWroteRunsWithMoreThanItsRights() throws Exception {
-        asTenant(STEAL);
+        asTenant(steal());
         for (Map.Entry<String, String> place : PLACES.entrySet()) {
             asTenant(function(place.getKey()), place.getValue());
         }
@@ -239,9 +257,7 @@ final class RestoreIT {
 
         copy.restore();
 
-        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ '^gained' ORDER BY rolname"))
-                .as("made by a tenant's code")
-                .isEmpty();
+        assertThat(gained()).as("made by a tenant's code").isEmpty();
         assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolsuper")).containsExactly("cellkeeper");
         for (int table = 1; table <= 21; table++) {
             if (!Set.of(11, 12, 19).contains(table)) {
@@ -279,6 +295,8 @@ final class RestoreIT {
               FROM pg_proc WHERE pronamespace = 'reports'::regnamespace
             UNION ALL SELECT 'blob ' || lomowner::regrole || ' ' || convert_from(lo_get(oid), 'UTF8')
               FROM pg_largeobject_metadata
+            UNION ALL SELECT description FROM pg_description
+              WHERE objoid IN ('items'::regclass, 'public'::regnamespace)
             UNION ALL SELECT extname || ' of ' || extowner::regrole FROM pg_extension
             UNION ALL SELECT defaclrole::regrole || ': ' || defaclacl::text FROM pg_default_acl
             UNION ALL SELECT conname || ' ' || convalidated FROM pg_constraint WHERE conrelid >= 16384
@@ -291,6 +309,8 @@ final class RestoreIT {
         asTenant(
                 "CREATE TABLE items (id int PRIMARY KEY, what text)",
                 "INSERT INTO items VALUES (1, 'one')",
+                "COMMENT ON TABLE items IS 'what there is'",
+                "COMMENT ON SCHEMA public IS 'ours'",
                 "CREATE EXTENSION hstore",
                 "SELECT lo_from_bytea(0, 'mine')",
                 "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC");
@@ -369,7 +389,7 @@ final class RestoreIT {
 
     @Test
     void whatASuperuserOwnsHereIsNotMadeByItsHand() throws Exception {
-        asTenant(STEAL, function("in_check"));
+        asTenant(steal(), function("in_check"));
         asSuperuser(
                 "CREATE ROLE dba SUPERUSER",
                 "CREATE TABLE audit (n int CHECK (in_check(n) = n)); ALTER TABLE audit OWNER TO dba",
@@ -406,6 +426,25 @@ final class RestoreIT {
         assertThat(rows("SELECT count(*) FROM pg_event_trigger")).containsExactly("0");
     }
 
+    @Test
+    void aPartitionOfAnotherRolesTableIsNamedBeforeItIsNeeded() throws Exception {
+        asTenant(
+                "CREATE TABLE items (n int) PARTITION BY LIST (n)",
+                "CREATE TABLE ones PARTITION OF items FOR VALUES IN (1)");
+        asSuperuser("CREATE ROLE reporter", "ALTER TABLE ones OWNER TO reporter");
+        Copy copy = backUp();
+        assertThat(copy.origin().warnings()).singleElement().asString().startsWith("table public.ones (no restore");
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(copy::restore)
+                .withMessageContaining("must be owner of table items")
+                .withMessageContaining("nothing was changed");
+        asSuperuser("ALTER TABLE ones OWNER TO cellkeeper", "GRANT SELECT ON items TO reporter");
+        Copy mended = backUp();
+        mended.restore();
+        assertThat(rows("SELECT relowner::regrole FROM pg_class WHERE relname = 'ones'"))
+                .containsExactly("vcloud");
+    }
+
     // ---- many
 
     @Test
@@ -435,7 +474,7 @@ final class RestoreIT {
                 "INSERT INTO broken VALUES (1)");
         Copy copy = backUp();
         asTenant("UPDATE items SET n = 2");
-        assertThatExceptionOfType(RuntimeException.class)
+        assertThatExceptionOfType(BackupFailure.class)
                 .isThrownBy(copy::restore)
                 .withMessageContaining("broken")
                 .withMessageContaining("check constraint");

@@ -14,6 +14,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
@@ -299,6 +300,7 @@ final class JsonTest {
     void whatMayBeNullIsWhatTheModelSaysMayBeNull() {
         Map<Class<?>, Set<String>> annotated = Stream.of(
                         Address.class,
+                        Backup.class,
                         ClusterState.class,
                         Halt.class,
                         HistoryEntry.class,
