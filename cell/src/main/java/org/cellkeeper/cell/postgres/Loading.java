@@ -38,6 +38,7 @@ final class Loading {
 
     static final String NAME = PostgresSettings.APPLICATION + "_restoring";
 
+    private static final String HANDS = "^" + NAME + "_[0-9a-f]{8}_[0-9]+$";
     private static final Duration LOGIN = Duration.ofSeconds(10);
     private static final Duration STATEMENT = Duration.ofMinutes(10);
     private static final Pattern LINE = Pattern.compile("([0-9]+); ([0-9]+ [0-9]+) (.*)");
@@ -178,7 +179,7 @@ final class Loading {
     /** Removes what a restore that failed, here or on an earlier primary, has left. */
     static void clear(Connection session) throws SQLException {
         execute(session, "DROP DATABASE IF EXISTS " + NAME + " WITH (FORCE)");
-        for (String hand : names(session, "SELECT rolname FROM pg_roles WHERE rolname ~ '^" + NAME + "_'")) {
+        for (String hand : names(session, "SELECT rolname FROM pg_roles WHERE rolname ~ '" + HANDS + "'")) {
             try {
                 execute(session, "DROP ROLE " + quoted(hand));
             } catch (SQLException e) {

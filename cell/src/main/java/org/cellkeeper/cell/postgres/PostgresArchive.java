@@ -135,7 +135,12 @@ public final class PostgresArchive implements DatabaseArchive {
         if (!exists(session, "SELECT 1 FROM pg_database WHERE datname = ?", PostgresSettings.APPLICATION)) {
             return List.of("database " + PostgresSettings.APPLICATION + " (there is none: nothing can be restored)");
         }
-        return inventory(live).warnings();
+        try {
+            return inventory(live).warnings();
+        } catch (SQLException e) {
+            return List.of("database " + PostgresSettings.APPLICATION + " (it could not be looked into: "
+                    + e.getMessage() + ")");
+        }
     }
 
     private static Inventory inventory(Sessions sessions) throws SQLException {
@@ -190,6 +195,10 @@ public final class PostgresArchive implements DatabaseArchive {
                     "--timeout=3600",
                     "--pgdata=" + data,
                     "--log=" + scratch.resolve("log"));
+            // Its owner may have closed it.
+            try (Connection session = scratchSessions().open("restore", LOGIN, STATEMENT)) {
+                execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " ALLOW_CONNECTIONS true");
+            }
             Path dump = scratch.resolve("application.dump");
             run(
                     "pg_dump",

@@ -445,6 +445,19 @@ final class RestoreIT {
                 .containsExactly("vcloud");
     }
 
+    @Test
+    void aDatabaseThatItsOwnerClosedIsBackedUpAndComesBackOpen() throws Exception {
+        asTenant("CREATE TABLE items (n int)", "INSERT INTO items VALUES (1)");
+        try (Connection session = bench.agent("a", "postgres");
+                Statement statement = session.createStatement()) {
+            statement.execute("SET ROLE vcloud; ALTER DATABASE vcloud ALLOW_CONNECTIONS false");
+        }
+        Copy copy = backUp();
+        assertThat(copy.origin().warnings()).singleElement().asString().contains("could not be looked into");
+        copy.restore();
+        assertThat(rows("SELECT n FROM items")).containsExactly("1");
+    }
+
     // ---- many
 
     @Test
@@ -474,6 +487,7 @@ final class RestoreIT {
                 "INSERT INTO broken VALUES (1)");
         Copy copy = backUp();
         asTenant("UPDATE items SET n = 2");
+        asSuperuser("CREATE ROLE vcloud_restoring_0123abcd_1");
         assertThatExceptionOfType(BackupFailure.class)
                 .isThrownBy(copy::restore)
                 .withMessageContaining("broken")
