@@ -214,9 +214,7 @@ final class EndOfWalIT {
                     v -> v.process() == DatabaseView.Process.STARTING
                             && v.closed() != null
                             && v.closed().receives());
-            assertThat(starting)
-                    .as("no verb waits for one that may never open")
-                    .succeedsWithin(Duration.ofSeconds(10));
+            assertThat(starting).as("no verb waits for one that may never open").succeedsWithin(Duration.ofSeconds(10));
             assertThat(look("b").process()).isEqualTo(DatabaseView.Process.STARTING);
             Lsn last = look("a").primary().flushed();
 
