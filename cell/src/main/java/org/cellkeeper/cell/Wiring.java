@@ -23,10 +23,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.jar.JarFile;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.cellkeeper.cell.app.AppSettings;
@@ -35,6 +39,8 @@ import org.cellkeeper.cell.app.Surroundings;
 import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.Referee;
+import org.cellkeeper.cell.config.Judges;
+import org.cellkeeper.cell.config.Source;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.door.NoDoor;
@@ -119,11 +125,40 @@ public final class Wiring implements AutoCloseable {
             "--limit-modules",
             "java.base");
 
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(2);
+
+    private final Source source;
+    private final Source.Choice choice;
     private final CellConfig config;
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
 
-    public Wiring(CellConfig config) {
-        this.config = config;
+    /** @param choice of what there is in {@code source} */
+    public Wiring(Source source, Source.Choice choice) {
+        this.source = source;
+        this.choice = choice;
+        this.config = choice.config();
+    }
+
+    /** Those who are to use a configuration, as {@link #start} makes them use it. */
+    public static Judges judges() {
+        return new Judges() {
+            @Override
+            public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
+                return LocalPostgres.problems(binDir, isRoot() ? osUser : null, settings);
+            }
+
+            @Override
+            public List<String> certificate(String chain, String key) {
+                String problem = new ApiSettings.Pem(chain, key).problem();
+                return problem.isEmpty() ? List.of() : List.of(problem);
+            }
+
+            @Override
+            public List<String> servers(CellConfig config) {
+                String refusal = refusedServers(config);
+                return refusal.isEmpty() ? List.of() : List.of(refusal);
+            }
+        };
     }
 
     // ---- the folder
@@ -155,6 +190,7 @@ public final class Wiring implements AutoCloseable {
         if (configFile != null) {
             arguments.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
         }
+        arguments.addAll(List.of("--data-dir", config.dataDir().toString()));
         if (config.zookeeper() instanceof Referee.Cells cells
                 && cells.of(config.name()).isPresent()) {
             Path folder = serverFolder(config);
@@ -192,7 +228,7 @@ public final class Wiring implements AutoCloseable {
         return fits ? List.of("-XX:AOTCache=" + cache) : List.of();
     }
 
-    private static String url(CellConfig config) {
+    static String url(CellConfig config) {
         String host = config.host().contains(":") ? "[" + config.host() + "]" : config.host();
         return "https://" + host + ":" + config.ports().api();
     }
@@ -209,7 +245,7 @@ public final class Wiring implements AutoCloseable {
         Files.createDirectories(folder);
         String purpose = "zookeeper data of " + config.cluster().name();
         String cluster =
-                HexFormat.of().formatHex(derived(config.cluster().secret().read(), purpose));
+                HexFormat.of().formatHex(derived(config.cluster().secret().secret(), purpose));
         Path mark = folder.resolve("cluster");
         String known = Files.exists(mark) ? Files.readString(mark).strip() : "";
         if (known.isEmpty()) {
@@ -280,7 +316,7 @@ public final class Wiring implements AutoCloseable {
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    private static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
+    static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
         CellConfig.Ports ports = config.ports();
         TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
         int self = 0;
@@ -301,7 +337,7 @@ public final class Wiring implements AutoCloseable {
 
     /** Starts everything; returns at once. */
     public void start() throws IOException {
-        byte[] secret = config.cluster().secret().read();
+        byte[] secret = config.cluster().secret().secret();
         CellSettings settings = settings();
         Path zookeeper = serverFolder(config);
         if (Files.exists(zookeeper) && !isOfThisCluster(config, zookeeper)) {
@@ -313,6 +349,7 @@ public final class Wiring implements AutoCloseable {
         Mailbox mailbox = opened(new Mailbox(Wiring::fence));
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
+        makePostgresFolder();
         PostgresSettings postgresSettings = postgresSettings(secret);
         LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
         TcpPeers peers = opened(new TcpPeers(
@@ -320,11 +357,8 @@ public final class Wiring implements AutoCloseable {
                 new InetSocketAddress(config.host(), config.ports().link()),
                 secret,
                 config.heartbeat()));
-        ZooKeeperCoordination coordination = opened(new ZooKeeperCoordination(new CoordinationSettings(
-                nearestFirst(settings.servers()),
-                "/" + config.cluster().name(),
-                HexFormat.of().formatHex(derived(secret, "zookeeper")),
-                config.sessionTimeout())));
+        ZooKeeperCoordination coordination = opened(new ZooKeeperCoordination(
+                coordinationSettings(config, settings.servers())));
         SecureRandom random = new SecureRandom();
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
@@ -358,28 +392,9 @@ public final class Wiring implements AutoCloseable {
                 () -> surroundings(loop.snapshot()),
                 new PostgresAppDatabase(postgresSettings),
                 operator::history));
-        String rootPassword = text(config.passwords().root().read());
-        CellConfig.Tls tls = config.tls();
-        ApplianceApi api = opened(new ApplianceApi(
-                new ApiSettings(
-                        config.name(),
-                        config.address(),
-                        config.host(),
-                        config.dataDir().resolve("api"),
-                        rootPassword,
-                        tls == null ? null : tls.certificate(),
-                        tls == null ? null : tls.key(),
-                        PostgresSettings.APPLICATION,
-                        PostgresSettings.APPLICATION,
-                        HexFormat.of().formatHex(derived(secret, "api-tokens")),
-                        Map.of("data", config.dataDir()),
-                        Duration.ofSeconds(10)),
-                operator,
-                backupDesk,
-                app,
-                coordination,
-                zookeeperStatus(),
-                metrics::scrape));
+        ApiSettings apiSettings = apiSettings(secret);
+        ApiServing api = opened(new ApiServing(() -> new ApplianceApi(
+                apiSettings, operator, backupDesk, app, coordination, zookeeperStatus(), metrics::scrape)));
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));
         mailbox.every(BEAT_MILLIS, () -> beat(heartbeat, loop));
         loop.start();
@@ -391,8 +406,106 @@ public final class Wiring implements AutoCloseable {
         new HealthWatch(loop, ports, operator).start();
         app.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
-        api.start();
-        LOG.info("The agent of {} serves at {}", config.name(), url(config));
+        api.serve();
+        LOG.info("The agent of {} runs; its API is {}", config.name(), url(config));
+        watchFiles(settings.refused(), api, loop);
+    }
+
+    /** Says in the log and in the status what cannot be used of the files, whenever that changes. */
+    private void watchFiles(String refusedServers, ApiServing api, CellLoop loop) {
+        ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform()
+                .name("files")
+                .daemon()
+                .priority(Thread.MIN_PRIORITY)
+                .factory());
+        started.push(files::shutdownNow);
+        AtomicReference<String> said = new AtomicReference<>(refusedServers);
+        var _ = files.scheduleWithFixedDelay(
+                () -> {
+                    try {
+                        String words = Stream.of(refusedServers, source.changeSince(choice), api.serve())
+                                .filter(part -> !part.isEmpty())
+                                .distinct()
+                                .collect(Collectors.joining("; "));
+                        if (!words.equals(said.getAndSet(words))) {
+                            LOG.warn("{}", words.isEmpty() ? "All of the configuration is used again" : words);
+                            loop.refuses(words);
+                        }
+                    } catch (RuntimeException e) {
+                        LOG.error("The configuration cannot be looked at", e);
+                    }
+                },
+                0,
+                LOOK_EVERY.toMillis(),
+                TimeUnit.MILLISECONDS);
+    }
+
+    /** The API, which comes and goes without the agent: no port that is taken and no certificate ends it. */
+    private static final class ApiServing implements AutoCloseable {
+        private final Supplier<ApplianceApi> maker;
+        private @Nullable ApplianceApi serving;
+        private boolean closed;
+
+        ApiServing(Supplier<ApplianceApi> maker) {
+            this.maker = maker;
+        }
+
+        /** Tries, if it does not serve yet; answers why it does not, with nothing when it does. */
+        synchronized String serve() {
+            if (serving != null || closed) {
+                return "";
+            }
+            ApplianceApi api = null;
+            try {
+                api = maker.get();
+                api.start();
+                serving = api;
+                return "";
+            } catch (RuntimeException e) {
+                if (api != null) {
+                    api.close();
+                }
+                Throwable reason = e.getCause() == null ? e : e.getCause();
+                return "the API does not serve, and is tried again: " + reason.getMessage();
+            }
+        }
+
+        @Override
+        public synchronized void close() {
+            closed = true;
+            if (serving != null) {
+                serving.close();
+            }
+        }
+    }
+
+    private ApiSettings apiSettings(byte[] secret) {
+        CellConfig.Tls tls = config.tls();
+        return new ApiSettings(
+                config.name(),
+                config.address(),
+                config.host(),
+                config.dataDir().resolve("api"),
+                config.passwords().root().password(),
+                tls == null
+                        ? null
+                        : new ApiSettings.Pem(
+                                tls.certificate().text(), tls.key().text()),
+                PostgresSettings.APPLICATION,
+                PostgresSettings.APPLICATION,
+                HexFormat.of().formatHex(derived(secret, "api-tokens")),
+                Map.of("data", config.dataDir()),
+                Duration.ofSeconds(10));
+    }
+
+    /** @param servers the hosts of those that cells run; empty when others run them */
+    static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers) {
+        String above = config.zookeeper() instanceof Referee.External external ? external.path() : "";
+        return new CoordinationSettings(
+                nearestFirst(config, servers),
+                above + "/" + config.cluster().name(),
+                HexFormat.of().formatHex(derived(config.cluster().secret().secret(), "zookeeper")),
+                config.sessionTimeout());
     }
 
     private <T extends AutoCloseable> T opened(T part) {
@@ -522,9 +635,9 @@ public final class Wiring implements AutoCloseable {
     }
 
     /** The cell's own member first: one that dies then disturbs only its own cell. */
-    private List<String> nearestFirst(List<String> hosts) {
+    private static List<String> nearestFirst(CellConfig config, List<String> hosts) {
         if (!(config.zookeeper() instanceof Referee.Cells cells) || hosts.isEmpty()) {
-            return List.of(config.zookeeper().connectString().split(",", -1));
+            return config.zookeeper().addresses();
         }
         List<String> all = new ArrayList<>(hosts.stream().map(cells::addressOf).toList());
         String own = cells.addressOf(config.host());
@@ -547,25 +660,35 @@ public final class Wiring implements AutoCloseable {
         return snapshot != null && cell != null && snapshot.view().link(cell).status() == PeerLink.Status.GONE;
     }
 
-    private PostgresSettings postgresSettings(byte[] secret) throws IOException {
-        Path folder = config.dataDir().resolve("postgres");
-        boolean root = "root".equals(System.getProperty("user.name"));
-        Files.createDirectories(folder);
-        if (root) {
+    private static boolean isRoot() {
+        return "root".equals(System.getProperty("user.name"));
+    }
+
+    private Path postgresFolder() {
+        return config.dataDir().resolve("postgres");
+    }
+
+    private void makePostgresFolder() throws IOException {
+        Files.createDirectories(postgresFolder());
+        if (isRoot()) {
             // PostgreSQL's user must be able to go through to its own folder.
             Files.setPosixFilePermissions(config.dataDir(), PosixFilePermissions.fromString("rwxr-xr-x"));
         }
+    }
+
+    private PostgresSettings postgresSettings(byte[] secret) {
+        Path folder = postgresFolder();
         return new PostgresSettings(
                 config.postgres().binDir(),
                 folder.resolve("data"),
                 folder.resolve("run"),
                 config.host(),
                 config.ports().postgres(),
-                root ? config.postgres().osUser() : null,
+                isRoot() ? config.postgres().osUser() : null,
                 new PostgresSettings.Passwords(
                         HexFormat.of().formatHex(derived(secret, "superuser")),
                         HexFormat.of().formatHex(derived(secret, "replication")),
-                        text(config.passwords().vcloud().read()),
+                        config.passwords().vcloud().password(),
                         HexFormat.of().formatHex(derived(secret, "app"))),
                 config.postgres().settings(),
                 PostgresSettings.Timeouts.defaults());
@@ -580,9 +703,5 @@ public final class Wiring implements AutoCloseable {
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java has no HmacSHA256", e);
         }
-    }
-
-    private static String text(byte[] secret) {
-        return new String(secret, StandardCharsets.UTF_8);
     }
 }

@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.InvalidConfiguration;
+import org.cellkeeper.cell.config.Judges;
+import org.cellkeeper.cell.config.Source;
 import org.cellkeeper.cell.journal.FileJournal;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
@@ -73,7 +75,13 @@ final class WiringTest {
     @Test
     void theAgentReadsTheSameFile() throws Exception {
         List<String> words = words(Wiring.prepare(config(), Path.of("/etc/cell/cell.yaml")));
-        assertThat(words).containsSequence("agent", "--config", "/etc/cell/cell.yaml", "--zookeeper-command");
+        assertThat(words).containsSequence(
+                        "agent",
+                        "--config",
+                        "/etc/cell/cell.yaml",
+                        "--data-dir",
+                        folder + "/data",
+                        "--zookeeper-command");
     }
 
     @Test
@@ -177,7 +185,7 @@ final class WiringTest {
         Files.createDirectories(folder.resolve("data/zookeeper"));
         Files.writeString(
                 folder.resolve("data/zookeeper/zoo.cfg"),
-                "dataDir=/x\nserver.1=fd00::1:2888:3888\nserver.2=fd00::2:2888:3888\n");
+                "dataDir=/x\nserver.1=[fd00::1]:2888:3888\nserver.2=[fd00::2]:2888:3888\n");
         assertThat(Wiring.refusedServers(config())).isEmpty();
         configured("fd00::1", "fd00::2", "fd00::3", "fd00::4");
         assertThat(Wiring.refusedServers(config())).contains("1=fd00::1, 2=fd00::2.");
@@ -227,8 +235,25 @@ final class WiringTest {
         }
     }
 
+    private static final Judges NOBODY = new Judges() {
+        @Override
+        public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
+            return List.of();
+        }
+
+        @Override
+        public List<String> certificate(String chain, String key) {
+            return List.of();
+        }
+
+        @Override
+        public List<String> servers(CellConfig config) {
+            return List.of();
+        }
+    };
+
     private CellConfig config() throws InvalidConfiguration {
-        return CellConfig.load(null, environment);
+        return new Source(null, environment, NOBODY).check();
     }
 
     private static List<String> words(Path arguments) throws IOException {

@@ -1,11 +1,15 @@
 package org.cellkeeper.cell.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.cellkeeper.cell.Wiring;
+import org.cellkeeper.cell.config.Source;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Runs a cell's agent until it is asked to end. */
 @Command(
@@ -18,9 +22,18 @@ final class AgentCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     private ConfigOption config;
 
+    @Option(
+            names = "--data-dir",
+            paramLabel = "FOLDER",
+            description =
+                    "Where the cell runs: the last configuration that was good is kept there, for when the present one"
+                            + " cannot be used. Default: what the present one says.")
+    private @Nullable Path dataDir;
+
     @Override
     public Integer call() throws IOException, InterruptedException {
-        Wiring wiring = new Wiring(config.load());
+        Source source = config.source();
+        Wiring wiring = new Wiring(source, config.choose(source, dataDir));
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(wiring::close, "stop"));
         wiring.start();

@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
         name = "check",
         description =
                 "Ask every cell that is named, and say whether all is well: each one answers and serves, all tell the"
-                        + " same primary and epoch, ZooKeeper can be asked, and the cluster is HEALTHY.",
+                        + " same primary and epoch, ZooKeeper can be asked, and the cluster is HEALTHY, without a warning.",
         exitCodeListHeading = "Exit codes:%n",
         exitCodeList = {"0:all is well", "1:something is not", "2:wrong usage", "3:no cell could be reached"})
 public final class CheckCommand extends OperatorCommand {
@@ -41,7 +41,9 @@ public final class CheckCommand extends OperatorCommand {
                 boolean referee = !cluster.localClusterFailover().equals("INDETERMINATE");
                 say(referee || writable, cell, referee ? "ZooKeeper can be asked" : "ZooKeeper cannot be asked");
                 serves(client, cell);
-                if (!healthy) {
+                if (healthy) {
+                    cluster.warnings().forEach(warning -> say(writable, cell, warning));
+                } else {
                     cluster.warnings().forEach(warning -> out().println("       " + warning));
                 }
             } catch (ApplianceFailure.NobodyAnswers e) {

@@ -27,7 +27,9 @@ final class ConfigCommand implements Callable<Integer> {
     /** Says everything that is wrong, and changes nothing. */
     @Command(
             name = "check",
-            description = "Check a cell's configuration, name everything that is wrong, and change nothing.",
+            description =
+                    "Check a cell's configuration and the files that it names as its agent does, name everything that is"
+                            + " wrong, and change nothing. PostgreSQL itself judges its settings.",
             mixinStandardHelpOptions = true,
             exitCodeListHeading = "Exit codes:%n",
             exitCodeList = {"0:the configuration is good", "2:it is not; everything that is wrong is named"})
@@ -44,7 +46,7 @@ final class ConfigCommand implements Callable<Integer> {
         public Integer call() {
             spec.commandLine()
                     .getOut()
-                    .println("the configuration of " + config.loadToStart().name() + " is good");
+                    .println("the configuration of " + config.check().name() + " is good");
             spec.commandLine().getOut().flush();
             return CommandLine.ExitCode.OK;
         }

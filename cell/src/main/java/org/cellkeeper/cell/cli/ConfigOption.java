@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.cellkeeper.cell.Wiring;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.InvalidConfiguration;
+import org.cellkeeper.cell.config.Source;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -32,21 +33,23 @@ final class ConfigOption {
         return file != null ? file : Files.exists(USUAL) ? USUAL : null;
     }
 
-    /** As {@link #load}, for a cell that is to be started: also by what it knows of its cluster. */
-    CellConfig loadToStart() {
-        CellConfig config = load();
-        String refusal = Wiring.refusedServers(config);
-        if (!refusal.isEmpty()) {
-            throw new ParameterException(
-                    command.commandLine(),
-                    "the configuration does not fit what this cell knows of its cluster:\n  " + refusal);
-        }
-        return config;
+    Source source() {
+        return new Source(file(), System.getenv(), Wiring.judges());
     }
 
-    CellConfig load() {
+    /** As {@link Source#choose}; ends the command when there is nothing to run with. */
+    Source.Choice choose(Source source, @Nullable Path dataDir) {
         try {
-            return CellConfig.load(file(), System.getenv());
+            return source.choose(dataDir);
+        } catch (InvalidConfiguration e) {
+            throw new ParameterException(command.commandLine(), e.getMessage(), e);
+        }
+    }
+
+    /** As {@link Source#check}; ends the command when it is not good. */
+    CellConfig check() {
+        try {
+            return source().check();
         } catch (InvalidConfiguration e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.cellkeeper.cell.Wiring;
+import org.cellkeeper.cell.config.Source;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -14,7 +15,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "prepare",
         description = "Check a cell's configuration, make its folders, write run/guard.args and say where that lies:"
-                + " 'java @run/guard.args' then runs the cell.",
+                + " 'java @run/guard.args' then runs the cell. A configuration that cannot be used is replaced by the last one"
+                + " that was good, where there is one.",
         mixinStandardHelpOptions = true)
 final class PrepareCommand implements Callable<Integer> {
     private static final List<String> LOG_FORMATS = List.of("text", "json");
@@ -33,7 +35,11 @@ final class PrepareCommand implements Callable<Integer> {
         if (format != null && !LOG_FORMATS.contains(format)) {
             throw new ParameterException(spec.commandLine(), "CELLKEEPER_LOG is text or json, not: " + format);
         }
-        spec.commandLine().getOut().println(Wiring.prepare(config.loadToStart(), config.file()));
+        Source.Choice choice = config.choose(config.source(), null);
+        if (!choice.objection().isEmpty()) {
+            spec.commandLine().getErr().println(choice.objection());
+        }
+        spec.commandLine().getOut().println(Wiring.prepare(choice.config(), config.file()));
         return 0;
     }
 }

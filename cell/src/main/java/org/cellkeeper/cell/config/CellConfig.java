@@ -2,7 +2,6 @@ package org.cellkeeper.cell.config;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,8 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
@@ -50,40 +47,9 @@ public record CellConfig(
     private static final Path POSTGRES_HOME = Path.of("/usr/lib/postgresql");
     private static final int SHORTEST_SECRET = 16;
     private static final int SHORTEST_PASSWORD = 1;
+    private static final int LONGEST_SECRET = 4096;
 
-    /** What replication and failover depend on, so that only the cell itself sets it. */
-    private static final Set<String> RESERVED = Set.of(
-            "archive_mode",
-            "cluster_name",
-            "config_file",
-            "data_directory",
-            "default_transaction_read_only",
-            "full_page_writes",
-            "fsync",
-            "hba_file",
-            "hot_standby",
-            "ident_file",
-            "listen_addresses",
-            "max_replication_slots",
-            "max_wal_senders",
-            "port",
-            "primary_conninfo",
-            "primary_slot_name",
-            "recovery_target",
-            "recovery_target_action",
-            "recovery_target_lsn",
-            "recovery_target_name",
-            "recovery_target_time",
-            "recovery_target_timeline",
-            "recovery_target_xid",
-            "restore_command",
-            "synchronous_commit",
-            "synchronous_standby_names",
-            "unix_socket_directories",
-            "wal_level",
-            "wal_log_hints");
-
-    public record Cluster(String name, SecretFile secret) {}
+    public record Cluster(String name, SideFile secret) {}
 
     public record Ports(
             int postgres, int api, int link, int zookeeperClient, int zookeeperQuorum, int zookeeperElection) {}
@@ -101,14 +67,14 @@ public record CellConfig(
 
     /** The ZooKeeper ensemble. */
     public sealed interface Referee {
-        /** As a ZooKeeper client takes it. */
-        String connectString();
+        /** Each server as {@code host:port}. */
+        List<String> addresses();
 
         /** Run by these cells. */
         record Cells(List<Server> servers, int clientPort) implements Referee {
             @Override
-            public String connectString() {
-                return servers.stream().map(this::addressOf).collect(Collectors.joining(","));
+            public List<String> addresses() {
+                return servers.stream().map(this::addressOf).toList();
             }
 
             /** One server, as in the connect string. */
@@ -133,8 +99,16 @@ public record CellConfig(
             }
         }
 
-        /** Run by others. */
-        record External(String connectString) implements Referee {}
+        /**
+         * Run by others.
+         *
+         * @param path the node that the cluster is to lie below; empty for the root
+         */
+        record External(List<String> addresses, String path) implements Referee {
+            public External {
+                addresses = List.copyOf(addresses);
+            }
+        }
     }
 
     /**
@@ -151,17 +125,18 @@ public record CellConfig(
      */
     public record Postgres(Path binDir, String osUser, Map<String, String> settings) {}
 
-    public record Passwords(SecretFile root, SecretFile vcloud) {}
+    public record Passwords(SideFile root, SideFile vcloud) {}
 
-    public record Tls(Path certificate, Path key) {}
+    public record Tls(SideFile certificate, SideFile key) {}
 
     /**
-     * Reads the file and the environment, in which {@code CELL_...} wins over the file.
+     * Puts it together.
      *
-     * @param file YAML; null for the environment alone
+     * @param judges of values whose form alone does not tell; null when nobody is to be asked
+     * @param known one that was good: nobody is asked about the same again
      */
-    public static CellConfig load(@Nullable Path file, Map<String, String> environment) throws InvalidConfiguration {
-        return new Draft(new Settings(file, environment)).finish();
+    static CellConfig of(Settings from, @Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
+        return new Draft(from).finish(judges, known);
     }
 
     public Address address() {
@@ -191,7 +166,7 @@ public record CellConfig(
             this.from = from;
         }
 
-        CellConfig finish() throws InvalidConfiguration {
+        CellConfig finish(@Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
             CellName name = from.value(Keys.NAME);
             String host = from.optional(Keys.HOST);
             if (host == null && name != null) {
@@ -201,7 +176,7 @@ public record CellConfig(
             Integer priority = from.value(Keys.PRIORITY);
             String faultDomain = from.value(Keys.FAULT_DOMAIN);
             String clusterName = from.value(Keys.CLUSTER_NAME);
-            SecretFile secret = secret(Keys.CLUSTER_SECRET, SHORTEST_SECRET);
+            SideFile secret = secret(Keys.CLUSTER_SECRET, SHORTEST_SECRET);
             Ports ports = ports();
             FailoverMode mode = from.value(Keys.INITIAL_MODE);
             CellName bootstrap = from.optional(Keys.BOOTSTRAP_PRIMARY);
@@ -211,16 +186,21 @@ public record CellConfig(
             Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
             Postgres postgres = postgres();
             Path transfer = from.optional(Keys.TRANSFER_FOLDER);
-            SecretFile root = secret(Keys.ROOT_PASSWORD, SHORTEST_PASSWORD);
-            SecretFile vcloud = secret(Keys.VCLOUD_PASSWORD, SHORTEST_PASSWORD);
+            SideFile root = password(Keys.ROOT_PASSWORD);
+            SideFile vcloud = password(Keys.VCLOUD_PASSWORD);
             Tls tls = tls();
             Duration heartbeat = from.value(Keys.HEARTBEAT);
             Duration guardTimeout = from.value(Keys.GUARD);
             CellSettings.Timing timing = timing(heartbeat);
+            boolean judged =
+                    judges == null || (known != null && from.kept(known.from()).equals(known));
+            if (judges != null && !judged) {
+                judge(judges, postgres, tls);
+            }
             if (!from.problems().isEmpty()) {
                 throw new InvalidConfiguration(from.problems());
             }
-            return new CellConfig(
+            CellConfig config = new CellConfig(
                     given(name),
                     given(host),
                     given(dataDir),
@@ -238,26 +218,54 @@ public record CellConfig(
                     given(heartbeat),
                     given(guardTimeout),
                     given(timing));
+            if (judges != null && !judged) {
+                judges.servers(config).forEach(problem -> from.complain(from.where(Keys.ZOOKEEPER_CELLS), problem));
+                if (!from.problems().isEmpty()) {
+                    throw new InvalidConfiguration(from.problems());
+                }
+            }
+            return config;
         }
 
         private static <T> T given(@Nullable T value) {
             return Objects.requireNonNull(value, "missing without a complaint");
         }
 
-        private @Nullable SecretFile secret(Key<SecretFile> key, int shortest) {
-            SecretFile file = from.value(key);
+        private void judge(Judges judges, @Nullable Postgres postgres, @Nullable Tls tls) {
+            if (postgres != null) {
+                judges.settings(postgres.binDir(), postgres.osUser(), postgres.settings())
+                        .forEach(problem -> from.complain(from.where(Keys.SETTINGS), problem));
+            }
+            if (tls != null) {
+                judges.certificate(tls.certificate().text(), tls.key().text())
+                        .forEach(problem -> from.complain(
+                                from.where(Keys.TLS_CERTIFICATE),
+                                problem + " (" + tls.certificate() + ", with " + from.where(Keys.TLS_KEY) + " "
+                                        + tls.key() + ")"));
+            }
+        }
+
+        private @Nullable SideFile secret(Key<Path> key, int shortest) {
+            Path path = from.value(key);
+            SideFile file = path == null ? null : from.read(key, path);
             if (file == null) {
                 return null;
             }
-            try {
-                int length = file.read().length;
-                if (length < shortest) {
-                    from.complain(
-                            from.where(key),
-                            file.path() + " holds " + length + " bytes, " + shortest + " are needed at least");
-                }
-            } catch (IOException unreadable) {
-                from.complain(from.where(key), file.path() + " cannot be read: " + reason(unreadable));
+            int length = file.secret().length;
+            if (length < shortest || length > LONGEST_SECRET) {
+                from.complain(
+                        from.where(key),
+                        file + " holds " + length + " bytes; " + shortest + " to " + LONGEST_SECRET + " make a secret");
+            }
+            return file;
+        }
+
+        private @Nullable SideFile password(Key<Path> key) {
+            SideFile file = secret(key, SHORTEST_PASSWORD);
+            if (file != null && file.password().chars().anyMatch(c -> c < ' ' || c == 0xfffd)) {
+                from.complain(
+                        from.where(key),
+                        file + " holds a control character or no UTF-8; a password is one line of text");
             }
             return file;
         }
@@ -299,7 +307,7 @@ public record CellConfig(
             boolean hasCells = from.isGiven(Keys.ZOOKEEPER_CELLS);
             boolean hasConnect = from.isGiven(Keys.ZOOKEEPER_CONNECT);
             Map<CellName, String> cells = from.optional(Keys.ZOOKEEPER_CELLS);
-            String connect = from.optional(Keys.ZOOKEEPER_CONNECT);
+            Referee.External connect = from.optional(Keys.ZOOKEEPER_CONNECT);
             if (hasCells == hasConnect) {
                 from.complain(
                         hasCells ? from.where(Keys.ZOOKEEPER_CONNECT) : Keys.ZOOKEEPER_CELLS.path(),
@@ -310,7 +318,7 @@ public record CellConfig(
                 return null;
             }
             if (connect != null) {
-                return new Referee.External(connect);
+                return connect;
             }
             if (cells == null) {
                 return null;
@@ -342,15 +350,10 @@ public record CellConfig(
                 from.complain(
                         from.where(Keys.BIN_DIR),
                         binDir + " holds no program postgres; allowed: the folder of PostgreSQL's server programs");
+                binDir = null;
             }
             String osUser = from.value(Keys.OS_USER);
             Map<String, String> settings = from.optional(Keys.SETTINGS);
-            if (settings != null) {
-                settings.keySet().stream()
-                        .filter(RESERVED::contains)
-                        .forEach(reserved -> from.complain(
-                                from.where(Keys.SETTINGS), "has " + reserved + ", which only the cell itself may set"));
-            }
             return binDir == null || osUser == null
                     ? null
                     : new Postgres(binDir, osUser, settings == null ? Map.of() : settings);
@@ -372,10 +375,8 @@ public record CellConfig(
         }
 
         private @Nullable Tls tls() {
-            Path certificate = from.optional(Keys.TLS_CERTIFICATE);
-            Path key = from.optional(Keys.TLS_KEY);
-            needsReadable(Keys.TLS_CERTIFICATE, certificate);
-            needsReadable(Keys.TLS_KEY, key);
+            SideFile certificate = file(Keys.TLS_CERTIFICATE);
+            SideFile key = file(Keys.TLS_KEY);
             if (from.isGiven(Keys.TLS_CERTIFICATE) != from.isGiven(Keys.TLS_KEY)) {
                 from.complain(
                         from.isGiven(Keys.TLS_KEY) ? Keys.TLS_CERTIFICATE.path() : Keys.TLS_KEY.path(),
@@ -384,10 +385,9 @@ public record CellConfig(
             return certificate == null || key == null ? null : new Tls(certificate, key);
         }
 
-        private void needsReadable(Key<Path> key, @Nullable Path file) {
-            if (file != null && !Files.isReadable(file)) {
-                from.complain(from.where(key), file + " cannot be read");
-            }
+        private @Nullable SideFile file(Key<Path> key) {
+            Path path = from.optional(key);
+            return path == null ? null : from.read(key, path);
         }
 
         private CellSettings.@Nullable Timing timing(@Nullable Duration heartbeat) {
@@ -438,10 +438,6 @@ public record CellConfig(
                     stop,
                     tick,
                     haste);
-        }
-
-        private static String reason(IOException failure) {
-            return failure instanceof NoSuchFileException ? "there is no such file" : failure.toString();
         }
     }
 }

@@ -1,10 +1,14 @@
 package org.cellkeeper.cell.config;
 
+import java.util.Map;
+import java.util.TreeMap;
+
 /** {@code docs/configuration.md}, made of the keys themselves. */
 final class ConfigurationDocs {
     private ConfigurationDocs() {}
 
-    static String render() {
+    /** @param owned what a cell sets by itself, with the reason of each */
+    static String render(Map<String, String> owned) {
         StringBuilder text = new StringBuilder("""
                 # Configuration
 
@@ -36,6 +40,11 @@ final class ConfigurationDocs {
                 Durations are a number with its unit: `ms`, `s`, `m` or `h`. Secrets are never written here, only the files that
                 hold them. Maps are set in the environment as `name=value` entries, separated by a comma (cells) or a semicolon
                 (settings).
+
+                `cellctl config check` says everything that an agent would refuse; PostgreSQL's parameters are judged by that
+                PostgreSQL itself. What an agent has found good it keeps in `<data-dir>/config/`. When the configuration, or a file
+                that it names, cannot be used later, the cell goes on with what it kept, and the status says so; what is mended
+                takes effect at the agent's next start. Only a cell that has kept nothing does not start (exit code 2).
                 """);
         for (Keys.Section section : Keys.SECTIONS) {
             text.append("\n## ").append(section.title()).append("\n\n");
@@ -54,6 +63,16 @@ final class ConfigurationDocs {
                         .append(". |\n");
             }
         }
+        text.append("""
+
+                ## What a cell sets by itself
+
+                These parameters of PostgreSQL may not be in `postgres.settings`:
+
+                | parameter | reason |
+                |---|---|
+                """);
+        new TreeMap<>(owned).forEach((name, reason) -> text.append("| `%s` | %s |\n".formatted(name, reason)));
         return text.toString();
     }
 

@@ -23,7 +23,7 @@ final class Keys {
             "Where the other cells and the clients reach this cell; it listens there for the other agents.");
     static final Key<Path> DATA_DIR = Key.with(
             "data-dir",
-            Kind.PATH,
+            Kind.DATA_DIR,
             "/var/lib/cell",
             "Folder of everything that this cell keeps: database, ZooKeeper peer, its own state.");
     static final Key<Integer> PRIORITY = Key.with(
@@ -36,7 +36,7 @@ final class Keys {
 
     static final Key<String> CLUSTER_NAME =
             Key.with("cluster.name", Kind.NAME, "cellkeeper", "Name of the cluster, the same on every cell.");
-    static final Key<SecretFile> CLUSTER_SECRET = Key.required(
+    static final Key<Path> CLUSTER_SECRET = Key.required(
             "cluster.secret-file",
             Kind.SECRET,
             "File with the cluster's secret, 16 bytes at least, the same on every cell. Agents prove to each other that they know it.");
@@ -74,11 +74,11 @@ final class Keys {
             Kind.CELLS,
             "none",
             "The cells that run the ZooKeeper ensemble, with their hosts, the same list on every cell. A cell's position in it is the id of its server, and the list is on record: append one cell at a time, and the next when all run with it.");
-    static final Key<String> ZOOKEEPER_CONNECT = Key.computed(
+    static final Key<CellConfig.Referee.External> ZOOKEEPER_CONNECT = Key.computed(
             "zookeeper.connect",
             Kind.CONNECT,
             "none",
-            "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper peer.");
+            "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper peer. All of the cluster lies below /path, under the cluster's name.");
     static final Key<Duration> SESSION_TIMEOUT = Key.with(
             "zookeeper.session-timeout",
             Kind.duration("1s", "60s"),
@@ -96,7 +96,7 @@ final class Keys {
             "postgres.settings",
             Kind.SETTINGS,
             "none",
-            "Further PostgreSQL parameters, without those that replication and failover depend on.");
+            "Further PostgreSQL parameters, without [those that a cell sets by itself](#what-a-cell-sets-by-itself). PostgreSQL itself judges them.");
 
     static final Key<Path> TRANSFER_FOLDER = Key.computed(
             "transfer.folder",
@@ -104,20 +104,20 @@ final class Keys {
             "there is no transfer share",
             "Folder of the transfer share, one that all cells mount: backups are kept there. PostgreSQL's user must be able to enter it, the agent to write there.");
 
-    static final Key<SecretFile> ROOT_PASSWORD =
+    static final Key<Path> ROOT_PASSWORD =
             Key.required("security.root-password-file", Kind.SECRET, "File with the password of the API's user root.");
-    static final Key<SecretFile> VCLOUD_PASSWORD = Key.required(
+    static final Key<Path> VCLOUD_PASSWORD = Key.required(
             "security.vcloud-password-file",
             Kind.SECRET,
             "File with the password of the database's user vcloud, the owner of the application's data.");
     static final Key<Path> TLS_CERTIFICATE = Key.computed(
             "security.tls-certificate-file",
-            Kind.PATH,
+            Kind.FILE,
             "a self-signed one is made",
             "Certificate chain of the API, as PEM.");
     static final Key<Path> TLS_KEY = Key.computed(
             "security.tls-key-file",
-            Kind.PATH,
+            Kind.FILE,
             "made with the certificate",
             "Private key of that certificate, as PEM (PKCS #8).");
 

@@ -1,8 +1,8 @@
 package org.cellkeeper.cell.config;
 
+import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.cellkeeper.cell.config.CellConfig.Referee.External;
 import org.cellkeeper.cell.model.CellName;
 
 /**
@@ -27,23 +27,40 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
     private static final String ONLY = "";
 
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h)");
-    private static final Pattern HOST =
-            Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*");
+    private static final Pattern NUMERIC = Pattern.compile("[0-9.]+|.*:.*");
+    private static final Pattern HOST_LABELS = Pattern.compile(
+            "(?=.{1,253}$)LABEL(\\.LABEL)*".replace("LABEL", "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"));
+    private static final Pattern SERVER_PATH = Pattern.compile("(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?");
+    /** What every program takes that is told of it; and a Unix socket's path, which ends below it, has 107 bytes at most. */
+    private static final Pattern FOLDER = Pattern.compile("(/[A-Za-z0-9._-]+)+/?");
+
+    private static final int LONGEST_FOLDER = 107 - "/postgres/run/.s.PGSQL.65535".length();
     private static final Pattern WORD = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
     private static final Pattern SETTING = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
     static final Kind<CellName> CELL =
             of("cell name", "lower-case letters, digits and '-', first a letter, 30 characters at most", CellName::new);
-    static final Kind<String> HOST_NAME = of("host", "a host name or an IP address", text -> matching(HOST, text));
+    static final Kind<String> HOST_NAME = of("host", "a host name (letters, digits, '-' and '.') or an IP address", Kind::host);
     static final Kind<String> NAME =
             of("word", "letters, digits, '.', '_' and '-', 63 at most", text -> matching(WORD, text));
-    static final Kind<String> CONNECT =
-            of("connect string", "host:port,host:port, perhaps with /path at the end", Kind::connectString);
+    static final Kind<External> CONNECT = of(
+            "connect string",
+            "host:port,host:port, perhaps with /path at the end; an IPv6 address in brackets",
+            Kind::connectString);
     static final Kind<Path> PATH = of("path", "an absolute path", Kind::absolute);
-    static final Kind<SecretFile> SECRET = of(
-            "file",
-            "the absolute path of a readable file that holds the secret",
-            text -> new SecretFile(absolute(text)));
+    static final Kind<Path> DATA_DIR = of(
+            "path",
+            "an absolute path of letters, digits, '/', '.', '_' and '-', " + LONGEST_FOLDER + " at most",
+            text -> {
+                Path path = absolute(matching(FOLDER, text));
+                if (path.toString().length() > LONGEST_FOLDER || path.getNameCount() == 0) {
+                    throw new IllegalArgumentException("too long, or the root");
+                }
+                return path;
+            });
+    static final Kind<Path> SECRET =
+            of("file", "the absolute path of a readable file that holds the secret", Kind::absolute);
+    static final Kind<Path> FILE = of("file", "the absolute path of a readable file", Kind::absolute);
     static final Kind<Integer> PORT = number("port", 1, 65_535);
     static final Kind<Map<CellName, String>> CELLS = new Kind<>(
             "cells and hosts",
@@ -174,23 +191,33 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
         return path.normalize();
     }
 
-    private static String connectString(String text) {
-        int slash = text.indexOf('/');
-        String servers = slash < 0 ? text : text.substring(0, slash);
-        List<String> wrong = new ArrayList<>();
-        for (String server : servers.split(",", -1)) {
-            int colon = server.lastIndexOf(':');
-            if (colon < 1
-                    || !HOST.matcher(server.substring(0, colon).replaceAll("^\\[(.*)]$", "$1"))
-                            .matches()
-                    || PORT.read(Map.of(ONLY, server.substring(colon + 1))) < 1) {
-                wrong.add(server);
+    private static String host(String text) {
+        if (NUMERIC.matcher(text).matches()) {
+            // Refuses what is none.
+            InetAddress address = InetAddress.ofLiteral(text);
+            if (text.indexOf('%') >= 0 || (text.indexOf(':') < 0 && text.split("\\.", -1).length != 4)) {
+                throw new IllegalArgumentException("no address that others can use: " + address);
             }
+            return text;
         }
-        if (!wrong.isEmpty()) {
-            throw new IllegalArgumentException("not host:port: " + wrong);
+        return matching(HOST_LABELS, text);
+    }
+
+    private static External connectString(String text) {
+        int slash = text.indexOf('/');
+        String path = slash < 0 ? "" : matching(SERVER_PATH, text.substring(slash));
+        List<String> servers = List.of((slash < 0 ? text : text.substring(0, slash)).split(",", -1));
+        for (String server : servers) {
+            int colon = server.lastIndexOf(':');
+            String host = colon < 1 ? "" : server.substring(0, colon);
+            boolean inBrackets = host.startsWith("[") && host.endsWith("]");
+            if (inBrackets != host.contains(":")) {
+                throw new IllegalArgumentException("not host:port: " + server);
+            }
+            host(inBrackets ? host.substring(1, host.length() - 1) : host);
+            PORT.read(Map.of(ONLY, server.substring(colon + 1)));
         }
-        return text;
+        return new External(servers, path.endsWith("/") ? path.substring(0, path.length() - 1) : path);
     }
 
     private static Map<CellName, String> cells(Map<String, String> entries) {
@@ -198,16 +225,18 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
             throw new IllegalArgumentException("none, or too many");
         }
         Map<CellName, String> cells = new LinkedHashMap<>();
-        entries.forEach((name, host) -> cells.put(new CellName(name), matching(HOST, host)));
+        entries.forEach((name, host) -> cells.put(new CellName(name), host(host)));
         return cells;
     }
 
+    /** PostgreSQL does not tell TimeZone from timezone. */
     private static Map<String, String> settings(Map<String, String> entries) {
-        return entries.entrySet().stream()
-                .collect(Collectors.toMap(
-                        entry -> matching(SETTING, entry.getKey()),
-                        Map.Entry::getValue,
-                        (one, other) -> one,
-                        LinkedHashMap::new));
+        Map<String, String> settings = new LinkedHashMap<>();
+        entries.forEach((name, value) -> {
+            if (settings.put(matching(SETTING, name.toLowerCase(Locale.ROOT)), value) != null) {
+                throw new IllegalArgumentException("twice the same");
+            }
+        });
+        return settings;
     }
 }

@@ -1,17 +1,25 @@
 package org.cellkeeper.cell.config;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -27,17 +35,30 @@ final class Settings {
     private static final Pattern FOREIGN =
             Pattern.compile("CELL(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_\\d+_(TCP|UDP|SCTP)(_.*)?)");
 
-    private static final YAMLMapper YAML = new YAMLMapper(YAMLFactory.builder()
+    private static final YAMLFactory YAML = YAMLFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .build());
+            .build();
+
+    private static final int LARGEST_FILE = 256 * 1024;
 
     private final Map<String, Given> given = new TreeMap<>();
     private final List<Problem> problems = new ArrayList<>();
+    /** What the files held that were asked for, by their paths. */
+    private final SortedMap<String, String> files = new TreeMap<>();
+
+    private final @Nullable Kept kept;
 
     /** A value, and where it was set. */
     private record Given(String where, Map<String, String> entries, String shown) {}
 
+    /** Those that were kept: nothing else is read. */
+    Settings(Kept kept) {
+        this.kept = kept;
+        kept.values().forEach((path, entries) -> given.put(path, new Given(path, entries, "the value")));
+    }
+
     Settings(@Nullable Path file, Map<String, String> environment) {
+        this.kept = null;
         Map<String, Key<?>> byPath = Keys.all().collect(Collectors.toMap(Key::path, Function.identity()));
         Map<String, Key<?>> byVariable = Keys.all().collect(Collectors.toMap(Key::variable, Function.identity()));
         if (file != null) {
@@ -79,6 +100,61 @@ final class Settings {
         return given.containsKey(key.path());
     }
 
+    /** What a file holds that a key names; null, and complained of, when it cannot be read. */
+    @Nullable
+    SideFile read(Key<Path> key, Path path) {
+        try {
+            byte[] content;
+            if (kept != null) {
+                String text = kept.files().get(path.toString());
+                if (text == null) {
+                    throw new NoSuchFileException(path.toString());
+                }
+                content = Base64.getDecoder().decode(text);
+            } else if (Files.size(path) > LARGEST_FILE) {
+                throw new IOException("it is longer than " + LARGEST_FILE + " bytes");
+            } else {
+                content = Files.readAllBytes(path);
+            }
+            files.put(path.toString(), Base64.getEncoder().encodeToString(content));
+            return new SideFile(path, content);
+        } catch (IOException unreadable) {
+            complain(where(key), path + " cannot be read: " + reason(unreadable));
+            return null;
+        }
+    }
+
+    private static String reason(IOException failure) {
+        return switch (failure) {
+            case NoSuchFileException e -> "there is no such file";
+            case AccessDeniedException e -> "the agent's user may not";
+            default -> String.valueOf(failure.getMessage());
+        };
+    }
+
+    /** All of it, as it is kept. */
+    Kept kept(String from) {
+        SortedMap<String, Map<String, String>> values = new TreeMap<>();
+        given.forEach((path, value) -> values.put(path, value.entries()));
+        return new Kept(from, values, files);
+    }
+
+    /** Whether a key was set, and to something else than there. */
+    boolean isOtherThan(Key<?> key, Kept other) {
+        Given value = given.get(key.path());
+        return value != null && !value.entries().equals(other.values().get(key.path()));
+    }
+
+    /** As {@link #optional}, without a complaint. */
+    <T> @Nullable T peek(Key<T> key) {
+        Given value = given.get(key.path());
+        try {
+            return value == null ? null : key.kind().read(value.entries());
+        } catch (IllegalArgumentException wrong) {
+            return null;
+        }
+    }
+
     /** Null when it was not set, or wrongly; the latter has been complained of. */
     <T> @Nullable T optional(Key<T> key) {
         Given value = given.get(key.path());
@@ -116,8 +192,14 @@ final class Settings {
 
     private void readFile(Path file, Map<String, Key<?>> byPath) {
         try {
-            JsonNode root = YAML.readTree(Files.readAllBytes(file));
-            if (root == null || root.isMissingNode() || root.isNull()) {
+            JsonNode root;
+            try (JsonParser parser = YAML.createParser(Files.readAllBytes(file))) {
+                if (parser.nextToken() == null) {
+                    return;
+                }
+                root = asWritten(parser);
+            }
+            if (root.isNull()) {
                 return;
             }
             if (!root.isObject()) {
@@ -132,6 +214,35 @@ final class Settings {
             complain(file.toString(), "cannot be read as YAML" + at + ": " + firstLine(syntax.getOriginalMessage()));
         } catch (IOException unreadable) {
             complain(file.toString(), "cannot be read: " + unreadable);
+        }
+    }
+
+    /** Values are what was written: 0640 and 1.10 are no numbers here. */
+    private static JsonNode asWritten(JsonParser parser) throws IOException {
+        JsonNodeFactory make = JsonNodeFactory.instance;
+        switch (parser.currentToken()) {
+            case START_OBJECT -> {
+                ObjectNode object = make.objectNode();
+                while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                    String name = parser.currentName();
+                    parser.nextToken();
+                    object.set(name, asWritten(parser));
+                }
+                return object;
+            }
+            case START_ARRAY -> {
+                ArrayNode array = make.arrayNode();
+                while (parser.nextToken() != JsonToken.END_ARRAY) {
+                    array.add(asWritten(parser));
+                }
+                return array;
+            }
+            case VALUE_NULL -> {
+                return make.nullNode();
+            }
+            default -> {
+                return make.textNode(parser.getText());
+            }
         }
     }
 

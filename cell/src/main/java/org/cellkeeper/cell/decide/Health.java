@@ -626,9 +626,6 @@ public final class Health {
     }
 
     private void refereeWarnings(List<String> warnings) {
-        if (!in.settings.refused().isEmpty()) {
-            warnings.add(in.settings.refused());
-        }
         if (!in.referee.objection().isEmpty()) {
             warnings.add(in.referee.objection());
         }
@@ -763,7 +760,15 @@ public final class Health {
                     + " and deploys it anew");
             return;
         }
-        if (node.health() == NodeHealth.HEALTHY || member(node.name()) == null) {
+        boolean well = node.health() == NodeHealth.HEALTHY;
+        PeerView said = heard(node.name());
+        boolean own = node.name().equals(in.own.cell().name());
+        // A configuration that cannot be used, say; of one that is not well it is part of the detail.
+        String problem = own ? in.settings.refused() : said == null ? "" : said.problem();
+        if (well && !problem.isEmpty()) {
+            warnings.add(node.name() + ": " + problem);
+        }
+        if (well || member(node.name()) == null) {
             return;
         }
         warnings.add(joined(node.name() + " is " + node.health() + ", " + node.state(), node.detail()));

@@ -14,8 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param bindHost the address to listen on
  * @param directory where a generated certificate is kept
  * @param rootPassword of the user {@code root}
- * @param certificate PEM file with the own certificate and its chain; null to generate one
- * @param key PEM file with its private key (PKCS #8, not encrypted); null with {@code certificate}
+ * @param own what it serves with; null to generate that
  * @param databaseUser what connection strings name, as {@code databaseName}
  * @param tokenSecret the same at every cell; what the API's tokens are signed with is derived from it
  * @param volumes the folders whose volumes are told of, by what they hold
@@ -27,8 +26,7 @@ public record ApiSettings(
         String bindHost,
         Path directory,
         String rootPassword,
-        @Nullable Path certificate,
-        @Nullable Path key,
+        @Nullable Pem own,
         String databaseUser,
         String databaseName,
         String tokenSecret,
@@ -45,7 +43,6 @@ public record ApiSettings(
                 directory,
                 rootPassword,
                 null,
-                null,
                 "vcloud",
                 "vcloud",
                 tokenSecret,
@@ -61,8 +58,24 @@ public record ApiSettings(
             throw new IllegalArgumentException("the secret of the tokens is empty");
         }
         volumes = Map.copyOf(volumes);
-        if ((certificate == null) != (key == null)) {
-            throw new IllegalArgumentException("a certificate needs its key, and a key its certificate");
+    }
+
+    /**
+     * A certificate and its key, as PEM.
+     *
+     * @param chain the own certificate and its chain
+     * @param key its private key (PKCS #8, not encrypted)
+     */
+    public record Pem(String chain, String key) {
+        /** What is wrong with it, in words; empty when nothing is. */
+        public String problem() {
+            return Certificates.problem(this);
+        }
+
+        /** Without the key. */
+        @Override
+        public String toString() {
+            return "Pem[***]";
         }
     }
 

@@ -1,19 +1,25 @@
 package org.cellkeeper.cell.http;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
+import java.security.KeyStoreException;
 import java.security.PrivateKey;
 import java.security.Signature;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.security.spec.InvalidKeySpecException;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -23,12 +29,16 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The key and certificate that a cell serves with: its own from PEM files, or a self-signed one that is made once, by the
  * JDK's keytool, and kept. It is the file's mode that guards the generated key, not the store's password.
  */
 final class Certificates {
+    private static final Logger LOG = LoggerFactory.getLogger(Certificates.class);
+
     static final String STORE_PASSWORD = "cellkeeper";
     private static final String ALIAS = "cell";
     private static final long KEYTOOL_SECONDS = 60;
@@ -42,9 +52,8 @@ final class Certificates {
 
     static KeyStore of(ApiSettings settings) {
         try {
-            Path certificate = settings.certificate();
-            Path key = settings.key();
-            return certificate != null && key != null ? fromPem(certificate, key) : selfSigned(settings);
+            ApiSettings.Pem own = settings.own();
+            return own != null ? fromPem(own) : selfSigned(settings);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (GeneralSecurityException e) {
@@ -53,14 +62,37 @@ final class Certificates {
         }
     }
 
+    /** Empty when it can be served with. */
+    static String problem(ApiSettings.Pem own) {
+        try {
+            fromPem(own);
+            return "";
+        } catch (IOException | GeneralSecurityException | IllegalArgumentException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
     private static KeyStore selfSigned(ApiSettings settings) throws IOException, GeneralSecurityException {
         Path kept = settings.directory().resolve("certificate.p12");
-        if (!Files.exists(kept)) {
-            generate(settings, kept);
+        if (Files.exists(kept)) {
+            try {
+                return load(kept);
+            } catch (IOException | GeneralSecurityException damaged) {
+                LOG.warn("{} cannot be used, another certificate is made: {}", kept, damaged.toString());
+                Files.delete(kept);
+            }
         }
+        generate(settings, kept);
+        return load(kept);
+    }
+
+    private static KeyStore load(Path kept) throws IOException, GeneralSecurityException {
         KeyStore store = KeyStore.getInstance("PKCS12");
         try (InputStream in = Files.newInputStream(kept)) {
             store.load(in, STORE_PASSWORD.toCharArray());
+        }
+        if (!store.isKeyEntry(ALIAS)) {
+            throw new KeyStoreException("it holds no key");
         }
         return store;
     }
@@ -133,19 +165,23 @@ final class Certificates {
         }
     }
 
-    private static KeyStore fromPem(Path certificateFile, Path keyFile) throws IOException, GeneralSecurityException {
+    private static KeyStore fromPem(ApiSettings.Pem own) throws IOException, GeneralSecurityException {
         List<Certificate> chain = new ArrayList<>();
-        try (InputStream in = Files.newInputStream(certificateFile)) {
-            chain.addAll(CertificateFactory.getInstance("X.509").generateCertificates(in));
+        try {
+            chain.addAll(CertificateFactory.getInstance("X.509")
+                    .generateCertificates(new ByteArrayInputStream(own.chain().getBytes(StandardCharsets.UTF_8))));
+        } catch (CertificateException unreadable) {
+            throw new CertificateException(
+                    "the certificate cannot be read; PEM is needed, as BEGIN CERTIFICATE", unreadable);
         }
         if (chain.isEmpty()) {
-            throw new IOException("no certificate in " + certificateFile);
+            throw new CertificateException("there is no certificate in it; PEM is needed, as BEGIN CERTIFICATE");
         }
         String algorithm = chain.getFirst().getPublicKey().getAlgorithm();
-        PrivateKey key = privateKey(keyFile, algorithm);
+        PrivateKey key = privateKey(own.key(), algorithm);
         if (!belongTogether(key, chain.getFirst(), algorithm)) {
-            throw new IOException(
-                    "the key in " + keyFile + " is not that of the first certificate in " + certificateFile);
+            throw new InvalidKeyException(
+                    "the key is not that of the first certificate; the chain begins with the cell's own");
         }
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);
@@ -153,14 +189,19 @@ final class Certificates {
         return store;
     }
 
-    private static PrivateKey privateKey(Path file, String algorithm) throws IOException, GeneralSecurityException {
-        Matcher block = KEY_BLOCK.matcher(Files.readString(file));
+    private static PrivateKey privateKey(String pem, String algorithm) throws GeneralSecurityException {
+        Matcher block = KEY_BLOCK.matcher(pem);
         if (!block.find()) {
-            throw new IOException("no unencrypted PKCS #8 key (BEGIN PRIVATE KEY) in " + file
-                    + "; convert it with: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW");
+            throw new InvalidKeyException("there is no unencrypted PKCS #8 key (BEGIN PRIVATE KEY);"
+                    + " convert it with: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW");
         }
         byte[] encoded = Base64.getMimeDecoder().decode(block.group(1));
-        return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(encoded));
+        try {
+            return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(encoded));
+        } catch (InvalidKeySpecException other) {
+            throw new InvalidKeySpecException(
+                    "the key cannot be read as one of kind " + algorithm + ", which the certificate is of", other);
+        }
     }
 
     private static boolean belongTogether(PrivateKey key, Certificate certificate, String algorithm)

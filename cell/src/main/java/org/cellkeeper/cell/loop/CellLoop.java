@@ -66,7 +66,7 @@ public final class CellLoop {
     /** How long one that is not believed is listened to before another server is tried. */
     private static final long DISTRUST = 1_000;
 
-    private final CellSettings settings;
+    private volatile CellSettings settings;
     private final Executor mailbox;
     private final Ports ports;
     private final Function<View, Plan> decider;
@@ -293,6 +293,14 @@ public final class CellLoop {
         mailbox.execute(() -> {
             runsWith = servers;
             serverIsEmpty = empty;
+        });
+    }
+
+    /** What of the configuration is not used, in words, and why; any thread may tell. The status says it. */
+    public void refuses(String words) {
+        mailbox.execute(() -> {
+            settings = settings.withServers(settings.servers(), words);
+            step();
         });
     }
 

@@ -106,7 +106,8 @@ public final class CellOperator implements Operator {
                 view.memory().burnt(),
                 own == null ? 0 : own.waiting(),
                 unreplayed(primary, self),
-                Math.max(0, now - view.now()));
+                Math.max(0, now - view.now()),
+                !view.settings().refused().isEmpty());
     }
 
     private static long unreplayed(@Nullable PeerView primary, PeerView self) {

@@ -152,6 +152,10 @@ public final class CellMetrics {
                 "cellkeeper.cell.commits.waiting",
                 "Sessions that wait for a standby's acknowledgement",
                 Operator.Local::waiting);
+        local(
+                "cellkeeper.cell.configuration.refused",
+                "Whether the cell cannot use its configuration, or a file that it names, as it is now",
+                cell -> flag(cell.refusesConfiguration()));
     }
 
     private void agent() {

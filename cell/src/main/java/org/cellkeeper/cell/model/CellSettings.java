@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param bootstrapPrimary the cell that founds a new cluster; null when any may
  * @param initialMode the failover mode that a new cluster is born with
  * @param servers the hosts of the ZooKeeper servers that cells run, the first being server 1; empty when others run them
- * @param refused why the configured ones are not used, those on record in their place; empty when they are
+ * @param refused what of the configuration is not used, and why; empty when all of it is
  */
 public record CellSettings(
         CellName name,

@@ -45,6 +45,7 @@ public interface Operator {
      * @param waiting sessions of this primary that wait for an acknowledgement
      * @param unreplayed of a standby: bytes of WAL that the primary has and this cell has not replayed; -1 when not known
      * @param decidedMillisAgo how long ago it last looked at itself
+     * @param refusesConfiguration whether something of its configuration is not used
      */
     record Local(
             CellState state,
@@ -58,7 +59,8 @@ public interface Operator {
             int burntBallots,
             int waiting,
             long unreplayed,
-            long decidedMillisAgo) {}
+            long decidedMillisAgo,
+            boolean refusesConfiguration) {}
 
     /** What an operator wants. */
     sealed interface Request {

@@ -76,7 +76,6 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final String NOT_IN_RECOVERY = "55000";
 
     private static final Pattern PROGRESS = Pattern.compile("\\s*([0-9]+)/([0-9]+) kB \\(([0-9]+)%\\).*");
-    private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
     /** What a verb does; it throws when it does not come off. */
     private interface Work {
@@ -125,7 +124,17 @@ public final class LocalPostgres implements Database, AutoCloseable {
         return Postmaster.Run.pid(postmaster);
     }
 
-    /** Throws {@link IllegalArgumentException} with everything that is wrong with the settings. */
+    /** What is wrong with further settings for the PostgreSQL in this folder, each in words; it is asked itself. */
+    public static List<String> problems(Path binDir, @Nullable String osUser, Map<String, String> extra) {
+        return TrialSettings.problems(binDir, osUser, extra);
+    }
+
+    /** The settings that a configuration may not have, with the reason of each. */
+    public static Map<String, String> ownedSettings() {
+        return OwnedSettings.OWNED;
+    }
+
+    /** The settings have been judged. */
     public LocalPostgres(PostgresSettings settings) {
         this.settings = settings;
         this.files = new OwnedFiles(settings.osUser());
@@ -139,9 +148,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        this.owned = new OwnedSettings(settings, passFile, version());
+        this.owned = new OwnedSettings(settings, passFile, programs.version());
         this.sessions = new Sessions(settings);
-        check();
         this.data = new DataDirectory(settings.dataDir(), files);
         this.file = new SettingsFile(settings, owned, files, settings.dataDir());
         this.control = new ControlData(programs, settings.dataDir());
@@ -177,33 +185,6 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static String passLine(String password) {
         return "*:*:*:" + PostgresSettings.REPLICATION_ROLE + ":"
                 + password.replace("\\", "\\\\").replace(":", "\\:") + "\n";
-    }
-
-    private int version() {
-        Programs.Result result = programs.run(
-                new Cancellation(), settings.timeouts().program(), "postgres", List.of("--version"), Map.of(), null);
-        Matcher matcher = VERSION.matcher(result.out());
-        if (!matcher.find()) {
-            throw new IllegalArgumentException("no PostgreSQL in " + settings.binDir() + ": " + result.lastWords());
-        }
-        return Integer.parseInt(matcher.group(1));
-    }
-
-    private void check() {
-        List<String> problems = new ArrayList<>(owned.problems(programs, settings.runDir()));
-        if (sessions.socket().toString().length() > 107) {
-            problems.add("the run folder's path is too long for a socket: " + settings.runDir());
-        }
-        PostgresSettings.Passwords passwords = settings.passwords();
-        for (String password :
-                List.of(passwords.superuser(), passwords.replication(), passwords.application(), passwords.app())) {
-            if (password.isEmpty() || password.chars().anyMatch(c -> c < ' ')) {
-                problems.add("a password is empty, or holds a control character");
-            }
-        }
-        if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("; ", problems));
-        }
     }
 
     // ---- events

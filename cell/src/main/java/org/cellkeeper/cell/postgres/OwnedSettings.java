@@ -1,16 +1,13 @@
 package org.cellkeeper.cell.postgres;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.StreamName;
@@ -18,28 +15,65 @@ import org.cellkeeper.cell.model.Upstream;
 
 /** Which settings of PostgreSQL are ours and what they are; the others come from the configuration. Immutable. */
 final class OwnedSettings {
-    /** What the reign, the upstream and the isolation response change while PostgreSQL runs. */
-    private static final Set<String> CHANGING = Set.of(
-            "synchronous_standby_names", "primary_conninfo", "primary_slot_name", "default_transaction_read_only");
+    /** What nobody else may set, with the reason of each. */
+    static final Map<String, String> OWNED = owned();
 
-    /** What nobody may set, and we do not either. */
-    private static final Set<String> FORBIDDEN = Set.of(
-            "include",
-            "include_if_exists",
-            "include_dir",
-            "data_directory",
-            "config_file",
-            "hba_file",
-            "ident_file",
-            "external_pid_file",
-            "promote_trigger_file",
-            "allow_alter_system",
-            "idle_replication_slot_timeout",
-            "synchronized_standby_slots",
-            "sync_replication_slots",
-            "fsync",
-            "ignore_invalid_pages",
-            "zero_damaged_pages");
+    private static Map<String, String> owned() {
+        Map<String, String> owned = new TreeMap<>();
+        because(
+                "who reigns, who is followed and who acknowledges changes while PostgreSQL runs",
+                owned,
+                "synchronous_standby_names primary_conninfo primary_slot_name default_transaction_read_only");
+        because(
+                "`host`, `ports.postgres` and `data-dir` say where this PostgreSQL is",
+                owned,
+                "listen_addresses port unix_socket_directories cluster_name data_directory external_pid_file");
+        because(
+                "the cell writes these files itself, and nothing else is read",
+                owned,
+                "config_file hba_file ident_file include include_if_exists include_dir allow_alter_system");
+        because(
+                "an acknowledged commit is on disk, here and on a standby",
+                owned,
+                "fsync full_page_writes synchronous_commit wal_level wal_log_hints");
+        because("damaged data are to be noticed", owned, "ignore_invalid_pages zero_damaged_pages");
+        because(
+                "every cell can be a standby, and feed all the others",
+                owned,
+                "hot_standby max_wal_senders max_replication_slots wal_receiver_create_temp_slot"
+                        + " idle_replication_slot_timeout synchronized_standby_slots sync_replication_slots");
+        because(
+                "nothing but its upstream feeds a standby, and nothing but a promotion ends its recovery",
+                owned,
+                "restore_command archive_cleanup_command recovery_end_command recovery_min_apply_delay"
+                        + " promote_trigger_file recovery_target recovery_target_action recovery_target_inclusive"
+                        + " recovery_target_lsn recovery_target_name recovery_target_time recovery_target_timeline"
+                        + " recovery_target_xid");
+        because("an archive that cannot keep up fills the primary's disk; see the backups", owned, "archive_mode");
+        because("a long reader at a standby must not bloat the primary", owned, "hot_standby_feedback");
+        because(
+                "a lost cell is noticed soon, and a stream comes back soon",
+                owned,
+                "wal_retrieve_retry_interval wal_receiver_status_interval wal_receiver_timeout wal_sender_timeout"
+                        + " tcp_user_timeout tcp_keepalives_idle tcp_keepalives_interval tcp_keepalives_count");
+        because("PostgreSQL comes back by itself when one of its processes crashes", owned, "restart_after_crash");
+        because(
+                "the agent's own sessions come in, however many clients there are",
+                owned,
+                "superuser_reserved_connections");
+        because("pg_hba.conf, which the cell writes, asks for it", owned, "password_encryption");
+        because(
+                "the cell reads PostgreSQL's logs, and removes old ones",
+                owned,
+                "logging_collector log_destination log_directory log_filename log_rotation_size log_rotation_age");
+        return Map.copyOf(owned);
+    }
+
+    private static void because(String reason, Map<String, String> owned, String names) {
+        for (String name : names.split(" ", -1)) {
+            owned.put(name, reason);
+        }
+    }
 
     /** For the server's side of a long copy. */
     static final String PATIENT = "-c wal_sender_timeout=2min -c tcp_user_timeout=2min -c tcp_keepalives_idle=30"
@@ -58,8 +92,6 @@ final class OwnedSettings {
     /** Of the settings that a standby must have no less of than its primary. */
     private static final Map<String, String> POSTGRES_DEFAULTS =
             Map.of("max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
-
-    private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
     private final PostgresSettings settings;
     private final Path passFile;
@@ -125,6 +157,11 @@ final class OwnedSettings {
         if (version >= 18) {
             map.put("idle_replication_slot_timeout", "0");
         }
+        for (String name : map.keySet()) {
+            if (!owns(name)) {
+                throw new IllegalStateException(name + " is set, and has no reason in OWNED");
+            }
+        }
         return Map.copyOf(map);
     }
 
@@ -151,11 +188,8 @@ final class OwnedSettings {
         return map;
     }
 
-    boolean owns(String name) {
-        return CHANGING.contains(name)
-                || FORBIDDEN.contains(name)
-                || fixed.containsKey(name)
-                || name.startsWith("recovery_target");
+    static boolean owns(String name) {
+        return OWNED.containsKey(name);
     }
 
     /** @param required what this instance must have at least, whatever the configuration says */
@@ -251,47 +285,5 @@ final class OwnedSettings {
                 .map(entry -> entry.getKey() + "='"
                         + entry.getValue().replace("\\", "\\\\").replace("'", "\\'") + "'")
                 .collect(Collectors.joining(" "));
-    }
-
-    /** What is wrong with the extra settings, each in words; empty when nothing is. */
-    List<String> problems(Programs programs, Path anyFolder) {
-        Cancellation never = new Cancellation();
-        Duration limit = Duration.ofSeconds(20);
-        Set<String> known = programs.run(never, limit, "postgres", List.of("--describe-config"), Map.of(), null)
-                .out()
-                .lines()
-                .map(line -> line.split("\t", 2)[0].toLowerCase(Locale.ROOT))
-                .collect(Collectors.toSet());
-        List<String> problems = new ArrayList<>();
-        Map<String, String> plausible = new TreeMap<>();
-        new TreeMap<>(settings.extra()).forEach((name, value) -> {
-            if (!NAME.matcher(name).matches()) {
-                problems.add("'" + name + "' is not the name of a setting (lower-case letters, digits and '_')");
-            } else if (owns(name)) {
-                problems.add("'" + name + "' is set by Cellkeeper itself: remove it from the configuration");
-            } else if (!name.contains(".") && !known.contains(name)) {
-                problems.add(
-                        "'" + name + "' is not a setting of PostgreSQL " + version + " that a configuration may hold");
-            } else if (value.chars().anyMatch(c -> c < ' ')) {
-                problems.add("the value of '" + name + "' holds a control character");
-            } else if (name.equals("max_slot_wal_keep_size") && value.strip().startsWith("-")) {
-                problems.add("'max_slot_wal_keep_size' must be bounded, or a dead standby fills the disk");
-            } else {
-                plausible.put(name, value);
-            }
-        });
-        if (problems.isEmpty() && !plausible.isEmpty()) {
-            List<String> arguments =
-                    new ArrayList<>(List.of("-C", "port", "-c", "config_file=/dev/null", "-D", anyFolder.toString()));
-            plausible.forEach((name, value) -> {
-                arguments.add("-c");
-                arguments.add(name + "=" + value);
-            });
-            Programs.Result result = programs.run(never, limit, "postgres", arguments, Map.of(), null);
-            if (result.exit() != 0) {
-                problems.add("PostgreSQL refuses the settings: " + result.lastWords());
-            }
-        }
-        return problems;
     }
 }

@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +52,8 @@ final class Programs {
     }
 
     private static final List<String> FOLDERS = List.of("/usr/bin", "/bin", "/usr/sbin", "/sbin");
+
+    private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
     private final Path binDir;
     private final List<String> asUser;
@@ -97,6 +101,17 @@ final class Programs {
                 .filter(path -> Files.isExecutable(Path.of(path)))
                 .findFirst()
                 .orElse(null);
+    }
+
+    /** The major version. */
+    int version() {
+        Result result =
+                run(new Cancellation(), Duration.ofMinutes(2), "postgres", List.of("--version"), Map.of(), null);
+        Matcher matcher = VERSION.matcher(result.out());
+        if (!matcher.find()) {
+            throw new IllegalArgumentException("no PostgreSQL in " + binDir + ": " + result.lastWords());
+        }
+        return Integer.parseInt(matcher.group(1));
     }
 
     String path(String program) {

@@ -132,7 +132,7 @@ final class SettingsFile {
         List<String> kept = new ArrayList<>();
         for (String line : text.lines().toList()) {
             String name = line.strip().split("[\\s=]", 2)[0].toLowerCase(Locale.ROOT);
-            if (!owned.owns(name)) {
+            if (!OwnedSettings.owns(name)) {
                 kept.add(line);
             }
         }

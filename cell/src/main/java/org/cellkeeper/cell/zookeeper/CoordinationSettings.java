@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * How a cell reaches its ensemble.
  *
- * @param servers {@code host:port} of the ensemble's members; the nearest first, for that one is tried first
+ * @param servers {@code host:port} of the ensemble's members, an IPv6 address in brackets; the nearest first, for that one is tried first
  * @param basePath the node that everything of this cluster lies under
  * @param secret what the cells of a cluster have in common; it opens their nodes to them alone
  * @param sessionTimeout how long ZooKeeper keeps the ephemeral nodes of a cell that it does not hear from
@@ -20,7 +20,12 @@ public record CoordinationSettings(List<String> servers, String basePath, String
         if (servers.isEmpty()) {
             throw new IllegalArgumentException("an ensemble has at least one server");
         }
-        if (!basePath.matches("(/[A-Za-z0-9_-]+)+")) {
+        for (String server : servers) {
+            if (!server.matches("([^:/]+|\\[[^/\\]]+]):[0-9]{1,5}")) {
+                throw new IllegalArgumentException("not host:port: '" + server + "'");
+            }
+        }
+        if (!basePath.matches("(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")) {
             throw new IllegalArgumentException("not a base path: '" + basePath + "'");
         }
         if (secret.isEmpty()) {

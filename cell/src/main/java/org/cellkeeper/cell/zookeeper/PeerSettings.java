@@ -58,8 +58,13 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
                 .forEach((key, value) ->
                         text.append(key).append('=').append(value).append('\n'));
         servers.forEach((number, server) -> text.append(
-                "server.%d=%s:%d:%d\n".formatted(number, server.host(), server.followerPort(), server.electionPort())));
+                "server.%d=%s:%d:%d\n".formatted(number, inBrackets(server.host()), server.followerPort(), server.electionPort())));
         return text.toString();
+    }
+
+    /** ZooKeeper tells the colons of an IPv6 address from those of the ports by them. */
+    private static String inBrackets(String host) {
+        return host.contains(":") ? "[" + host + "]" : host;
     }
 
     private Map<String, String> settings() {

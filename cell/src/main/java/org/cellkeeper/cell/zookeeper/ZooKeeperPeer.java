@@ -54,7 +54,7 @@ public final class ZooKeeperPeer {
             "-Dzookeeper.learner.closeSocketAsync=true",
             "-Dzookeeper.leader.closeSocketAsync=true");
 
-    private static final Pattern SERVER = Pattern.compile("server\\.(\\d{1,3})=(.*):\\d+:\\d+");
+    private static final Pattern SERVER = Pattern.compile("server\\.(\\d{1,3})=\\[?(.*?)]?:\\d+:\\d+");
 
     private ZooKeeperPeer() {}
 

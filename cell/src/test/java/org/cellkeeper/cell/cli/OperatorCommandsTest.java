@@ -284,6 +284,11 @@ final class OperatorCommandsTest {
         assertThat(out.toString()).contains("does not answer");
         assertThat(runAt(both.subList(0, 1), password, "check", "--writable")).isEqualTo(3);
         operator.health = ClusterReport.Health.HEALTHY;
+        operator.warnings = List.of("cell-1: the configuration cannot be used");
+        assertThat(run("check")).isEqualTo(1);
+        assertThat(out.toString()).contains("NOT OK 127.0.0.1: cell-1: the configuration cannot be used\n");
+        assertThat(run("check", "--writable")).isZero();
+        operator.warnings = List.of();
         assertThat(run("check")).isZero();
         assertThat(runAt(both, password, "check")).isEqualTo(1);
         operator.health = ClusterReport.Health.NO_ACTIVE_PRIMARY;
@@ -320,9 +325,12 @@ final class OperatorCommandsTest {
 
     @Test
     void aListOfServersThatDoesNotFitTheOneOnRecordIsNamedAndNothingIsMade() throws Exception {
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         Files.writeString(directory.resolve("secret"), "correct-horse-battery-staple");
-        Path program = Files.createFile(directory.resolve("postgres"));
-        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        for (String name : List.of("postgres", "pg_resetwal")) {
+            Path program = Files.writeString(directory.resolve(name), "#!/bin/sh\necho 'x (PostgreSQL) 17.1'\n");
+            Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
         Path data = directory.resolve("data");
         Path file = Files.writeString(directory.resolve("cell.yaml"), """
                 name: cell-1

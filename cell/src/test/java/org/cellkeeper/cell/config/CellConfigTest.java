@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -17,6 +18,8 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.wire.Json;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,7 +62,11 @@ final class CellConfigTest {
     }
 
     private CellConfig load(String yaml) throws IOException, InvalidConfiguration {
-        return CellConfig.load(Files.writeString(folder.resolve("cell.yaml"), yaml), environment);
+        return load(Files.writeString(folder.resolve("cell.yaml"), yaml));
+    }
+
+    private CellConfig load(@Nullable Path file) throws InvalidConfiguration {
+        return CellConfig.of(new Settings(file, environment), null, null);
     }
 
     private List<String> problems(String yaml) throws IOException {
@@ -173,7 +180,7 @@ final class CellConfigTest {
     void theEnsembleIsNumberedInTheOrderOfItsList() throws Exception {
         CellConfig.Referee.Cells cells =
                 (CellConfig.Referee.Cells) load(minimal()).zookeeper();
-        assertThat(cells.connectString()).isEqualTo("cell-1:2181,10.0.0.2:2181,[fd00::3]:2181");
+        assertThat(cells.addresses()).containsExactly("cell-1:2181", "10.0.0.2:2181", "[fd00::3]:2181");
         assertThat(cells.of(new CellName("cell-3")))
                 .contains(new CellConfig.Server(3, new CellName("cell-3"), "fd00::3"));
         assertThat(cells.of(new CellName("cell-4"))).isEmpty();
@@ -184,7 +191,7 @@ final class CellConfigTest {
         environment.put("CELL_ZOOKEEPER_CONNECT", "zk-1:2181,zk-2:2181/cellkeeper");
         assertThat(load(minimal().replaceAll("(?s)zookeeper:.*security:", "security:"))
                         .zookeeper())
-                .isEqualTo(new CellConfig.Referee.External("zk-1:2181,zk-2:2181/cellkeeper"));
+                .isEqualTo(new CellConfig.Referee.External(List.of("zk-1:2181", "zk-2:2181"), "/cellkeeper"));
         assertThat(problems(minimal()))
                 .containsExactly("CELL_ZOOKEEPER_CONNECT: cannot be set together with zookeeper.cells");
     }
@@ -209,17 +216,18 @@ final class CellConfigTest {
         environment.put("CELL_SECURITY_ROOT_PASSWORD_FILE", folder + "/password");
         environment.put("CELL_SECURITY_VCLOUD_PASSWORD_FILE", folder + "/password");
         environment.put("CELL_POSTGRES_BIN_DIR", folder.toString());
-        CellConfig config = CellConfig.load(null, environment);
-        assertThat(config.zookeeper().connectString()).isEqualTo("10.0.0.1:2181,cell-2:2181");
+        CellConfig config = load((Path) null);
+        assertThat(config.zookeeper().addresses()).containsExactly("10.0.0.1:2181", "cell-2:2181");
     }
 
     @Test
     void aSecretIsReadFromItsFileAndShownNowhere() throws Exception {
         CellConfig config = load(minimal());
-        assertThat(new String(config.cluster().secret().read(), StandardCharsets.UTF_8))
+        assertThat(new String(config.cluster().secret().secret(), StandardCharsets.UTF_8))
                 .isEqualTo(SECRET);
-        assertThat(new String(config.passwords().root().read(), StandardCharsets.UTF_8))
-                .isEqualTo(PASSWORD);
+        assertThat(config.passwords().root().password()).isEqualTo(PASSWORD);
+        String encoded = Base64.getEncoder().encodeToString((PASSWORD + "\n").getBytes(StandardCharsets.UTF_8));
+        assertThat(Json.writeText(config)).contains("cell-1").doesNotContain(SECRET, PASSWORD, encoded);
         assertThat(config.toString()).contains("cell-1").doesNotContain(SECRET, PASSWORD);
     }
 
@@ -253,8 +261,6 @@ final class CellConfigTest {
                   session-timeout: 4
                 postgres:
                   bin-dir: %1$s/none
-                  settings:
-                    fsync: off
                 security:
                   root-password-file: %1$s/none
                   tls-key-file: %1$s/none
@@ -265,23 +271,22 @@ final class CellConfigTest {
                 """.formatted(folder)))
                 .containsExactlyInAnyOrder(
                         "name: 'Cell_1' is not allowed; allowed: lower-case letters, digits and '-', first a letter, 30 characters at most",
-                        "host: 'a b' is not allowed; allowed: a host name or an IP address",
+                        "host: 'a b' is not allowed; allowed: a host name (letters, digits, '-' and '.') or an IP address",
                         "priority: '1001' is not allowed; allowed: a whole number, 0 to 1000",
-                        "data-dir: 'relative' is not allowed; allowed: an absolute path",
-                        "cluster.secret-file: " + folder + "/short holds 15 bytes, 16 are needed at least",
+                        "data-dir: 'relative' is not allowed; allowed: an absolute path of letters, digits, '/', '.', '_' and '-', 79 at most",
+                        "cluster.secret-file: " + folder + "/short holds 15 bytes; 16 to 4096 make a secret",
                         "ports.postgres: '70000' is not allowed; allowed: a whole number, 1 to 65535",
                         "CELL_PORTS_API: 'many' is not allowed; allowed: a whole number, 1 to 65535",
                         "ports.zookeeper-client: 2181 is also ports.link; each needs a port of its own",
                         "failover.initial-mode: 'sometimes' is not allowed; allowed: one of manual, automatic",
                         "failover.bootstrap-primary: has no value; leave it out, or give one; allowed: lower-case letters, digits and '-', first a letter, 30 characters at most",
-                        "zookeeper.connect: 'nowhere' is not allowed; allowed: host:port,host:port, perhaps with /path at the end",
+                        "zookeeper.connect: 'nowhere' is not allowed; allowed: host:port,host:port, perhaps with /path at the end; an IPv6 address in brackets",
                         "zookeeper.session-timeout: '4' is not allowed; allowed: a duration such as 200ms, 5s or 2m, 1s to 60s",
                         "postgres.bin-dir: " + folder
                                 + "/none holds no program postgres; allowed: the folder of PostgreSQL's server programs",
-                        "postgres.settings: has fsync, which only the cell itself may set",
                         "security.root-password-file: " + folder + "/none cannot be read: there is no such file",
                         "security.vcloud-password-file: must be set (here or as CELL_SECURITY_VCLOUD_PASSWORD_FILE); allowed: the absolute path of a readable file that holds the secret",
-                        "security.tls-key-file: " + folder + "/none cannot be read",
+                        "security.tls-key-file: " + folder + "/none cannot be read: there is no such file",
                         "security.tls-certificate-file: must be set, as the other half of the pair is; or leave both out",
                         "timing.silence: 1500ms is less than three times timing.heartbeat, which is 600ms",
                         "timing.tick: 200ms is less than timing.haste, which is 1s",
@@ -333,7 +338,7 @@ final class CellConfigTest {
                 .contains("line 2", "cannot be read as YAML");
         assertThat(problems("name: [\n")).first().asString().contains("cannot be read as YAML");
         assertThat(problems("- a\n- b\n")).first().asString().contains("must hold keys and values");
-        assertThatThrownBy(() -> CellConfig.load(folder.resolve("missing.yaml"), environment))
+        assertThatThrownBy(() -> load(folder.resolve("missing.yaml")))
                 .isInstanceOf(InvalidConfiguration.class)
                 .hasMessageContaining("missing.yaml: cannot be read");
     }

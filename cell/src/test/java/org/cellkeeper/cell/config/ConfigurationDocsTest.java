@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.junit.jupiter.api.Test;
 
 final class ConfigurationDocsTest {
@@ -12,10 +13,11 @@ final class ConfigurationDocsTest {
 
     @Test
     void theDocumentSaysWhatTheKeysSay() throws IOException {
+        String text = ConfigurationDocs.render(LocalPostgres.ownedSettings());
         if (Boolean.getBoolean("cellkeeper.docs.write")) {
             Files.createDirectories(FILE.getParent());
-            Files.writeString(FILE, ConfigurationDocs.render());
+            Files.writeString(FILE, text);
         }
-        assertThat(FILE).as("write it anew with -Dcellkeeper.docs.write=true").hasContent(ConfigurationDocs.render());
+        assertThat(FILE).as("write it anew with -Dcellkeeper.docs.write=true").hasContent(text);
     }
 }

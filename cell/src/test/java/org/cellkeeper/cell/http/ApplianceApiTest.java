@@ -195,10 +195,10 @@ final class ApplianceApiTest {
                     .isEqualTo(400);
         }
         operator.local = new Operator.Local(
-                CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20);
+                CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
         assertThat(send(request("/standby").GET()).body()).contains("unknown");
         operator.local = new Operator.Local(
-                CellState.PRIMARY, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20);
+                CellState.PRIMARY, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
         assertThat(send(request("/standby").GET()).body())
                 .contains("not-standby")
                 .contains("it is PRIMARY");
@@ -543,26 +543,22 @@ final class ApplianceApiTest {
     }
 
     @Test
-    void anOwnCertificateIsServedFromPemFiles(@TempDir Path own) throws Exception {
-        Path store = directory.resolve("certificate.p12");
-        Path certificate = own.resolve("cell.pem");
-        Path key = own.resolve("cell.key");
+    void anOwnCertificateIsServed(@TempDir Path own) throws Exception {
         var keys = java.security.KeyStore.getInstance("PKCS12");
-        try (var in = Files.newInputStream(store)) {
+        try (var in = Files.newInputStream(directory.resolve("certificate.p12"))) {
             keys.load(in, Certificates.STORE_PASSWORD.toCharArray());
         }
         String alias = keys.aliases().nextElement();
-        Files.writeString(
-                certificate, pem("CERTIFICATE", keys.getCertificate(alias).getEncoded()));
-        Files.writeString(
-                key,
+        ApiSettings.Pem pem = new ApiSettings.Pem(
+                pem("CERTIFICATE", keys.getCertificate(alias).getEncoded()),
                 pem(
                         "PRIVATE KEY",
                         keys.getKey(alias, Certificates.STORE_PASSWORD.toCharArray())
                                 .getEncoded()));
+        assertThat(pem.problem()).isEmpty();
 
         int second = freePort();
-        try (ApplianceApi withOwn = api(settings(second, own, certificate, key))) {
+        try (ApplianceApi withOwn = api(settings(second, own, pem))) {
             withOwn.start();
             assertThat(served(second)).isEqualTo(keys.getCertificate(alias));
         }
@@ -570,16 +566,37 @@ final class ApplianceApiTest {
     }
 
     @Test
-    void aCertificateWithTheWrongKeyIsRefusedAtTheStart(@TempDir Path own) throws Exception {
-        Path certificate = own.resolve("cell.pem");
-        Path key = own.resolve("cell.key");
-        Files.writeString(certificate, pem("CERTIFICATE", served(port).getEncoded()));
-        var other = java.security.KeyPairGenerator.getInstance("EC").generateKeyPair();
-        Files.writeString(key, pem("PRIVATE KEY", other.getPrivate().getEncoded()));
+    void aCertificateThatCannotBeServedWithIsToldBeforeAnybodyServesWithIt() throws Exception {
+        String certificate = pem("CERTIFICATE", served(port).getEncoded());
+        String other = pem(
+                "PRIVATE KEY",
+                java.security.KeyPairGenerator.getInstance("EC")
+                        .generateKeyPair()
+                        .getPrivate()
+                        .getEncoded());
+        String ofAnotherKind = pem(
+                "PRIVATE KEY",
+                java.security.KeyPairGenerator.getInstance("RSA")
+                        .generateKeyPair()
+                        .getPrivate()
+                        .getEncoded());
+        assertThat(new ApiSettings.Pem(certificate, other).problem()).contains("is not that of the first certificate");
+        assertThat(new ApiSettings.Pem(certificate, ofAnotherKind).problem()).contains("of kind EC");
+        assertThat(new ApiSettings.Pem(certificate, "").problem()).contains("no unencrypted PKCS #8 key");
+        assertThat(new ApiSettings.Pem("", other).problem()).contains("there is no certificate");
+        assertThat(new ApiSettings.Pem(certificate.substring(0, 200), other).problem())
+                .contains("the certificate cannot be read");
+    }
+
+    @Test
+    void aDamagedGeneratedCertificateIsReplaced(@TempDir Path own) throws Exception {
+        Path kept = Files.writeString(own.resolve("certificate.p12"), "");
         int second = freePort();
-        try (ApplianceApi withOwn = api(settings(second, own, certificate, key))) {
-            assertThatThrownBy(withOwn::start).hasStackTraceContaining("is not that of the first certificate");
+        try (ApplianceApi again = api(settings(second, own, null))) {
+            again.start();
+            assertThat(served(second)).isNotNull();
         }
+        assertThat(Files.size(kept)).isPositive();
     }
 
     // ---- the client of the api module
@@ -665,18 +682,17 @@ final class ApplianceApiTest {
     }
 
     private static ApiSettings settings(int onPort) {
-        return settings(onPort, directory, null, null);
+        return settings(onPort, directory, null);
     }
 
-    private static ApiSettings settings(int onPort, Path kept, Path certificate, Path key) {
+    private static ApiSettings settings(int onPort, Path kept, ApiSettings.Pem own) {
         return new ApiSettings(
                 FakeOperator.CELL_1,
                 new Address("127.0.0.1", 5432, onPort, 5481),
                 "127.0.0.1",
                 kept,
                 PASSWORD,
-                certificate,
-                key,
+                own,
                 "vcloud",
                 "vcloud",
                 SECRET,

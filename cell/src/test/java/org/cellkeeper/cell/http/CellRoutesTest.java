@@ -652,7 +652,7 @@ final class CellRoutesTest {
     // ---- helpers
 
     private static Operator.Local local(CellState state, DatabaseView.Process postgres, boolean zookeeper, long ago) {
-        return new Operator.Local(state, false, 1, postgres, zookeeper, 0, true, 9, 0, 0, 0, ago);
+        return new Operator.Local(state, false, 1, postgres, zookeeper, 0, true, 9, 0, 0, 0, ago, false);
     }
 
     private static List<Map.Entry<String, String>> services(int onPort) throws Exception {

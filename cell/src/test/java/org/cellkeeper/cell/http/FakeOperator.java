@@ -24,13 +24,14 @@ public final class FakeOperator implements Operator {
     public static final Instant NOON = Instant.parse("2026-01-02T12:00:00.123Z");
 
     public static final Local LOCAL =
-            new Local(CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 2048, 20);
+            new Local(CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 2048, 20, false);
 
     public volatile CompletableFuture<Verdict> verdict =
             CompletableFuture.completedFuture(new Verdict.Accepted("task-7"));
     public volatile boolean primary = true;
     public volatile FailoverMode mode = FailoverMode.AUTOMATIC;
     public volatile ClusterReport.Health health = ClusterReport.Health.DEGRADED;
+    public volatile List<String> warnings = List.of("cell-1 is halted");
     public volatile RuntimeException broken;
     public volatile Local local = LOCAL;
 
@@ -119,7 +120,7 @@ public final class FakeOperator implements Operator {
                                 ClusterReport.NodeHealth.UNHEALTHY,
                                 CellState.CATCHING_UP,
                                 null)),
-                List.of("cell-1 is halted"));
+                warnings);
     }
 
     private static ClusterReport.Node node(

@@ -1,0 +1,168 @@
+package org.cellkeeper.cell.config;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where a cell's configuration comes from: a file, the environment, and the files that they name. When what is there cannot be used, a
+ * cell goes on with the last that could, so that no file costs a running database. For one thread at a time.
+ */
+public final class Source {
+    private static final Logger LOG = LoggerFactory.getLogger(Source.class);
+
+    /** Where the file cannot be read as YAML, the cell's folder is looked for line by line. */
+    private static final Pattern DATA_DIR_LINE =
+            Pattern.compile("^data-dir:\\s*[\"']?(/[^\"'#\\s]+)[\"']?\\s*(#.*)?$", Pattern.MULTILINE);
+
+    private final @Nullable Path file;
+    private final Map<String, String> environment;
+    private final Judges judges;
+
+    /** @param file YAML; null for the environment alone, in which {@code CELL_...} wins over the file */
+    public Source(@Nullable Path file, Map<String, String> environment, Judges judges) {
+        this.file = file;
+        this.environment = Map.copyOf(environment);
+        this.judges = Judges.remembering(judges);
+    }
+
+    /** What a cell is to run with. */
+    public static final class Choice {
+        private final CellConfig config;
+        private final String objection;
+        private final Kept kept;
+
+        private Choice(CellConfig config, String objection, Kept kept) {
+            this.config = config;
+            this.objection = objection;
+            this.kept = kept;
+        }
+
+        public CellConfig config() {
+            return config;
+        }
+
+        /** What is wrong with the present configuration, in whose place an earlier one is used; empty when it is used. */
+        public String objection() {
+            return objection;
+        }
+    }
+
+    /** The present configuration, whether or not there is an earlier one. Changes nothing. */
+    public CellConfig check() throws InvalidConfiguration {
+        return CellConfig.of(present(), judges, null);
+    }
+
+    /**
+     * The present configuration, which is kept, or else the one that was kept last. What is the same as that is not judged again: it was good.
+     *
+     * @param dataDir where one was kept; null for where the present configuration says
+     */
+    public Choice choose(@Nullable Path dataDir) throws InvalidConfiguration {
+        Settings present = present();
+        Path folder = dataDir != null ? dataDir : folderOf(present);
+        Kept kept = kept(folder, present);
+        try {
+            CellConfig config = inPlace(CellConfig.of(present, judges, kept), dataDir);
+            Kept now = present.kept(from());
+            if (!now.equals(kept)) {
+                keep(now, config.dataDir());
+            }
+            return new Choice(config, "", now);
+        } catch (InvalidConfiguration invalid) {
+            if (kept == null) {
+                throw invalid;
+            }
+            return new Choice(earlier(kept, invalid), objection(invalid), kept);
+        }
+    }
+
+    /** What is to be said of the present configuration by a cell that runs with this one; empty when it is the same. */
+    public String changeSince(Choice running) {
+        Settings present = present();
+        try {
+            inPlace(CellConfig.of(present, judges, running.kept), running.config.dataDir());
+            return present.kept(from()).equals(running.kept)
+                    ? ""
+                    : "the configuration has changed and can be used: it takes effect when the agent is started anew";
+        } catch (InvalidConfiguration invalid) {
+            return objection(invalid);
+        }
+    }
+
+    private Settings present() {
+        return new Settings(file, environment);
+    }
+
+    private String from() {
+        return file == null ? "" : file.toAbsolutePath().normalize().toString();
+    }
+
+    /** A cell that runs in one folder cannot go on in another. */
+    private static CellConfig inPlace(CellConfig config, @Nullable Path dataDir) throws InvalidConfiguration {
+        if (dataDir != null && !dataDir.equals(config.dataDir())) {
+            throw new InvalidConfiguration(List.of(new Problem(
+                    Keys.DATA_DIR.path(),
+                    config.dataDir() + " is not " + dataDir
+                            + ", where this cell runs; stop the cell, move its folder, and start it again")));
+        }
+        return config;
+    }
+
+    /** Only what this very cell kept of this very file. */
+    private @Nullable Kept kept(Path folder, Settings present) {
+        Kept kept = Kept.in(folder);
+        boolean own = kept != null && kept.from().equals(from()) && !present.isOtherThan(Keys.NAME, kept);
+        return own ? kept : null;
+    }
+
+    private Path folderOf(Settings present) {
+        Path said = present.isGiven(Keys.DATA_DIR) ? present.peek(Keys.DATA_DIR) : null;
+        if (said != null) {
+            return said;
+        }
+        if (file != null) {
+            try {
+                Matcher line = DATA_DIR_LINE.matcher(Files.readString(file));
+                if (line.find()) {
+                    return Path.of(line.group(1)).normalize();
+                }
+            } catch (IOException unreadable) {
+                // Then it is where it is by default, or nowhere.
+            }
+        }
+        return Path.of(String.valueOf(Keys.DATA_DIR.value()));
+    }
+
+    private static void keep(Kept good, Path dataDir) {
+        try {
+            good.write(dataDir);
+        } catch (IOException e) {
+            LOG.warn("The configuration is good, but cannot be kept in {}: {}", dataDir, e.toString());
+        }
+    }
+
+    private static CellConfig earlier(Kept kept, InvalidConfiguration invalid) throws InvalidConfiguration {
+        try {
+            return CellConfig.of(new Settings(kept), null, kept);
+        } catch (InvalidConfiguration unusable) {
+            invalid.addSuppressed(unusable);
+            throw invalid;
+        }
+    }
+
+    private static String objection(InvalidConfiguration invalid) {
+        return invalid.problems().stream()
+                .map(Problem::toString)
+                .collect(Collectors.joining(
+                        "; ", "the configuration cannot be used, the agent goes on with the last that was good: ", ""));
+    }
+}

@@ -1,0 +1,152 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.cellkeeper.cell.model.SyncSetting;
+import org.cellkeeper.cell.port.DatabaseFailure;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Has further settings judged by the PostgreSQL that is to run with them: in a folder of its own that is thrown away, with the file and the
+ * command line of a real start, it does all that comes before it takes memory and ports, the loading of libraries included.
+ */
+final class TrialSettings {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+    /** It is worked out only after all else has been looked at. */
+    private static final String LAST_OF_ALL = "shared_memory_size";
+
+    private final Programs programs;
+    private final int version;
+    private final @Nullable String osUser;
+    private final Path binDir;
+    private final Path folder;
+
+    private TrialSettings(Path binDir, @Nullable String osUser, Programs programs, Path folder) {
+        this.binDir = binDir;
+        this.osUser = osUser;
+        this.programs = programs;
+        this.version = programs.version();
+        this.folder = folder;
+    }
+
+    static List<String> problems(Path binDir, @Nullable String osUser, Map<String, String> extra) {
+        List<String> problems = new ArrayList<>();
+        Map<String, String> plausible = new TreeMap<>();
+        new TreeMap<>(extra).forEach((name, value) -> {
+            String reason = OwnedSettings.OWNED.get(name);
+            if (reason != null) {
+                problems.add("has " + name + ", which only the cell itself may set (" + reason + "); remove it");
+            } else if (value.chars().anyMatch(c -> c < ' ')) {
+                problems.add("the value of " + name + " holds a control character; write it in one line");
+            } else if (name.equals("max_slot_wal_keep_size") && value.strip().startsWith("-")) {
+                problems.add("max_slot_wal_keep_size is " + value
+                        + ", and a dead standby would fill the disk; set how much WAL may be kept, such as 1GB");
+            } else {
+                plausible.put(name, value);
+            }
+        });
+        OwnedFiles files = new OwnedFiles(osUser);
+        Path folder = null;
+        try {
+            Programs programs = new Programs(binDir, osUser);
+            folder = Files.createTempDirectory(
+                    "cellkeeper-trial",
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            files.own(folder);
+            problems.addAll(new TrialSettings(binDir, osUser, programs, folder).refused(files, plausible));
+        } catch (IOException | DatabaseFailure | IllegalArgumentException e) {
+            problems.add("PostgreSQL in " + binDir + " cannot be asked about its settings: " + e.getMessage());
+        } finally {
+            remove(folder);
+        }
+        return problems;
+    }
+
+    private static void remove(@Nullable Path folder) {
+        if (folder == null) {
+            return;
+        }
+        try {
+            OwnedFiles.deleteTree(folder);
+        } catch (IOException left) {
+            // The system clears its temporary folder.
+        }
+    }
+
+    private List<String> refused(OwnedFiles files, Map<String, String> extra) throws IOException {
+        prepare(files);
+        String all = refusal(files, extra);
+        if (all.isEmpty()) {
+            return List.of();
+        }
+        // It names one at a time.
+        List<String> problems = new ArrayList<>();
+        for (Map.Entry<String, String> setting : extra.entrySet()) {
+            String words = refusal(files, Map.of(setting.getKey(), setting.getValue()));
+            if (!words.isEmpty()) {
+                problems.add("has " + setting.getKey() + " = '" + setting.getValue() + "', which PostgreSQL " + version
+                        + " refuses: " + words);
+            }
+        }
+        return problems.isEmpty() ? List.of("PostgreSQL " + version + " refuses them together: " + all) : problems;
+    }
+
+    /** What PostgreSQL takes for a data directory; pg_resetwal makes the control file. */
+    private void prepare(OwnedFiles files) throws IOException {
+        for (String name : List.of("global", "pg_wal", "pg_wal/archive_status")) {
+            files.makeFolder(folder.resolve(name), "rwx------");
+        }
+        files.write(folder.resolve("PG_VERSION"), version + "\n");
+        files.write(folder.resolve("global/pg_control"), "");
+        files.write(folder.resolve("postgresql.auto.conf"), "");
+        Programs.Result result = run("pg_resetwal", List.of("--force", "--wal-segsize=1", "-D", folder.toString()));
+        if (result.exit() != 0) {
+            throw new DatabaseFailure(result.lastWords());
+        }
+    }
+
+    /** Empty when it would start. */
+    private String refusal(OwnedFiles files, Map<String, String> extra) throws IOException {
+        PostgresSettings settings = new PostgresSettings(
+                binDir,
+                folder,
+                folder,
+                "localhost",
+                5432,
+                osUser,
+                new PostgresSettings.Passwords("", "", "", ""),
+                extra,
+                PostgresSettings.Timeouts.defaults());
+        OwnedSettings owned = new OwnedSettings(settings, settings.passFile(), version);
+        SettingsFile file = new SettingsFile(settings, owned, files, folder);
+        file.write(SettingsFile.Content.FIRST.withSync(SyncSetting.NOBODY));
+        file.prepare();
+        List<String> arguments = new ArrayList<>(owned.commandLine(folder, Map.of()));
+        // Its words alone, in full.
+        arguments.addAll(List.of("-c", "log_line_prefix=", "-c", "log_min_messages=warning", "-C", LAST_OF_ALL));
+        Programs.Result result = run("postgres", arguments);
+        if (result.exit() == 0) {
+            return "";
+        }
+        String words = result.err()
+                .lines()
+                .filter(line -> !line.contains("contains errors"))
+                .map(line -> line.replaceAll("^(LOG|FATAL|ERROR|HINT|DETAIL|postgres): +", "")
+                        .replace(" in file \"" + folder.resolve(SettingsFile.NAME) + "\"", "")
+                        .replaceAll(" line [0-9]+$", ""))
+                .collect(Collectors.joining(" | "));
+        return words.isEmpty() ? "it ends with " + result.exit() : words;
+    }
+
+    private Programs.Result run(String program, List<String> arguments) {
+        return programs.run(new Cancellation(), LIMIT, program, arguments, Map.of(), null);
+    }
+}

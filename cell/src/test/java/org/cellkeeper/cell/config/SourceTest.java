@@ -1,0 +1,223 @@
+package org.cellkeeper.cell.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** No file costs a running database. */
+final class SourceTest {
+    private static final String GOOD = "correct-horse-battery-staple";
+
+    @TempDir
+    private Path folder;
+
+    private Path file;
+    private Path dataDir;
+    private final List<Map<String, String>> judged = new ArrayList<>();
+
+    /** They know PostgreSQL as well as is needed here. */
+    private final class FewJudges implements Judges {
+        @Override
+        public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
+            judged.add(settings);
+            return settings.containsValue("banana") ? List.of("work_mem is no banana") : List.of();
+        }
+
+        @Override
+        public List<String> certificate(String chain, String key) {
+            return chain.equals(key) ? List.of() : List.of("they do not fit");
+        }
+
+        @Override
+        public List<String> servers(CellConfig config) {
+            return config.zookeeper().addresses().size() > 3 ? List.of("too many") : List.of();
+        }
+    }
+
+    @BeforeEach
+    void writeFiles() throws IOException {
+        dataDir = folder.resolve("data");
+        for (String name : List.of("secret", "password", "chain", "key")) {
+            write(name, GOOD);
+        }
+        Path program = Files.createFile(folder.resolve("postgres"));
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        file = write("cell.yaml", yaml("8MB"));
+    }
+
+    private Path write(String name, String content) throws IOException {
+        return Files.writeString(folder.resolve(name), content);
+    }
+
+    private String yaml(String memory) {
+        return """
+                name: cell-1
+                data-dir: %1$s/data
+                host: 10.0.0.1
+                cluster:
+                  secret-file: %1$s/secret
+                zookeeper:
+                  cells: {cell-1: 10.0.0.1}
+                security:
+                  root-password-file: %1$s/password
+                  vcloud-password-file: %1$s/password
+                  tls-certificate-file: %1$s/chain
+                  tls-key-file: %1$s/key
+                postgres:
+                  bin-dir: %1$s
+                  settings:
+                    work_mem: %2$s
+                """.formatted(folder, memory);
+    }
+
+    private Source source() {
+        return new Source(file, Map.of(), new FewJudges());
+    }
+
+    private Source.Choice choose(@Nullable Path where) throws InvalidConfiguration {
+        return source().choose(where);
+    }
+
+    private String memory(Source.Choice choice) {
+        return choice.config().postgres().settings().get("work_mem");
+    }
+
+    private interface Deed {
+        void run() throws IOException;
+    }
+
+    /** All the ways in which files get bad, with what the status then has to say. */
+    private Map<String, Deed> harms() {
+        return Map.ofEntries(
+                Map.entry("work_mem is no banana", () -> write("cell.yaml", yaml("banana"))),
+                Map.entry("cannot be read as YAML", () -> write("cell.yaml", yaml("8MB") + "\n : [")),
+                Map.entry("prority: is unknown; did you mean priority?", () -> write("cell.yaml", yaml("8MB") + "prority: 5\n")),
+                Map.entry("name: must be set", () -> write("cell.yaml", "")),
+                Map.entry("cell.yaml: cannot be read", () -> Files.delete(file)),
+                Map.entry("/chain, with security.tls-key-file", () -> write("chain", "")),
+                Map.entry("they do not fit", () -> write("key", "another")),
+                Map.entry("/key cannot be read: there is no such file", () -> Files.delete(folder.resolve("key"))),
+                Map.entry("/secret holds 0 bytes", () -> write("secret", "")),
+                Map.entry("/password holds a control character", () -> write("password", "two\nlines")),
+                Map.entry("is not " + folder + "/data, where this cell runs", () -> write(
+                        "cell.yaml", yaml("8MB").replace("/data\n", "/elsewhere\n"))),
+                Map.entry("too many", () -> write(
+                        "cell.yaml",
+                        yaml("8MB").replace("{cell-1: 10.0.0.1}", "{cell-1: 10.0.0.1, b: b, c: c, d: d}"))));
+    }
+
+    @Test
+    void theLastGoodOneIsUsedWhateverFileGetsBad() throws Exception {
+        Source.Choice first = choose(null);
+        assertThat(first.objection()).isEmpty();
+        for (Map.Entry<String, Deed> harm : harms().entrySet()) {
+            harm.getValue().run();
+            Source.Choice next = choose(dataDir);
+            assertThat(next.objection())
+                    .startsWith("the configuration cannot be used, the agent goes on with the last that was good: ")
+                    .contains(harm.getKey())
+                    .doesNotContain(GOOD);
+            assertThat(memory(next)).isEqualTo("8MB");
+            assertThat(next.config().passwords().root().password()).isEqualTo(GOOD);
+            assertThat(next.config().tls().key().text()).isEqualTo(GOOD);
+            assertThat(next.config().cluster().secret().secret()).asString().isEqualTo(GOOD);
+            assertThat(source().changeSince(first)).as("while it runs").contains(harm.getKey());
+            for (String name : List.of("secret", "password", "chain", "key")) {
+                write(name, GOOD);
+            }
+            write("cell.yaml", yaml("8MB"));
+            assertThat(source().changeSince(first)).as("once mended").isEmpty();
+        }
+    }
+
+    @Test
+    void aCellThatIsStartedAnewFindsWhatItKeptThoughTheFileCannotBeRead() throws Exception {
+        choose(null);
+        write("cell.yaml", yaml("8MB") + "\n : [");
+        assertThat(choose(null).config().name().value()).isEqualTo("cell-1");
+    }
+
+    @Test
+    void aFirstStartEndsWithEverythingThatIsWrong() throws Exception {
+        for (Map.Entry<String, Deed> harm : harms().entrySet()) {
+            if (harm.getKey().contains("where this cell runs")) {
+                continue;
+            }
+            harm.getValue().run();
+            assertThatThrownBy(() -> choose(null)).isInstanceOf(InvalidConfiguration.class).hasMessageContaining(harm.getKey());
+            assertThatThrownBy(() -> source().check()).isInstanceOf(InvalidConfiguration.class).hasMessageContaining(harm.getKey());
+            assertThat(dataDir).doesNotExist();
+            for (String name : List.of("secret", "password", "chain", "key")) {
+                write(name, GOOD);
+            }
+            write("cell.yaml", yaml("8MB"));
+        }
+    }
+
+    @Test
+    void whatIsMendedIsTakenAndKept() throws Exception {
+        choose(null);
+        write("cell.yaml", yaml("banana"));
+        Source.Choice running = choose(dataDir);
+        write("cell.yaml", yaml("16MB"));
+        assertThat(source().changeSince(running)).contains("takes effect when the agent is started anew");
+        assertThat(memory(choose(dataDir))).isEqualTo("16MB");
+        write("cell.yaml", yaml("banana"));
+        assertThat(memory(choose(dataDir))).isEqualTo("16MB");
+    }
+
+    @Test
+    void whatWasGoodIsNotJudgedAgainAndWhatIsBadIsJudgedOnce() throws Exception {
+        choose(null);
+        Source.Choice running = choose(dataDir);
+        assertThat(source().changeSince(running)).isEmpty();
+        assertThat(judged).hasSize(1);
+        write("cell.yaml", yaml("banana"));
+        Source one = source();
+        for (int i = 0; i < 5; i++) {
+            assertThat(one.changeSince(running)).contains("banana");
+        }
+        assertThat(judged).hasSize(2);
+    }
+
+    @Test
+    void whatIsKeptIsForTheAgentsUserAlone() throws Exception {
+        choose(null);
+        Path kept = dataDir.resolve("config/last-good.json");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept.getParent())))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
+    void noOtherCellsIsUsed() throws Exception {
+        choose(null);
+        write("cell.yaml", yaml("banana").replace("cell-1", "cell-2"));
+        assertThatThrownBy(() -> choose(dataDir)).isInstanceOf(InvalidConfiguration.class);
+        write("cell.yaml", yaml("banana"));
+        file = Files.copy(file, folder.resolve("other.yaml"));
+        assertThatThrownBy(() -> choose(dataDir)).isInstanceOf(InvalidConfiguration.class);
+    }
+
+    @Test
+    void oneThatWasHalfWrittenCountsAsNone() throws Exception {
+        choose(null);
+        Path kept = dataDir.resolve("config/last-good.json");
+        Files.writeString(kept, Files.readString(kept).substring(0, 50));
+        write("cell.yaml", yaml("banana"));
+        assertThatThrownBy(() -> choose(dataDir)).isInstanceOf(InvalidConfiguration.class);
+        write("cell.yaml", yaml("8MB"));
+        assertThat(choose(dataDir).objection()).isEmpty();
+    }
+}
