@@ -191,14 +191,14 @@ public final class Wiring implements AutoCloseable {
             arguments.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
         }
         arguments.addAll(List.of("--data-dir", config.dataDir().toString()));
-        if (config.zookeeper() instanceof Referee.Cells cells
-                && cells.of(config.name()).isPresent()) {
+        CellConfig.Server own = ownServer(config);
+        if (own != null && config.zookeeper() instanceof Referee.Cells cells) {
             Path folder = serverFolder(config);
             String refusal = refusedServers(config);
             if (!refusal.isEmpty()) {
                 LOG.error("This cell's ZooKeeper server is not started: {}", refusal);
             } else if (isOfThisCluster(config, folder)) {
-                Path settings = ZooKeeperPeer.write(peerSettings(config, cells, folder));
+                Path settings = ZooKeeperPeer.write(peerSettings(config, cells, folder, own.id()));
                 if (Known.of(config).isNewServer(config.host())) {
                     ZooKeeperPeer.letVoteThoughEmpty(folder);
                 }
@@ -316,10 +316,9 @@ public final class Wiring implements AutoCloseable {
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder) {
+    static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder, int self) {
         CellConfig.Ports ports = config.ports();
         TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
-        int self = 0;
         for (CellConfig.Server server : cells.servers()) {
             servers.put(
                     server.id(),
@@ -328,7 +327,6 @@ public final class Wiring implements AutoCloseable {
                             ports.zookeeperClient(),
                             ports.zookeeperQuorum(),
                             ports.zookeeperElection()));
-            self = server.cell().equals(config.name()) ? server.id() : self;
         }
         return new PeerSettings(folder.toString(), self, servers);
     }
@@ -357,13 +355,13 @@ public final class Wiring implements AutoCloseable {
                 new InetSocketAddress(config.host(), config.ports().link()),
                 secret,
                 config.heartbeat()));
-        ZooKeeperCoordination coordination = opened(new ZooKeeperCoordination(
-                coordinationSettings(config, settings.servers())));
+        ZooKeeperCoordination coordination =
+                opened(new ZooKeeperCoordination(coordinationSettings(config, settings.servers())));
         SecureRandom random = new SecureRandom();
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
         CellLoop loop = new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
-        if (ownServer() != null) {
+        if (ownServer(config) != null) {
             opened(new ServerWatch(zookeeper, loop::runsWith));
         }
         Map<String, CellName> owners = ownersOfServers();
@@ -616,7 +614,7 @@ public final class Wiring implements AutoCloseable {
 
     /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
     private @Nullable Supplier<String> zookeeperStatus() {
-        CellConfig.Server own = ownServer();
+        CellConfig.Server own = ownServer(config);
         if (own == null) {
             return null;
         }
@@ -628,7 +626,7 @@ public final class Wiring implements AutoCloseable {
     }
 
     /** What this cell runs of the ensemble; null when that is nothing. */
-    private CellConfig.@Nullable Server ownServer() {
+    private static CellConfig.@Nullable Server ownServer(CellConfig config) {
         return config.zookeeper() instanceof Referee.Cells cells
                 ? cells.of(config.name()).orElse(null)
                 : null;

@@ -75,7 +75,8 @@ final class WiringTest {
     @Test
     void theAgentReadsTheSameFile() throws Exception {
         List<String> words = words(Wiring.prepare(config(), Path.of("/etc/cell/cell.yaml")));
-        assertThat(words).containsSequence(
+        assertThat(words)
+                .containsSequence(
                         "agent",
                         "--config",
                         "/etc/cell/cell.yaml",

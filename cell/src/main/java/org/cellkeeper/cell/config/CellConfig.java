@@ -167,10 +167,13 @@ public record CellConfig(
         }
 
         CellConfig finish(@Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
+            if (from.isUnread()) {
+                throw new InvalidConfiguration(from.problems());
+            }
             CellName name = from.value(Keys.NAME);
             String host = from.optional(Keys.HOST);
-            if (host == null && name != null) {
-                host = name.value();
+            if (host == null && name != null && !from.isGiven(Keys.HOST)) {
+                host = hostOf(name);
             }
             Path dataDir = from.value(Keys.DATA_DIR);
             Integer priority = from.value(Keys.PRIORITY);
@@ -225,6 +228,17 @@ public record CellConfig(
                 }
             }
             return config;
+        }
+
+        private @Nullable String hostOf(CellName name) {
+            try {
+                return Kind.HOST_NAME.read(Kind.HOST_NAME.entries(name.value()));
+            } catch (IllegalArgumentException wrong) {
+                from.complain(
+                        Keys.HOST.path(),
+                        "must be set, as the cell's name is none; allowed: " + Kind.HOST_NAME.allowed());
+                return null;
+            }
         }
 
         private static <T> T given(@Nullable T value) {

@@ -126,9 +126,11 @@ final class Keys {
             Kind.duration("50ms", "10s"),
             "200ms",
             "How often an agent tells the others how it is, when nothing changes.");
-    static final Key<Duration> SILENCE = timing(
-            "silence",
-            TIMING.silence(),
+    static final Key<Duration> SILENCE = Key.with(
+            "timing.silence",
+            // Three times the shortest heartbeat.
+            Kind.duration("150ms", "1h"),
+            Kind.text(TIMING.silence()),
             "An agent or a WAL stream that is not heard for so long counts as silent; three heartbeats at least.");
     static final Key<Duration> COLD_START_GRACE = timing(
             "cold-start-grace",

@@ -27,7 +27,7 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
     private static final String ONLY = "";
 
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h)");
-    private static final Pattern NUMERIC = Pattern.compile("[0-9.]+|.*:.*");
+    private static final Pattern NUMERIC = Pattern.compile("[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*");
     private static final Pattern HOST_LABELS = Pattern.compile(
             "(?=.{1,253}$)LABEL(\\.LABEL)*".replace("LABEL", "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"));
     private static final Pattern SERVER_PATH = Pattern.compile("(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?");
@@ -40,9 +40,12 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
 
     static final Kind<CellName> CELL =
             of("cell name", "lower-case letters, digits and '-', first a letter, 30 characters at most", CellName::new);
-    static final Kind<String> HOST_NAME = of("host", "a host name (letters, digits, '-' and '.') or an IP address", Kind::host);
-    static final Kind<String> NAME =
-            of("word", "letters, digits, '.', '_' and '-', 63 at most", text -> matching(WORD, text));
+    static final Kind<String> HOST_NAME =
+            of("host", "a host name (letters, digits, '-' and '.') or an IP address", Kind::host);
+    static final Kind<String> NAME = of(
+            "word",
+            "letters, digits, '.', '_' and '-', first a letter or a digit, 63 at most",
+            text -> matching(WORD, text));
     static final Kind<External> CONNECT = of(
             "connect string",
             "host:port,host:port, perhaps with /path at the end; an IPv6 address in brackets",
@@ -195,8 +198,8 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
         if (NUMERIC.matcher(text).matches()) {
             // Refuses what is none.
             InetAddress address = InetAddress.ofLiteral(text);
-            if (text.indexOf('%') >= 0 || (text.indexOf(':') < 0 && text.split("\\.", -1).length != 4)) {
-                throw new IllegalArgumentException("no address that others can use: " + address);
+            if (text.indexOf(':') < 0 && !address.getHostAddress().equals(text)) {
+                throw new IllegalArgumentException("not in four parts");
             }
             return text;
         }

@@ -19,8 +19,10 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -43,6 +45,12 @@ final class Settings {
 
     private final Map<String, Given> given = new TreeMap<>();
     private final List<Problem> problems = new ArrayList<>();
+    /** The keys that were set in another form than theirs, which has been complained of. */
+    private final Set<String> misshapen = new TreeSet<>();
+
+    /** Whether the file could not be read: then nothing is missing but that. */
+    private boolean unread;
+
     /** What the files held that were asked for, by their paths. */
     private final SortedMap<String, String> files = new TreeMap<>();
 
@@ -70,6 +78,8 @@ final class Settings {
                 try {
                     given.put(key.path(), new Given(variable, key.kind().entries(text), shown(key, text)));
                 } catch (IllegalArgumentException wrong) {
+                    given.remove(key.path());
+                    misshapen.add(key.path());
                     complain(
                             variable,
                             shown(key, text) + " is not allowed; allowed: "
@@ -97,7 +107,11 @@ final class Settings {
     }
 
     boolean isGiven(Key<?> key) {
-        return given.containsKey(key.path());
+        return given.containsKey(key.path()) || misshapen.contains(key.path());
+    }
+
+    boolean isUnread() {
+        return unread;
     }
 
     /** What a file holds that a key names; null, and complained of, when it cannot be read. */
@@ -173,7 +187,7 @@ final class Settings {
     /** The value or its default; null only when there is neither, which has been complained of. */
     <T> @Nullable T value(Key<T> key) {
         Given value = given.get(key.path());
-        if (value != null) {
+        if (value != null || misshapen.contains(key.path())) {
             return optional(key);
         }
         return switch (key.fallback()) {
@@ -203,7 +217,7 @@ final class Settings {
                 return;
             }
             if (!root.isObject()) {
-                complain(file.toString(), "must hold keys and values");
+                unread(file, "must hold keys and values");
                 return;
             }
             flatten("", root, byPath);
@@ -211,9 +225,9 @@ final class Settings {
             String at = syntax.getLocation() == null
                     ? ""
                     : " in line " + syntax.getLocation().getLineNr();
-            complain(file.toString(), "cannot be read as YAML" + at + ": " + firstLine(syntax.getOriginalMessage()));
+            unread(file, "cannot be read as YAML" + at + ": " + firstLine(syntax.getOriginalMessage()));
         } catch (IOException unreadable) {
-            complain(file.toString(), "cannot be read: " + unreadable);
+            unread(file, "cannot be read: " + reason(unreadable));
         }
     }
 
@@ -260,11 +274,13 @@ final class Settings {
                     complain(path, "must hold keys and values");
                 }
             } else if (value.isNull() || (value.isValueNode() && value.asText().isBlank())) {
+                misshapen.add(path);
                 complain(
                         path,
                         "has no value; leave it out, or give one; allowed: "
                                 + key.kind().allowed());
             } else if (key.kind().isMap() ? !isFlat(value) : !value.isValueNode()) {
+                misshapen.add(path);
                 complain(path, "has another form; allowed: " + key.kind().allowed());
             } else if (key.kind().isMap()) {
                 Map<String, String> entries = new LinkedHashMap<>();
@@ -276,6 +292,11 @@ final class Settings {
                 given.put(path, new Given(path, key.kind().entries(value.asText()), shown(key, value.asText())));
             }
         }
+    }
+
+    private void unread(Path file, String what) {
+        unread = true;
+        complain(file.toString(), what);
     }
 
     private static boolean isSection(String path, Map<String, Key<?>> byPath) {

@@ -7,6 +7,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -89,14 +90,39 @@ final class TrialSettings {
         }
         // It names one at a time.
         List<String> problems = new ArrayList<>();
+        Map<String, String[]> known = described();
         for (Map.Entry<String, String> setting : extra.entrySet()) {
-            String words = refusal(files, Map.of(setting.getKey(), setting.getValue()));
+            String name = setting.getKey();
+            String words = refusal(files, Map.of(name, setting.getValue()));
             if (!words.isEmpty()) {
-                problems.add("has " + setting.getKey() + " = '" + setting.getValue() + "', which PostgreSQL " + version
-                        + " refuses: " + words);
+                problems.add("has " + name + " = '" + setting.getValue() + "', which PostgreSQL " + version
+                        + " refuses: " + words + allowed(known.get(name)));
             }
         }
         return problems.isEmpty() ? List.of("PostgreSQL " + version + " refuses them together: " + all) : problems;
+    }
+
+    /** All settings that it has by itself: name, context, group, type, default, least, most. */
+    private Map<String, String[]> described() {
+        return run("postgres", List.of("--describe-config"))
+                .out()
+                .lines()
+                .map(line -> line.split("\t", -1))
+                .filter(fields -> fields.length > 6)
+                .collect(Collectors.toMap(fields -> fields[0].toLowerCase(Locale.ROOT), fields -> fields));
+    }
+
+    private static String allowed(String @Nullable [] fields) {
+        if (fields == null) {
+            return "";
+        }
+        return switch (fields[3]) {
+            case "INTEGER" -> "; allowed: a whole number, " + fields[5] + " to " + fields[6] + ", or one with its unit";
+            case "REAL" -> "; allowed: a number, " + fields[5] + " to " + fields[6];
+            case "BOOLEAN" -> "; allowed: on or off";
+            // Of words PostgreSQL says itself which it takes.
+            default -> "";
+        };
     }
 
     /** What PostgreSQL takes for a data directory; pg_resetwal makes the control file. */

@@ -52,13 +52,13 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
     }
 
     /** {@code zoo.cfg}. What makes it short of time is said in {@link ZooKeeperPeer}. */
-    String configuration() {
+    public String configuration() {
         StringBuilder text = new StringBuilder();
         settings()
                 .forEach((key, value) ->
                         text.append(key).append('=').append(value).append('\n'));
-        servers.forEach((number, server) -> text.append(
-                "server.%d=%s:%d:%d\n".formatted(number, inBrackets(server.host()), server.followerPort(), server.electionPort())));
+        servers.forEach((number, server) -> text.append("server.%d=%s:%d:%d\n"
+                .formatted(number, inBrackets(server.host()), server.followerPort(), server.electionPort())));
         return text.toString();
     }
 
@@ -77,7 +77,7 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
                 Map.entry("syncLimit", "4"),
                 Map.entry("connectToLearnerMasterLimit", "4"),
                 Map.entry("minSessionTimeout", "1000"),
-                Map.entry("maxSessionTimeout", "20000"),
+                Map.entry("maxSessionTimeout", "60000"),
                 Map.entry("maxClientCnxns", "100"),
                 Map.entry("quorumListenOnAllIPs", "false"),
                 Map.entry("admin.enableServer", "false"),

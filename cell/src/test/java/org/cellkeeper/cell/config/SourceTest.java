@@ -102,7 +102,9 @@ final class SourceTest {
         return Map.ofEntries(
                 Map.entry("work_mem is no banana", () -> write("cell.yaml", yaml("banana"))),
                 Map.entry("cannot be read as YAML", () -> write("cell.yaml", yaml("8MB") + "\n : [")),
-                Map.entry("prority: is unknown; did you mean priority?", () -> write("cell.yaml", yaml("8MB") + "prority: 5\n")),
+                Map.entry(
+                        "prority: is unknown; did you mean priority?",
+                        () -> write("cell.yaml", yaml("8MB") + "prority: 5\n")),
                 Map.entry("name: must be set", () -> write("cell.yaml", "")),
                 Map.entry("cell.yaml: cannot be read", () -> Files.delete(file)),
                 Map.entry("/chain, with security.tls-key-file", () -> write("chain", "")),
@@ -110,11 +112,14 @@ final class SourceTest {
                 Map.entry("/key cannot be read: there is no such file", () -> Files.delete(folder.resolve("key"))),
                 Map.entry("/secret holds 0 bytes", () -> write("secret", "")),
                 Map.entry("/password holds a control character", () -> write("password", "two\nlines")),
-                Map.entry("is not " + folder + "/data, where this cell runs", () -> write(
-                        "cell.yaml", yaml("8MB").replace("/data\n", "/elsewhere\n"))),
-                Map.entry("too many", () -> write(
-                        "cell.yaml",
-                        yaml("8MB").replace("{cell-1: 10.0.0.1}", "{cell-1: 10.0.0.1, b: b, c: c, d: d}"))));
+                Map.entry(
+                        "is not " + folder + "/data, where this cell runs",
+                        () -> write("cell.yaml", yaml("8MB").replace("/data\n", "/elsewhere\n"))),
+                Map.entry(
+                        "too many",
+                        () -> write(
+                                "cell.yaml",
+                                yaml("8MB").replace("{cell-1: 10.0.0.1}", "{cell-1: 10.0.0.1, b: b, c: c, d: d}"))));
     }
 
     @Test
@@ -155,8 +160,12 @@ final class SourceTest {
                 continue;
             }
             harm.getValue().run();
-            assertThatThrownBy(() -> choose(null)).isInstanceOf(InvalidConfiguration.class).hasMessageContaining(harm.getKey());
-            assertThatThrownBy(() -> source().check()).isInstanceOf(InvalidConfiguration.class).hasMessageContaining(harm.getKey());
+            assertThatThrownBy(() -> choose(null))
+                    .isInstanceOf(InvalidConfiguration.class)
+                    .hasMessageContaining(harm.getKey());
+            assertThatThrownBy(() -> source().check())
+                    .isInstanceOf(InvalidConfiguration.class)
+                    .hasMessageContaining(harm.getKey());
             assertThat(dataDir).doesNotExist();
             for (String name : List.of("secret", "password", "chain", "key")) {
                 write(name, GOOD);
@@ -195,7 +204,8 @@ final class SourceTest {
     void whatIsKeptIsForTheAgentsUserAlone() throws Exception {
         choose(null);
         Path kept = dataDir.resolve("config/last-good.json");
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept)))
+                .isEqualTo("rw-------");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept.getParent())))
                 .isEqualTo("rwx------");
     }
