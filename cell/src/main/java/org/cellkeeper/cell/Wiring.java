@@ -421,7 +421,7 @@ public final class Wiring implements AutoCloseable {
         var _ = files.scheduleWithFixedDelay(
                 () -> {
                     try {
-                        String words = Stream.of(refusedServers, source.changeSince(choice), api.serve())
+                        String words = Stream.of(refusedServers, source.objectionTo(choice), api.serve())
                                 .filter(part -> !part.isEmpty())
                                 .distinct()
                                 .collect(Collectors.joining("; "));

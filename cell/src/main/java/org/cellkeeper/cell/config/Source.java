@@ -26,6 +26,7 @@ public final class Source {
     private final @Nullable Path file;
     private final Map<String, String> environment;
     private final Judges judges;
+    private @Nullable Kept announced;
 
     /** @param file YAML; null for the environment alone, in which {@code CELL_...} wins over the file */
     public Source(@Nullable Path file, Map<String, String> environment, Judges judges) {
@@ -85,17 +86,23 @@ public final class Source {
         }
     }
 
-    /** What is to be said of the present configuration by a cell that runs with this one; empty when it is the same. */
-    public String changeSince(Choice running) {
+    /**
+     * What is wrong with the present configuration, in whose place a cell goes on with this one; empty when nothing is. One that has
+     * changed and is good takes effect when the agent starts anew: that is no fault, and only the log says it.
+     */
+    public String objectionTo(Choice running) {
         Settings present = present();
         try {
             inPlace(CellConfig.of(present, judges, running.kept), running.config.dataDir());
-            return present.kept(from()).equals(running.kept)
-                    ? ""
-                    : "the configuration has changed and can be used: it takes effect when the agent is started anew";
         } catch (InvalidConfiguration invalid) {
             return objection(invalid);
         }
+        Kept now = present.kept(from());
+        if (!now.equals(running.kept) && !now.equals(announced)) {
+            LOG.info("The configuration has changed and can be used: it takes effect when the agent starts anew");
+        }
+        announced = now;
+        return "";
     }
 
     private Settings present() {

@@ -137,12 +137,12 @@ final class SourceTest {
             assertThat(next.config().passwords().root().password()).isEqualTo(GOOD);
             assertThat(next.config().tls().key().text()).isEqualTo(GOOD);
             assertThat(next.config().cluster().secret().secret()).asString().isEqualTo(GOOD);
-            assertThat(source().changeSince(first)).as("while it runs").contains(harm.getKey());
+            assertThat(source().objectionTo(first)).as("while it runs").contains(harm.getKey());
             for (String name : List.of("secret", "password", "chain", "key")) {
                 write(name, GOOD);
             }
             write("cell.yaml", yaml("8MB"));
-            assertThat(source().changeSince(first)).as("once mended").isEmpty();
+            assertThat(source().objectionTo(first)).as("once mended").isEmpty();
         }
     }
 
@@ -180,7 +180,7 @@ final class SourceTest {
         write("cell.yaml", yaml("banana"));
         Source.Choice running = choose(dataDir);
         write("cell.yaml", yaml("16MB"));
-        assertThat(source().changeSince(running)).contains("takes effect when the agent is started anew");
+        assertThat(source().objectionTo(running)).isEmpty();
         assertThat(memory(choose(dataDir))).isEqualTo("16MB");
         write("cell.yaml", yaml("banana"));
         assertThat(memory(choose(dataDir))).isEqualTo("16MB");
@@ -190,12 +190,12 @@ final class SourceTest {
     void whatWasGoodIsNotJudgedAgainAndWhatIsBadIsJudgedOnce() throws Exception {
         choose(null);
         Source.Choice running = choose(dataDir);
-        assertThat(source().changeSince(running)).isEmpty();
+        assertThat(source().objectionTo(running)).isEmpty();
         assertThat(judged).hasSize(1);
         write("cell.yaml", yaml("banana"));
         Source one = source();
         for (int i = 0; i < 5; i++) {
-            assertThat(one.changeSince(running)).contains("banana");
+            assertThat(one.objectionTo(running)).contains("banana");
         }
         assertThat(judged).hasSize(2);
     }

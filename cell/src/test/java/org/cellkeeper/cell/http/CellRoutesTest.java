@@ -327,6 +327,7 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_cluster_last_ballot 9.0\n")
                 .contains("\ncellkeeper_cell_state 1.0\n")
                 .contains("\ncellkeeper_cell_primary 0.0\n")
+                .contains("\ncellkeeper_cell_configuration_refused 0.0\n")
                 .contains("\ncellkeeper_loop_age_seconds 0.02\n")
                 .contains("\ncellkeeper_loop_busy_seconds_total 2.0\n")
                 .contains("\ncellkeeper_node_lag_bytes{cell=\"cell-3\"} 512.0\n")

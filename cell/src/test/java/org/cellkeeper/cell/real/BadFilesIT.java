@@ -173,11 +173,16 @@ final class BadFilesIT {
         cells.awaitState(standby, "STREAMING", Duration.ofSeconds(30));
         awaitTold(List.of(standby), "nonsense: is unknown");
         edit(standby, text -> text.replace("nonsense: 1\n", "priority: 90\n"));
-        awaitTold(List.of(standby), "takes effect when the agent is started anew");
-        cells.kill(standby, Part.AGENT);
-        Patience.await(
-                "the mended file is taken", BACK, () -> cells.node(standby).priority() == 90 ? null : cells.summary());
         awaitNothingTold();
+        cells.kill(standby, Part.AGENT);
+        Path kept = cells.folder().resolve(standby).resolve("data/config/last-good.json");
+        Patience.await("the mended file is taken", BACK, () -> {
+            try {
+                return Files.readString(kept).contains("priority") ? null : "it is not";
+            } catch (IOException e) {
+                return e.toString();
+            }
+        });
         mend();
         cells.kill(standby, Part.AGENT);
     }

@@ -55,7 +55,7 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
 
     @Override
     protected CoordinationBench newBench() {
-        return new ZooKeeperBench(ensemble.server(1), "/cellkeeper/c" + CLUSTERS.incrementAndGet());
+        return new ZooKeeperBench(ensemble.server(1), "/path-of/ours_1/prod.db." + CLUSTERS.incrementAndGet());
     }
 
     private ZooKeeperBench zooKeeper() {
@@ -220,6 +220,18 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
                 "/cellkeeper/unresolved",
                 ZooKeeperBench.SECRET,
                 ZooKeeperBench.SESSION))) {
+            new CoordinationWatcher(client).awaits("synced", CoordinationView::synced);
+        }
+    }
+
+    @Test
+    void aServerIsReachedByItsIpv6Address(@TempDir Path own) throws Exception {
+        try (Ensemble ofOne = new Ensemble(own, "::1").start();
+                ZooKeeperCoordination client = new ZooKeeperCoordination(new CoordinationSettings(
+                        List.of("[::1]:" + ofOne.server(1).clientPort()),
+                        "/prod.db",
+                        ZooKeeperBench.SECRET,
+                        ZooKeeperBench.SESSION))) {
             new CoordinationWatcher(client).awaits("synced", CoordinationView::synced);
         }
     }
