@@ -426,7 +426,11 @@ public final class Wiring implements AutoCloseable {
                                 .distinct()
                                 .collect(Collectors.joining("; "));
                         if (!words.equals(said.getAndSet(words))) {
-                            LOG.warn("{}", words.isEmpty() ? "All of the configuration is used again" : words);
+                            if (words.isEmpty()) {
+                                LOG.info("Nothing is wrong with the configuration any more");
+                            } else {
+                                LOG.warn("{}", words);
+                            }
                             loop.refuses(words);
                         }
                     } catch (RuntimeException e) {

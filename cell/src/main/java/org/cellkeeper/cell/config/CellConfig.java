@@ -247,8 +247,12 @@ public record CellConfig(
 
         private void judge(Judges judges, @Nullable Postgres postgres, @Nullable Tls tls) {
             if (postgres != null) {
-                judges.settings(postgres.binDir(), postgres.osUser(), postgres.settings())
-                        .forEach(problem -> from.complain(from.where(Keys.SETTINGS), problem));
+                try {
+                    judges.settings(postgres.binDir(), postgres.osUser(), postgres.settings())
+                            .forEach(problem -> from.complain(from.where(Keys.SETTINGS), problem));
+                } catch (RuntimeException unknown) {
+                    from.complain(from.where(Keys.SETTINGS), String.valueOf(unknown.getMessage()));
+                }
             }
             if (tls != null) {
                 judges.certificate(tls.certificate().text(), tls.key().text())

@@ -1,10 +1,7 @@
 package org.cellkeeper.cell.config;
 
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /** {@code docs/configuration.md}, made of the keys themselves. */
 final class ConfigurationDocs {

@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Whoever is to use a value judges it, where its form alone does not tell. Each answers with what is wrong, in words. */
+/**
+ * Whoever is to use a value judges it, where its form alone does not tell. Each answers with what is wrong, in words, and throws when that
+ * cannot be known now.
+ */
 public interface Judges {
     /** The settings of PostgreSQL. */
     List<String> settings(Path binDir, String osUser, Map<String, String> settings);

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Map;
+import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -23,7 +23,10 @@ import org.jspecify.annotations.Nullable;
  * @param values what was set, by the paths of the keys
  * @param files what the files held, by their paths
  */
-record Kept(String from, SortedMap<String, Map<String, String>> values, SortedMap<String, String> files) {
+record Kept(String from, SortedMap<String, List<Entry>> values, SortedMap<String, String> files) {
+    /** One of those that make up a value, in whose order they are; {@code name} is empty where the value is no map. */
+    record Entry(String name, String value) {}
+
     private static final String FOLDER = "config";
     private static final String FILE = "last-good.json";
 

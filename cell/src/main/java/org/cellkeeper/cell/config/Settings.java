@@ -62,7 +62,11 @@ final class Settings {
     /** Those that were kept: nothing else is read. */
     Settings(Kept kept) {
         this.kept = kept;
-        kept.values().forEach((path, entries) -> given.put(path, new Given(path, entries, "the value")));
+        kept.values().forEach((path, list) -> {
+            Map<String, String> entries = new LinkedHashMap<>();
+            list.forEach(entry -> entries.put(entry.name(), entry.value()));
+            given.put(path, new Given(path, entries, "the value"));
+        });
     }
 
     Settings(@Nullable Path file, Map<String, String> environment) {
@@ -148,15 +152,21 @@ final class Settings {
 
     /** All of it, as it is kept. */
     Kept kept(String from) {
-        SortedMap<String, Map<String, String>> values = new TreeMap<>();
-        given.forEach((path, value) -> values.put(path, value.entries()));
+        SortedMap<String, List<Kept.Entry>> values = new TreeMap<>();
+        given.forEach((path, value) -> values.put(path, listed(value)));
         return new Kept(from, values, files);
     }
 
     /** Whether a key was set, and to something else than there. */
     boolean isOtherThan(Key<?> key, Kept other) {
         Given value = given.get(key.path());
-        return value != null && !value.entries().equals(other.values().get(key.path()));
+        return value != null && !listed(value).equals(other.values().get(key.path()));
+    }
+
+    private static List<Kept.Entry> listed(Given value) {
+        return value.entries().entrySet().stream()
+                .map(entry -> new Kept.Entry(entry.getKey(), entry.getValue()))
+                .toList();
     }
 
     /** As {@link #optional}, without a complaint. */

@@ -26,7 +26,8 @@ public final class Source {
     private final @Nullable Path file;
     private final Map<String, String> environment;
     private final Judges judges;
-    private @Nullable Kept announced;
+    /** The last that was found good. */
+    private @Nullable Kept good;
 
     /** @param file YAML; null for the environment alone, in which {@code CELL_...} wins over the file */
     public Source(@Nullable Path file, Map<String, String> environment, Judges judges) {
@@ -74,21 +75,21 @@ public final class Source {
         try {
             CellConfig config = inPlace(CellConfig.of(present, judges, kept), dataDir);
             Kept now = present.kept(from());
-            if (!now.equals(kept)) {
-                keep(now, config.dataDir());
-            }
+            good = kept;
+            keep(now, config.dataDir());
             return new Choice(config, "", now);
         } catch (InvalidConfiguration invalid) {
             if (kept == null) {
                 throw invalid;
             }
+            good = kept;
             return new Choice(earlier(kept, invalid), objection(invalid), kept);
         }
     }
 
     /**
      * What is wrong with the present configuration, in whose place a cell goes on with this one; empty when nothing is. One that has
-     * changed and is good takes effect when the agent starts anew: that is no fault, and only the log says it.
+     * changed and is good is kept, and takes effect when the agent starts anew: that is no fault, and only the log says it.
      */
     public String objectionTo(Choice running) {
         Settings present = present();
@@ -98,10 +99,9 @@ public final class Source {
             return objection(invalid);
         }
         Kept now = present.kept(from());
-        if (!now.equals(running.kept) && !now.equals(announced)) {
+        if (keep(now, running.config.dataDir()) && !now.equals(running.kept)) {
             LOG.info("The configuration has changed and can be used: it takes effect when the agent starts anew");
         }
-        announced = now;
         return "";
     }
 
@@ -149,12 +149,18 @@ public final class Source {
         return Path.of(String.valueOf(Keys.DATA_DIR.value()));
     }
 
-    private static void keep(Kept good, Path dataDir) {
+    /** Says whether it is another than before. */
+    private boolean keep(Kept now, Path dataDir) {
+        if (now.equals(good)) {
+            return false;
+        }
+        good = now;
         try {
-            good.write(dataDir);
+            now.write(dataDir);
         } catch (IOException e) {
             LOG.warn("The configuration is good, but cannot be kept in {}: {}", dataDir, e.toString());
         }
+        return true;
     }
 
     private static CellConfig earlier(Kept kept, InvalidConfiguration invalid) throws InvalidConfiguration {

@@ -762,10 +762,9 @@ public final class Health {
         }
         boolean well = node.health() == NodeHealth.HEALTHY;
         PeerView said = heard(node.name());
-        boolean own = node.name().equals(in.own.cell().name());
-        // A configuration that cannot be used, say; of one that is not well it is part of the detail.
-        String problem = own ? in.settings.refused() : said == null ? "" : said.problem();
-        if (well && !problem.isEmpty()) {
+        String problem = said == null ? "" : said.problem();
+        // A configuration that cannot be used, say; of a cell that is not well it is the detail.
+        if (well && !problem.isEmpty() && !problem.equals(in.referee.objection())) {
             warnings.add(node.name() + ": " + problem);
         }
         if (well || member(node.name()) == null) {

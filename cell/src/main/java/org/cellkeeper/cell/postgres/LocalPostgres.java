@@ -124,7 +124,10 @@ public final class LocalPostgres implements Database, AutoCloseable {
         return Postmaster.Run.pid(postmaster);
     }
 
-    /** What is wrong with further settings for the PostgreSQL in this folder, each in words; it is asked itself. */
+    /**
+     * What is wrong with further settings for the PostgreSQL in this folder, each in words; it is asked itself, and {@link DatabaseFailure} is
+     * thrown when it cannot be.
+     */
     public static List<String> problems(Path binDir, @Nullable String osUser, Map<String, String> extra) {
         return TrialSettings.problems(binDir, osUser, extra);
     }

@@ -139,7 +139,7 @@ final class SettingsFile {
         files.writeIfDifferent(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
     }
 
-    private String render(Content content) {
+    String render(Content content) {
         StringBuilder text = new StringBuilder(4096);
         text.append("# Written by Cellkeeper, anew at every change.\n");
         Upstream upstream = content.upstream();

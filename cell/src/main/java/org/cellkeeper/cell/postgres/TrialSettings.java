@@ -11,26 +11,31 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Has further settings judged by the PostgreSQL that is to run with them: in a folder of its own that is thrown away, with the file and the
- * command line of a real start, it does all that comes before it takes memory and ports, the loading of libraries included.
+ * Has further settings judged by the PostgreSQL that is to run with them: in a folder of its own that is thrown away, with the settings and
+ * the command line of a real start, it does all that comes before it takes memory and ports, the loading of libraries included.
  */
 final class TrialSettings {
-    private static final Duration LIMIT = Duration.ofSeconds(20);
+    /** An agent that starts must not wait for it so long that its guard takes it for lost. */
+    private static final Duration LIMIT = Duration.ofSeconds(5);
     /** It is worked out only after all else has been looked at. */
     private static final String LAST_OF_ALL = "shared_memory_size";
 
+    private static final String CONFIGURATION = "postgresql.conf";
+
+    private final long begun = System.nanoTime();
+    private final OwnedFiles files;
     private final Programs programs;
     private final int version;
     private final @Nullable String osUser;
     private final Path binDir;
     private final Path folder;
 
-    private TrialSettings(Path binDir, @Nullable String osUser, Programs programs, Path folder) {
+    private TrialSettings(Path binDir, @Nullable String osUser, Programs programs, OwnedFiles files, Path folder) {
+        this.files = files;
         this.binDir = binDir;
         this.osUser = osUser;
         this.programs = programs;
@@ -62,9 +67,10 @@ final class TrialSettings {
                     "cellkeeper-trial",
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             files.own(folder);
-            problems.addAll(new TrialSettings(binDir, osUser, programs, folder).refused(files, plausible));
+            problems.addAll(new TrialSettings(binDir, osUser, programs, files, folder).refused(plausible));
         } catch (IOException | DatabaseFailure | IllegalArgumentException e) {
-            problems.add("PostgreSQL in " + binDir + " cannot be asked about its settings: " + e.getMessage());
+            throw new DatabaseFailure(
+                    "PostgreSQL in " + binDir + " cannot be asked about its settings: " + e.getMessage(), e);
         } finally {
             remove(folder);
         }
@@ -82,9 +88,9 @@ final class TrialSettings {
         }
     }
 
-    private List<String> refused(OwnedFiles files, Map<String, String> extra) throws IOException {
-        prepare(files);
-        String all = refusal(files, extra);
+    private List<String> refused(Map<String, String> extra) throws IOException {
+        prepare();
+        String all = refusal(extra);
         if (all.isEmpty()) {
             return List.of();
         }
@@ -93,7 +99,7 @@ final class TrialSettings {
         Map<String, String[]> known = described();
         for (Map.Entry<String, String> setting : extra.entrySet()) {
             String name = setting.getKey();
-            String words = refusal(files, Map.of(name, setting.getValue()));
+            String words = refusal(Map.of(name, setting.getValue()));
             if (!words.isEmpty()) {
                 problems.add("has " + name + " = '" + setting.getValue() + "', which PostgreSQL " + version
                         + " refuses: " + words + allowed(known.get(name)));
@@ -126,21 +132,26 @@ final class TrialSettings {
     }
 
     /** What PostgreSQL takes for a data directory; pg_resetwal makes the control file. */
-    private void prepare(OwnedFiles files) throws IOException {
+    private void prepare() throws IOException {
         for (String name : List.of("global", "pg_wal", "pg_wal/archive_status")) {
             files.makeFolder(folder.resolve(name), "rwx------");
         }
-        files.write(folder.resolve("PG_VERSION"), version + "\n");
-        files.write(folder.resolve("global/pg_control"), "");
-        files.write(folder.resolve("postgresql.auto.conf"), "");
+        write("PG_VERSION", version + "\n");
+        write("global/pg_control", "");
+        write("postgresql.auto.conf", "");
         Programs.Result result = run("pg_resetwal", List.of("--force", "--wal-segsize=1", "-D", folder.toString()));
         if (result.exit() != 0) {
             throw new DatabaseFailure(result.lastWords());
         }
     }
 
+    /** Nothing of this need outlive a crash. */
+    private void write(String name, String text) throws IOException {
+        files.own(Files.writeString(folder.resolve(name), text));
+    }
+
     /** Empty when it would start. */
-    private String refusal(OwnedFiles files, Map<String, String> extra) throws IOException {
+    private String refusal(Map<String, String> extra) throws IOException {
         PostgresSettings settings = new PostgresSettings(
                 binDir,
                 folder,
@@ -152,9 +163,7 @@ final class TrialSettings {
                 extra,
                 PostgresSettings.Timeouts.defaults());
         OwnedSettings owned = new OwnedSettings(settings, settings.passFile(), version);
-        SettingsFile file = new SettingsFile(settings, owned, files, folder);
-        file.write(SettingsFile.Content.FIRST.withSync(SyncSetting.NOBODY));
-        file.prepare();
+        write(CONFIGURATION, new SettingsFile(settings, owned, files, folder).render(SettingsFile.Content.FIRST));
         List<String> arguments = new ArrayList<>(owned.commandLine(folder, Map.of()));
         // Its words alone, in full.
         arguments.addAll(List.of("-c", "log_line_prefix=", "-c", "log_min_messages=warning", "-C", LAST_OF_ALL));
@@ -166,13 +175,17 @@ final class TrialSettings {
                 .lines()
                 .filter(line -> !line.contains("contains errors"))
                 .map(line -> line.replaceAll("^(LOG|FATAL|ERROR|HINT|DETAIL|postgres): +", "")
-                        .replace(" in file \"" + folder.resolve(SettingsFile.NAME) + "\"", "")
+                        .replace(" in file \"" + folder.resolve(CONFIGURATION) + "\"", "")
                         .replaceAll(" line [0-9]+$", ""))
                 .collect(Collectors.joining(" | "));
         return words.isEmpty() ? "it ends with " + result.exit() : words;
     }
 
     private Programs.Result run(String program, List<String> arguments) {
-        return programs.run(new Cancellation(), LIMIT, program, arguments, Map.of(), null);
+        Duration left = LIMIT.minusNanos(System.nanoTime() - begun);
+        if (left.isNegative()) {
+            throw new DatabaseFailure("it takes longer than " + LIMIT.toSeconds() + " s");
+        }
+        return programs.run(new Cancellation(), left, program, arguments, Map.of(), null);
     }
 }

@@ -72,9 +72,11 @@ final class ConfigCheckIT {
             assertThat(check(withSettings(setting))).as(setting).isEqualTo(2);
             assertThat(err.toString()).contains("postgres.settings: has " + setting.replaceAll(":.*", ""));
         }
-        assertThat(check(withSettings("work_mem: banana, fsync: off, no_such: 1"))).isEqualTo(2);
+        assertThat(check(withSettings("work_mem: banana, fsync: off, no_such: 1")))
+                .isEqualTo(2);
         assertThat(err.toString())
-                .contains("work_mem = 'banana'", "allowed: a whole number, 64 to 2147483647", "has fsync", "has no_such");
+                .contains(
+                        "work_mem = 'banana'", "allowed: a whole number, 64 to 2147483647", "has fsync", "has no_such");
     }
 
     @Test
@@ -105,14 +107,16 @@ final class ConfigCheckIT {
     private Path certificate() throws IOException, InterruptedException {
         Path certificate = folder.resolve("cell.pem");
         Path store = folder.resolve("store.p12");
-        String keytool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
+        String keytool =
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
         List<String> access = List.of("-keystore", store.toString(), "-storepass", "changeit", "-alias", "cell");
         run(keytool, access, "-genkeypair", "-keyalg", "EC", "-dname", "CN=cell-1");
         run(keytool, access, "-exportcert", "-rfc", "-file", certificate.toString());
         return certificate;
     }
 
-    private static void run(String program, List<String> access, String... words) throws IOException, InterruptedException {
+    private static void run(String program, List<String> access, String... words)
+            throws IOException, InterruptedException {
         List<String> command = new java.util.ArrayList<>(List.of(program));
         command.addAll(List.of(words));
         command.addAll(access);
@@ -120,7 +124,8 @@ final class ConfigCheckIT {
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .start();
-        assertThat(process.waitFor(KEYTOOL_SECONDS, java.util.concurrent.TimeUnit.SECONDS)).isTrue();
+        assertThat(process.waitFor(KEYTOOL_SECONDS, java.util.concurrent.TimeUnit.SECONDS))
+                .isTrue();
         assertThat(process.exitValue()).isZero();
     }
 

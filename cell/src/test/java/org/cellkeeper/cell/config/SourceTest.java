@@ -31,6 +31,9 @@ final class SourceTest {
         @Override
         public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
             judged.add(settings);
+            if (settings.containsValue("later")) {
+                throw new IllegalStateException("PostgreSQL cannot be asked");
+            }
             return settings.containsValue("banana") ? List.of("work_mem is no banana") : List.of();
         }
 
@@ -181,9 +184,12 @@ final class SourceTest {
         Source.Choice running = choose(dataDir);
         write("cell.yaml", yaml("16MB"));
         assertThat(source().objectionTo(running)).isEmpty();
-        assertThat(memory(choose(dataDir))).isEqualTo("16MB");
         write("cell.yaml", yaml("banana"));
-        assertThat(memory(choose(dataDir))).isEqualTo("16MB");
+        assertThat(memory(choose(dataDir))).as("found good while another ran").isEqualTo("16MB");
+        write("cell.yaml", yaml("32MB"));
+        assertThat(memory(choose(dataDir))).isEqualTo("32MB");
+        write("cell.yaml", yaml("banana"));
+        assertThat(memory(choose(dataDir))).isEqualTo("32MB");
     }
 
     @Test
@@ -198,6 +204,23 @@ final class SourceTest {
             assertThat(one.objectionTo(running)).contains("banana");
         }
         assertThat(judged).hasSize(2);
+        write("cell.yaml", yaml("later"));
+        for (int i = 0; i < 5; i++) {
+            assertThat(one.objectionTo(running)).contains("cannot be asked");
+        }
+        assertThat(judged).as("what cannot be known now is asked again").hasSize(7);
+    }
+
+    @Test
+    void theSameServersInAnotherOrderAreAnotherConfiguration() throws Exception {
+        String two = yaml("8MB").replace("{cell-1: 10.0.0.1}", "{cell-1: 10.0.0.1, b: b}");
+        write("cell.yaml", two);
+        choose(null);
+        write("cell.yaml", two.replace("{cell-1: 10.0.0.1, b: b}", "{b: b, cell-1: 10.0.0.1}"));
+        choose(dataDir);
+        assertThat(judged).hasSize(2);
+        write("cell.yaml", "");
+        assertThat(choose(dataDir).config().zookeeper().addresses()).containsExactly("b:2181", "10.0.0.1:2181");
     }
 
     @Test

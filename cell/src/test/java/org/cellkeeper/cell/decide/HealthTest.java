@@ -86,6 +86,16 @@ final class HealthTest {
         assertThat(standby.lagMillis()).isEqualTo(7);
     }
 
+    @Test
+    void whatAHealthyCellSaysIsWrongWithItIsAWarningAtEveryCell() {
+        String words = "the configuration cannot be used";
+        World world = new World(3, FailoverMode.AUTOMATIC).says(B, said -> said.withWords(said.sentence(), words));
+        ClusterReport report = world.same();
+        assertThat(report.health()).isEqualTo(ClusterReport.Health.HEALTHY);
+        assertThat(node(report, B).detail()).isEqualTo(words);
+        assertThat(report.warnings()).containsExactly("cell-2: " + words);
+    }
+
     @ParameterizedTest
     @EnumSource(FailoverMode.class)
     void withAStandbyLostTheClusterIsDegradedAndWritable(FailoverMode mode) {
