@@ -1,7 +1,10 @@
 package org.cellkeeper.cell.config;
 
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** {@code docs/configuration.md}, made of the keys themselves. */
 final class ConfigurationDocs {
@@ -69,10 +72,13 @@ final class ConfigurationDocs {
 
                 These parameters of PostgreSQL may not be in `postgres.settings`:
 
-                | parameter | reason |
+                | parameters | reason |
                 |---|---|
                 """);
-        new TreeMap<>(owned).forEach((name, reason) -> text.append("| `%s` | %s |\n".formatted(name, reason)));
+        SortedMap<String, SortedSet<String>> byReason = new TreeMap<>();
+        owned.forEach((name, reason) ->
+                byReason.computeIfAbsent(reason, key -> new TreeSet<>()).add("`" + name + "`"));
+        byReason.forEach((reason, names) -> text.append("| %s | %s |\n".formatted(String.join(", ", names), reason)));
         return text.toString();
     }
 

@@ -28,7 +28,8 @@ record Kept(String from, SortedMap<String, List<Entry>> values, SortedMap<String
     record Entry(String name, String value) {}
 
     private static final String FOLDER = "config";
-    private static final String FILE = "last-good.json";
+    private static final String GOOD = "last-good.json";
+    private static final String REFUSED = "last-refused.json";
 
     Kept {
         values = new TreeMap<>(values);
@@ -37,31 +38,56 @@ record Kept(String from, SortedMap<String, List<Entry>> values, SortedMap<String
 
     /** Null when there is none, or it cannot be used. */
     static @Nullable Kept in(Path dataDir) {
+        return read(dataDir, GOOD, Kept.class);
+    }
+
+    /** Replaces the one before at once. Durable when this returns. */
+    void write(Path dataDir) throws IOException {
+        write(dataDir, GOOD, this);
+    }
+
+    /** What was refused last, by those who judge. */
+    record Refused(SortedMap<String, Verdicts.Refusal> refusals) {
+        Refused {
+            refusals = new TreeMap<>(refusals);
+        }
+
+        /** Empty when nothing was. */
+        static Refused in(Path dataDir) {
+            Refused found = read(dataDir, REFUSED, Refused.class);
+            return found == null ? new Refused(new TreeMap<>()) : found;
+        }
+
+        void write(Path dataDir) throws IOException {
+            Kept.write(dataDir, REFUSED, this);
+        }
+    }
+
+    private static <T> @Nullable T read(Path dataDir, String name, Class<T> type) {
         try {
-            return Json.read(Files.readAllBytes(dataDir.resolve(FOLDER).resolve(FILE)), Kept.class);
+            return Json.read(Files.readAllBytes(dataDir.resolve(FOLDER).resolve(name)), type);
         } catch (IOException | Json.Unreadable none) {
             return null;
         }
     }
 
-    /** Replaces the one before at once. Durable when this returns. */
-    void write(Path dataDir) throws IOException {
+    private static void write(Path dataDir, String name, Object value) throws IOException {
         Path folder = dataDir.resolve(FOLDER);
         Files.createDirectories(folder);
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
-        Path temporary = folder.resolve(FILE + ".tmp");
+        Path temporary = folder.resolve(name + ".tmp");
         Files.deleteIfExists(temporary);
         try (FileChannel channel = FileChannel.open(
                 temporary,
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            ByteBuffer bytes = ByteBuffer.wrap(Json.write(this));
+            ByteBuffer bytes = ByteBuffer.wrap(Json.write(value));
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
             channel.force(true);
         }
-        Files.move(temporary, folder.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
+        Files.move(temporary, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         }

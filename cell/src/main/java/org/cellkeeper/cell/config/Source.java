@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -25,7 +26,8 @@ public final class Source {
 
     private final @Nullable Path file;
     private final Map<String, String> environment;
-    private final Judges judges;
+    private final Verdicts judges;
+    private Kept.Refused refused = new Kept.Refused(new TreeMap<>());
     /** The last that was found good. */
     private @Nullable Kept good;
 
@@ -33,7 +35,7 @@ public final class Source {
     public Source(@Nullable Path file, Map<String, String> environment, Judges judges) {
         this.file = file;
         this.environment = Map.copyOf(environment);
-        this.judges = Judges.remembering(judges);
+        this.judges = new Verdicts(judges);
     }
 
     /** What a cell is to run with. */
@@ -72,6 +74,11 @@ public final class Source {
         Settings present = present();
         Path folder = dataDir != null ? dataDir : folderOf(present);
         Kept kept = kept(folder, present);
+        if (kept != null) {
+            trust(kept);
+            refused = Kept.Refused.in(folder);
+            judges.recall(refused.refusals());
+        }
         try {
             CellConfig config = inPlace(CellConfig.of(present, judges, kept), dataDir);
             Kept now = present.kept(from());
@@ -83,7 +90,9 @@ public final class Source {
                 throw invalid;
             }
             good = kept;
-            return new Choice(earlier(kept, invalid), objection(invalid), kept);
+            CellConfig earlier = earlier(kept, invalid);
+            keepRefusals(earlier.dataDir());
+            return new Choice(earlier, objection(invalid), kept);
         }
     }
 
@@ -96,6 +105,7 @@ public final class Source {
         try {
             inPlace(CellConfig.of(present, judges, running.kept), running.config.dataDir());
         } catch (InvalidConfiguration invalid) {
+            keepRefusals(running.config.dataDir());
             return objection(invalid);
         }
         Kept now = present.kept(from());
@@ -161,6 +171,28 @@ public final class Source {
             LOG.warn("The configuration is good, but cannot be kept in {}: {}", dataDir, e.toString());
         }
         return true;
+    }
+
+    /** For the next agent, which is not to wait until they are found anew. */
+    private void keepRefusals(Path dataDir) {
+        Kept.Refused now = new Kept.Refused(new TreeMap<>(judges.refused()));
+        if (now.equals(refused)) {
+            return;
+        }
+        refused = now;
+        try {
+            now.write(dataDir);
+        } catch (IOException e) {
+            LOG.warn("What is refused of the configuration cannot be kept in {}: {}", dataDir, e.toString());
+        }
+    }
+
+    private void trust(Kept kept) {
+        try {
+            judges.trust(CellConfig.of(new Settings(kept), null, kept));
+        } catch (InvalidConfiguration unusable) {
+            LOG.warn("The configuration that was kept cannot be used any more: {}", unusable.getMessage());
+        }
     }
 
     private static CellConfig earlier(Kept kept, InvalidConfiguration invalid) throws InvalidConfiguration {
