@@ -55,7 +55,7 @@ final class OwnedSettings {
                 "a lost cell is noticed soon, and a stream comes back soon",
                 owned,
                 "wal_retrieve_retry_interval wal_receiver_status_interval wal_receiver_timeout wal_sender_timeout"
-                        + " tcp_user_timeout tcp_keepalives_idle tcp_keepalives_interval tcp_keepalives_count");
+                        + " tcp_keepalives_idle tcp_keepalives_interval tcp_keepalives_count");
         because("PostgreSQL comes back by itself when one of its processes crashes", owned, "restart_after_crash");
         because(
                 "the agent's own sessions come in, however many clients there are",
