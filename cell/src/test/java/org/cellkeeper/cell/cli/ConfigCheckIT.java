@@ -66,7 +66,7 @@ final class ConfigCheckIT {
         for (String setting : List.of(
                 "work_mem: banana",
                 "hot_standby_feedback: on",
-                "tcp_user_timeout: 5s",
+                "wal_sender_timeout: 5s",
                 "shared_preload_libraries: not_there",
                 "max_connections: 4")) {
             assertThat(check(withSettings(setting))).as(setting).isEqualTo(2);
