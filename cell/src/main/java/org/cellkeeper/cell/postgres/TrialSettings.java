@@ -133,7 +133,7 @@ final class TrialSettings {
 
     /** What PostgreSQL takes for a data directory; pg_resetwal makes the control file. */
     private void prepare() throws IOException {
-        for (String name : List.of("global", "pg_wal", "pg_wal/archive_status")) {
+        for (String name : List.of("global", "pg_wal", "pg_wal/archive_status", "pg_wal/summaries")) {
             files.makeFolder(folder.resolve(name), "rwx------");
         }
         write("PG_VERSION", version + "\n");
