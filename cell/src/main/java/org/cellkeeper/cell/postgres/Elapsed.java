@@ -11,13 +11,26 @@ import org.cellkeeper.cell.model.Lsn;
  */
 final class Elapsed {
     private static final int MOST_ARRIVALS = 1_024;
+    /** A walreceiver that is refused ends within a few milliseconds. */
+    private static final long LASTING_MILLIS = 200;
 
     private record Arrival(Lsn received, long at) {}
 
+    private int walReceiver;
+    private long walReceiverSeenAt;
     private String lastMessage = "";
     private long heardAt;
     /** What was received and not replayed yet, with rising positions. */
     private final Deque<Arrival> arrivals = new ArrayDeque<>();
+
+    /** Whether this process has been seen for so long that nobody has refused it. */
+    boolean lasts(int walReceiverPid, long now) {
+        if (walReceiverPid != walReceiver) {
+            walReceiver = walReceiverPid;
+            walReceiverSeenAt = now;
+        }
+        return TimeUnit.NANOSECONDS.toMillis(now - walReceiverSeenAt) >= LASTING_MILLIS;
+    }
 
     /** How long nothing new has come, as far as was looked. */
     long silentMillis(String message, long now) {

@@ -52,10 +52,12 @@ record Observation(
     /**
      * What the walreceiver says of itself.
      *
+     * @param streaming it says so before the other end has let it
+     * @param heard whether something has come to this process, and not only its connection
      * @param lastMessage the process and when it last received something, by a clock that may be set at any time: good only for
      *     telling whether something came since
      */
-    record Receiving(boolean streaming, int timeline, String lastMessage, String slot) {}
+    record Receiving(int pid, boolean streaming, int timeline, boolean heard, String lastMessage, String slot) {}
 
     static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
@@ -87,7 +89,7 @@ record Observation(
                              'max_locks_per_transaction=' || current_setting('max_locks_per_transaction'))
                    END AS paused_with
               FROM a;
-            SELECT w.status, w.received_tli, coalesce(w.slot_name, '') AS slot,
+            SELECT w.pid, w.status, w.received_tli, w.last_msg_send_time <> w.last_msg_receipt_time AS heard, coalesce(w.slot_name, '') AS slot,
                    concat(w.pid, '@', extract(epoch FROM w.last_msg_receipt_time)) AS last_message
               FROM pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL;
             SELECT pg_last_wal_receive_lsn() AS received,
@@ -189,8 +191,10 @@ record Observation(
         try (ResultSet row = next(statement)) {
             if (row.next()) {
                 receiving = new Receiving(
+                        row.getInt("pid"),
                         "streaming".equals(row.getString("status")),
                         row.getInt("received_tli"),
+                        row.getBoolean("heard"),
                         row.getString("last_message"),
                         row.getString("slot"));
             }

@@ -336,6 +336,7 @@ final class Observer implements AutoCloseable {
         // The slot is the proof of who is at the other end.
         boolean streaming = receiving != null
                 && receiving.streaming()
+                && (receiving.heard() || elapsed.lasts(receiving.pid(), now))
                 && content != null
                 && receiving.slot().equals(content.slot());
         Receiver receiver = isDetached(seen, fresh, life, seenFollows, content)

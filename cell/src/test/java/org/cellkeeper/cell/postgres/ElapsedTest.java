@@ -29,6 +29,14 @@ final class ElapsedTest {
     }
 
     @Test
+    void a_walreceiver_that_was_just_seen_may_yet_be_refused() {
+        assertThat(elapsed.lasts(41, 1_000 * MILLI)).isFalse();
+        assertThat(elapsed.lasts(41, 1_199 * MILLI)).isFalse();
+        assertThat(elapsed.lasts(41, 1_200 * MILLI)).isTrue();
+        assertThat(elapsed.lasts(42, 1_300 * MILLI)).isFalse();
+    }
+
+    @Test
     void replay_lags_by_the_age_of_the_oldest_wal_that_waits() {
         assertThat(lag("0/100", "0/100", 0)).isZero();
         assertThat(lag("0/200", "0/100", 50)).isZero();
