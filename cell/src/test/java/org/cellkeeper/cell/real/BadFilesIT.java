@@ -183,6 +183,7 @@ final class BadFilesIT {
                 return e.toString();
             }
         });
+        cells.awaitApi(standby);
         mend();
         cells.kill(standby, Part.AGENT);
     }

@@ -386,6 +386,14 @@ final class RealCells implements AutoCloseable {
                 () -> postgresListens(cell) ? "it takes connections" : null);
     }
 
+    /** Its agent is back. */
+    void awaitApi(String cell) {
+        Patience.await(
+                "the API of " + cell,
+                Duration.ofSeconds(30),
+                () -> apiListens(cell) ? null : "it takes no connections");
+    }
+
     private boolean apiListens(String cell) {
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(host(cell), API_PORT), 500);
@@ -590,5 +598,6 @@ final class RealCells implements AutoCloseable {
             }
             return others.isEmpty() && now.localClusterHealth().equals("HEALTHY") ? null : summary();
         });
+        cells().forEach(this::awaitApi);
     }
 }
