@@ -56,6 +56,14 @@ final class EveryCellAnswersTheSameIT {
         requests.close();
     }
 
+    /** Without those whose very status tells one cell from another. */
+    private List<Operation> operations() {
+        return contract.operations().stream()
+                .filter(operation -> !operation.path().endsWith("/primary")
+                        && !operation.path().endsWith("/standby"))
+                .toList();
+    }
+
     @Test
     void whateverTheCredentialsAre() throws IOException {
         String token = logIn("cell-1");
@@ -70,7 +78,7 @@ final class EveryCellAnswersTheSameIT {
             });
         }
         String forged = token.substring(0, token.length() - 4) + "AAAA";
-        for (Operation operation : contract.operations()) {
+        for (Operation operation : operations()) {
             String path = harmless(operation, "cell-2");
             for (String wrong : new String[] {
                 null,
@@ -105,7 +113,7 @@ final class EveryCellAnswersTheSameIT {
 
     @Test
     void whateverTheMistakeIs() throws IOException {
-        for (Operation operation : contract.operations()) {
+        for (Operation operation : operations()) {
             for (String name : List.of("cell-1", "no-such-cell", "Not%20a%20name", "vpostgres")) {
                 Answer answer = everywhere(operation.verb(), harmless(operation, name), right, NOTHING);
                 assertThat(operation.statuses())
