@@ -183,8 +183,8 @@ final class BadFilesIT {
                 return e.toString();
             }
         });
-        cells.awaitApi(standby);
         mend();
-        cells.kill(standby, Part.AGENT);
+        cells.stop(standby);
+        cells.start(standby);
     }
 }
