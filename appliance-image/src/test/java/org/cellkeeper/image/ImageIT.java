@@ -38,7 +38,7 @@ final class ImageIT extends Scenario {
                     String.join("\n", lines(cell, "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'"));
             String log = cells.log(cell);
             assertThat(processes).contains("CELL_NAME=" + cell);
-            assertThat(log).contains("serves at");
+            assertThat(log).contains("its API is");
             secrets.forEach((name, secret) -> {
                 assertThat(secret).hasSizeGreaterThan(8);
                 assertThat(container).as("what Docker knows: " + name).doesNotContain(secret);
