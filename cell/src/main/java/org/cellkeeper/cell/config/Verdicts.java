@@ -40,14 +40,12 @@ final class Verdicts implements Judges {
     @Override
     public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
         return ask(
-                "settings",
-                List.of(binDir, osUser, new TreeMap<>(settings)),
-                () -> judges.settings(binDir, osUser, settings));
+                "settings", aboutSettings(binDir, osUser, settings), () -> judges.settings(binDir, osUser, settings));
     }
 
     @Override
     public List<String> certificate(String chain, String key) {
-        return ask("certificate", List.of(chain, key), () -> judges.certificate(chain, key));
+        return ask("certificate", aboutCertificate(chain, key), () -> judges.certificate(chain, key));
     }
 
     @Override
@@ -58,13 +56,21 @@ final class Verdicts implements Judges {
     /** This one was found good. */
     void trust(CellConfig config) {
         CellConfig.Postgres postgres = config.postgres();
-        good.put("settings", digest(List.of(postgres.binDir(), postgres.osUser(), new TreeMap<>(postgres.settings()))));
+        good.put("settings", digest(aboutSettings(postgres.binDir(), postgres.osUser(), postgres.settings())));
         CellConfig.Tls tls = config.tls();
         if (tls != null) {
             good.put(
                     "certificate",
-                    digest(List.of(tls.certificate().text(), tls.key().text())));
+                    digest(aboutCertificate(tls.certificate().text(), tls.key().text())));
         }
+    }
+
+    private static List<Object> aboutSettings(Path binDir, String osUser, Map<String, String> settings) {
+        return List.of(binDir, osUser, new TreeMap<>(settings));
+    }
+
+    private static List<Object> aboutCertificate(String chain, String key) {
+        return List.of(chain, key);
     }
 
     /** These were refused a moment ago. */

@@ -2,18 +2,12 @@ package org.cellkeeper.cell.journal;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -21,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.port.Journal;
+import org.cellkeeper.cell.wire.DurableFiles;
 import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
 
@@ -33,8 +28,6 @@ public final class FileJournal implements Journal, AutoCloseable {
     public static final String FILE_NAME = "state.json";
 
     private static final int FORMAT = 1;
-    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
-    private static final FileAttribute<?> OWNER_ONLY_AT_BIRTH = PosixFilePermissions.asFileAttribute(OWNER_ONLY);
     private static final FileAttribute<?> OWNERS_FOLDER =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
@@ -62,7 +55,7 @@ public final class FileJournal implements Journal, AutoCloseable {
         byte[] content;
         try {
             content = Files.readAllBytes(file);
-            syncFolder();
+            DurableFiles.syncFolder(folder);
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {
@@ -139,29 +132,9 @@ public final class FileJournal implements Journal, AutoCloseable {
         String header = Json.writeText(new Header(FORMAT, checksum(body)));
         byte[] content = (header + "\n" + body + "\n").getBytes(StandardCharsets.UTF_8);
         try {
-            writeDurably(content);
-            Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            syncFolder();
+            DurableFiles.replace(file, next, content);
         } catch (IOException e) {
             throw new UncheckedIOException("the state file cannot be written: " + file, e);
-        }
-    }
-
-    private void writeDurably(byte[] content) throws IOException {
-        Files.deleteIfExists(next);
-        try (FileChannel channel = FileChannel.open(
-                next, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_ONLY_AT_BIRTH)) {
-            ByteBuffer buffer = ByteBuffer.wrap(content);
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
-            channel.force(true);
-        }
-    }
-
-    private void syncFolder() throws IOException {
-        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-            channel.force(true);
         }
     }
 

@@ -210,19 +210,7 @@ public record ClusterState(
     }
 
     public ClusterState withEnsemble(@Nullable Ensemble recorded) {
-        return new ClusterState(
-                epoch,
-                primary,
-                voters,
-                acks,
-                phase,
-                lastBallot,
-                reigns,
-                failoverMode,
-                halted,
-                members,
-                systemId,
-                recorded);
+        return with(halted, members, recorded);
     }
 
     /** As it is written: each write leaves its digest, once the ensemble is on record. */
@@ -236,6 +224,11 @@ public record ClusterState(
     }
 
     private ClusterState with(SortedMap<CellName, Halt> newHalted, SortedMap<CellName, Member> newMembers) {
+        return with(newHalted, newMembers, ensemble);
+    }
+
+    private ClusterState with(
+            SortedMap<CellName, Halt> newHalted, SortedMap<CellName, Member> newMembers, @Nullable Ensemble recorded) {
         return new ClusterState(
                 epoch,
                 primary,
@@ -248,7 +241,7 @@ public record ClusterState(
                 newHalted,
                 newMembers,
                 systemId,
-                ensemble);
+                recorded);
     }
 
     private ClusterState with(Phase newPhase, long newLastBallot) {

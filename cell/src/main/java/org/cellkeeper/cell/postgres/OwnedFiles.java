@@ -2,8 +2,6 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -12,11 +10,11 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.cellkeeper.cell.wire.DurableFiles;
 import org.jspecify.annotations.Nullable;
 
 /** Writes files so that they are whole and durable, and belong to the user that PostgreSQL runs as. Safe for any thread. */
@@ -29,21 +27,11 @@ final class OwnedFiles {
 
     /** Replaces a file at once: after a crash it is the old one or the new one. Durable when this returns. */
     void write(Path file, String text) throws IOException {
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        Files.deleteIfExists(temporary);
-        try (FileChannel channel = FileChannel.open(
-                temporary,
-                java.util.Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            own(temporary);
-            channel.force(true);
-        }
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        syncFolder(parentOf(file));
+        DurableFiles.replace(
+                file,
+                file.resolveSibling(file.getFileName() + ".tmp"),
+                text.getBytes(StandardCharsets.UTF_8),
+                this::own);
     }
 
     /** The same when it holds something else; says whether it did. */
@@ -57,14 +45,14 @@ final class OwnedFiles {
 
     void delete(Path file) throws IOException {
         if (Files.deleteIfExists(file)) {
-            syncFolder(parentOf(file));
+            DurableFiles.syncFolder(DurableFiles.folderOf(file));
         }
     }
 
     /** Moves a folder to where nothing is. Durable when this returns. */
     void move(Path from, Path to) throws IOException {
         Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-        syncFolder(parentOf(to));
+        DurableFiles.syncFolder(DurableFiles.folderOf(to));
     }
 
     void makeFolder(Path folder, String permissions) throws IOException {
@@ -96,12 +84,6 @@ final class OwnedFiles {
         }
     }
 
-    static void syncFolder(Path folder) throws IOException {
-        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
-    }
-
     static void deleteTree(Path root) throws IOException {
         if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
             return;
@@ -119,14 +101,6 @@ final class OwnedFiles {
                 return FileVisitResult.CONTINUE;
             }
         });
-        syncFolder(parentOf(root));
-    }
-
-    private static Path parentOf(Path path) {
-        Path parent = path.toAbsolutePath().getParent();
-        if (parent == null) {
-            throw new IllegalArgumentException("no folder holds " + path);
-        }
-        return parent;
+        DurableFiles.syncFolder(DurableFiles.folderOf(root));
     }
 }

@@ -18,6 +18,10 @@ final class OwnedSettings {
     /** What nobody else may set, with the reason of each. */
     static final Map<String, String> OWNED = owned();
 
+    /** For the server's side of a long copy. */
+    static final String PATIENT = "-c wal_sender_timeout=2min -c tcp_user_timeout=2min -c tcp_keepalives_idle=30"
+            + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=9";
+
     private static Map<String, String> owned() {
         Map<String, String> owned = new TreeMap<>();
         because(
@@ -74,10 +78,6 @@ final class OwnedSettings {
             owned.put(name, reason);
         }
     }
-
-    /** For the server's side of a long copy. */
-    static final String PATIENT = "-c wal_sender_timeout=2min -c tcp_user_timeout=2min -c tcp_keepalives_idle=30"
-            + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=9";
 
     static final String HBA = """
             # Written by Cellkeeper.

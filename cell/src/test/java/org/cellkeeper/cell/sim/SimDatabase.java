@@ -359,6 +359,7 @@ final class SimDatabase implements Database {
         }
         Copy copy = new Copy(
                 there, slot, run, there.postgres().redo(), world.delay(60 * World.SECOND, 120 * World.SECOND), percent);
+        copy.heardAt = world.now();
         // What it streamed through is free when its walsender has noticed the end.
         verb.result.whenComplete((done, failure) -> copy.end(world, failure == null));
         copies.add(copy);
@@ -373,7 +374,7 @@ final class SimDatabase implements Database {
         final long begun;
         final IntConsumer percent;
         final long patience;
-        long silentSince;
+        long heardAt;
         private boolean ended;
 
         Copy(SimCell source, String slot, SimProcess run, long begun, long patience, IntConsumer percent) {
@@ -400,18 +401,13 @@ final class SimDatabase implements Database {
             if (!agent.alive()) {
                 return;
             }
-            boolean silent = isSilent(copy.source);
-            if (silent && copy.silentSince == 0) {
-                copy.silentSince = world.now();
-            } else if (!silent) {
-                copy.silentSince = 0;
-            }
-            if (silent && world.now() - copy.silentSince < copy.patience) {
+            if (!isSilent(copy.source)) {
+                copy.heardAt = world.now();
+            } else if (world.now() - copy.heardAt < copy.patience) {
                 copy(verb, copy, parts);
                 return;
             }
-            boolean goesOn =
-                    !silent && canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
+            boolean goesOn = canCopy(copy.source) && copy.source.postgres().feedsClone(copy.slot, copy.run);
             if (!goesOn || cell.diskFull()) {
                 fail(verb, "the copy broke off");
             } else if (parts < 4) {
@@ -434,11 +430,7 @@ final class SimDatabase implements Database {
     }
 
     private boolean canCopy(SimCell there) {
-        return there != cell
-                && there.on()
-                && there.postgres().isRunning()
-                && !there.postgres().paused()
-                && world.network.openBothWays(SimNetwork.Kind.WAL, cell, there);
+        return there != cell && there.postgres().isRunning() && !isSilent(there);
     }
 
     @Override
@@ -469,7 +461,7 @@ final class SimDatabase implements Database {
                 "start as primary",
                 verb -> step(verb, world.delay(3 * World.MILLI, 30 * World.MILLI), () -> {
                     if (postgres.start(false)) {
-                        awaitRunning(verb);
+                        awaitRunning(verb, () -> false);
                     } else {
                         fail(verb, "the data directory does not allow it: " + postgres.describe());
                     }
@@ -497,34 +489,23 @@ final class SimDatabase implements Database {
         return upstream == null ? "nobody" : upstream.primary() + " in epoch " + upstream.epoch();
     }
 
-    /** It is not waited for long: it may never open. */
+    /** A standby is not waited for long: it may never open. */
     private void awaitStarted(Verb verb) {
-        long began = world.now();
+        long enough = world.now() + 2 * World.SECOND;
+        awaitRunning(verb, () -> world.now() >= enough);
+        agent.post(2 * World.SECOND, this::check);
+    }
+
+    private void awaitRunning(Verb verb, BooleanSupplier enough) {
         await(
                 verb,
-                () -> postgres.isRunning() || postgres.isStopped() || world.now() - began >= 2 * World.SECOND,
+                () -> postgres.isRunning() || postgres.isStopped() || enough.getAsBoolean(),
                 60 * World.SECOND,
                 () -> {
                     if (postgres.isStopped()) {
                         fail(verb, "PostgreSQL went away while it started");
                     } else {
                         done(verb);
-                    }
-                },
-                "");
-        agent.post(2 * World.SECOND, this::check);
-    }
-
-    private void awaitRunning(Verb verb) {
-        await(
-                verb,
-                () -> postgres.isRunning() || postgres.isStopped(),
-                60 * World.SECOND,
-                () -> {
-                    if (postgres.isRunning()) {
-                        done(verb);
-                    } else {
-                        fail(verb, "PostgreSQL went away while it started");
                     }
                 },
                 "PostgreSQL did not come up in time");
