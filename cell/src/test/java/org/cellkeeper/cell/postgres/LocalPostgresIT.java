@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -81,10 +82,12 @@ final class LocalPostgresIT {
     void aCloneOutlivesAStallOfItself() throws Exception {
         bench.found("a");
         bench.get(bench.database("a").startPrimary());
+        bench.execute("a", "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 60000)");
         bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
         CompletableFuture<DatabaseView> clone =
                 bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {});
-        List<ProcessHandle> copying = new ArrayList<>();
+        // The second process begins when both connections stand: one that is stopped while it connects gives up.
+        Set<ProcessHandle> copying = new HashSet<>();
         bench.awaitTrue(
                 SOON,
                 () -> {
