@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param acks how many standbys must acknowledge a commit
  * @param sealQuorum how many voters a change of primary needs, the primary not counted
  * @param canSurvive how many further cells may be lost with the cluster staying writable without loss
+ * @param zookeeperServers how many ZooKeeper servers there are, and {@code zookeeperServing} how many of them serve, as the cell
+ *     that was asked finds them
  * @param phase STEADY, SEALING, HANDOVER, UNBORN or UNKNOWN
  */
 public record Cluster(
@@ -25,6 +27,8 @@ public record Cluster(
         int acks,
         int sealQuorum,
         int canSurvive,
+        int zookeeperServers,
+        int zookeeperServing,
         String phase) {
 
     /**

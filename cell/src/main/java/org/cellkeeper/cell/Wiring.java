@@ -69,6 +69,7 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.RefereeServer;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
@@ -78,6 +79,7 @@ import org.cellkeeper.cell.postgres.PostgresArchive;
 import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
+import org.cellkeeper.cell.zookeeper.EnsembleWatch;
 import org.cellkeeper.cell.zookeeper.PeerSettings;
 import org.cellkeeper.cell.zookeeper.PeerStatus;
 import org.cellkeeper.cell.zookeeper.ServerWatch;
@@ -362,12 +364,16 @@ public final class Wiring implements AutoCloseable {
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
         CellLoop loop = new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
         if (ownServer(config) != null) {
-            opened(new ServerWatch(zookeeper, loop::runsWith));
+            opened(new ServerWatch(
+                    zookeeper,
+                    run(config).resolve("zookeeper.hold"),
+                    found -> loop.ownServer(found.servers(), found.empty(), found.problem())));
         }
         Map<String, CellName> owners = ownersOfServers();
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
+        EnsembleWatch ensemble = opened(new EnsembleWatch(serverAddresses(settings.servers())));
         CellOperator operator =
-                new CellOperator(loop, ports, config.zookeeper() instanceof Referee.Cells, Wiring::nothingKnown);
+                new CellOperator(loop, ports, () -> refereeServers(settings.servers(), ensemble), Wiring::nothingKnown);
         Backups backups = new ShareBackups(
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),
@@ -611,6 +617,7 @@ public final class Wiring implements AutoCloseable {
                 0,
                 0,
                 0,
+                ClusterReport.Servers.NONE,
                 "UNKNOWN",
                 List.of(),
                 List.of("this cell's agent has just started and knows nothing yet"));
@@ -623,7 +630,7 @@ public final class Wiring implements AutoCloseable {
             return null;
         }
         return () -> switch (PeerStatus.of(own.host(), config.ports().zookeeperClient())) {
-            case LEADER, FOLLOWER, STANDALONE -> "running";
+            case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> "running";
             case NOT_SERVING -> "start";
             case UNREACHABLE -> "dead";
         };
@@ -647,6 +654,25 @@ public final class Wiring implements AutoCloseable {
             all.addFirst(own);
         }
         return all;
+    }
+
+    /** The first being server 1; {@code hosts} are those that cells run. */
+    private List<String> serverAddresses(List<String> hosts) {
+        return config.zookeeper() instanceof Referee.Cells cells
+                ? hosts.stream().map(cells::addressOf).toList()
+                : config.zookeeper().addresses();
+    }
+
+    private List<RefereeServer> refereeServers(List<String> hosts, EnsembleWatch ensemble) {
+        Map<String, CellName> owners = ownersOfServers();
+        List<RefereeServer> servers = new ArrayList<>();
+        for (String address : serverAddresses(hosts)) {
+            CellName cell = owners.get(address);
+            String whose = cell == null ? "" : cell + ", ";
+            String name = "server " + (servers.size() + 1) + " (" + whose + address + ")";
+            servers.add(new RefereeServer(name, cell, ensemble.standing(address)));
+        }
+        return List.copyOf(servers);
     }
 
     /** The ZooKeeper servers that cells run, as a client names them. */

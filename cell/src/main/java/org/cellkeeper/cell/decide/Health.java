@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
@@ -33,6 +34,7 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
+import org.cellkeeper.cell.model.RefereeServer;
 import org.cellkeeper.cell.model.Reign;
 import org.jspecify.annotations.Nullable;
 
@@ -62,7 +64,7 @@ public final class Health {
      * @param version of {@code state}; -1 while there is none
      * @param refereeAwaySince since when ZooKeeper cannot be asked, on the clock of {@code now}; 0 when it can
      * @param own what this cell says of itself
-     * @param refereeOnCells whether each cell runs a ZooKeeper server, so that losing cells may lose the ensemble
+     * @param servers the ZooKeeper servers as this cell finds them; losing the cells that run them may lose the ensemble
      */
     public record Inputs(
             CellSettings settings,
@@ -74,9 +76,10 @@ public final class Health {
             long refereeAwaySince,
             PeerView own,
             Map<CellName, PeerLink> peers,
-            boolean refereeOnCells) {
+            List<RefereeServer> servers) {
         public Inputs {
             peers = Map.copyOf(peers);
+            servers = List.copyOf(servers);
         }
     }
 
@@ -111,6 +114,7 @@ public final class Health {
                 state == null ? 0 : state.acks(),
                 state == null ? 0 : state.sealQuorum(),
                 canSurvive(health, nodes),
+                new ClusterReport.Servers(in.servers.size(), (int) serving()),
                 phase(),
                 List.copyOf(nodes),
                 warnings(health, mode, nodes));
@@ -229,7 +233,7 @@ public final class Health {
             case LOST -> ClusterReport.Health.NO_ACTIVE_PRIMARY;
             case READ_ONLY -> ClusterReport.Health.READ_ONLY_PRIMARY;
             case WRITABLE ->
-                allStream(nodes) && unfinishedMove(nodes).isEmpty()
+                allStream(nodes) && unfinishedMove(nodes).isEmpty() && refereeIsWhole()
                         ? ClusterReport.Health.HEALTHY
                         : ClusterReport.Health.DEGRADED;
         };
@@ -350,14 +354,10 @@ public final class Health {
                 .toList();
         long voters = standbys.stream().filter(Node::voter).count();
         long electable = standbys.stream().filter(node -> node.priority() > 0).count();
-        long agents = nodes.stream()
-                .filter(node -> member(node.name()) != null && node.agentRunning())
-                .count();
-        int refereeMajority = in.refereeOnCells ? state.members().size() / 2 + 1 : 0;
         int lost = 0;
         while (lost < nodes.size()
-                && survivesLossOfStandbys(lost + 1, standbys.size(), voters, agents, refereeMajority)
-                && survivesLossOfPrimary(lost + 1, standbys.size(), voters, electable, agents, refereeMajority)) {
+                && survivesLossOfStandbys(lost + 1, standbys.size(), voters)
+                && survivesLossOfPrimary(lost + 1, standbys.size(), voters, electable)) {
             lost++;
         }
         return lost;
@@ -370,21 +370,85 @@ public final class Health {
     }
 
     /** The primary goes on if it may narrow the voters (for which it needs ZooKeeper), or need not. */
-    private boolean survivesLossOfStandbys(int lost, int standbys, long voters, long agents, int refereeMajority) {
-        boolean mayNarrow = agents - lost >= refereeMajority;
+    private boolean survivesLossOfStandbys(int lost, int standbys, long voters) {
+        boolean mayNarrow = refereeSurvives(lost, false);
         return mayNarrow ? standbys - lost >= 1 : voters - lost >= acks();
     }
 
-    private boolean survivesLossOfPrimary(
-            int lost, int standbys, long voters, long electable, long agents, int refereeMajority) {
+    private boolean survivesLossOfPrimary(int lost, int standbys, long voters, long electable) {
         ClusterState state = in.state;
         int others = lost - 1;
         return state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
-                && agents - lost >= refereeMajority
+                && refereeSurvives(lost, true)
                 && voters - others >= state.sealQuorum()
                 && electable - others >= 1
                 && standbys - others - 1 >= Math.max(1, in.settings.minStandbysAfterFailover());
+    }
+
+    // ---- the ZooKeeper servers
+
+    private long serving() {
+        return in.servers.stream().filter(RefereeServer::serves).count();
+    }
+
+    /** Whether a majority serves after the loss of so many cells, of which as many run a server as can. */
+    private boolean refereeSurvives(int lost, boolean primaryIsLost) {
+        if (!onCells()) {
+            return true;
+        }
+        long withPrimary = in.servers.stream()
+                .filter(RefereeServer::serves)
+                .filter(server -> truth.primary != null && truth.primary.name().equals(server.cell()))
+                .count();
+        long fall = primaryIsLost
+                ? withPrimary + Math.min(lost - 1, serving() - withPrimary)
+                : Math.min(lost, serving() - withPrimary);
+        return serving() - fall >= serversNeeded();
+    }
+
+    private boolean onCells() {
+        return in.servers.stream().anyMatch(server -> server.cell() != null);
+    }
+
+    private int serversNeeded() {
+        return in.servers.size() / 2 + 1;
+    }
+
+    private List<RefereeServer> serversAway() {
+        return in.servers.stream().filter(server -> !server.serves()).toList();
+    }
+
+    /** Of servers that others run, the redundancy is theirs to judge: a list of addresses need not be whole. */
+    private boolean refereeIsWhole() {
+        return in.referee.connected() && (!onCells() || serversAway().isEmpty());
+    }
+
+    private String serverWarning() {
+        List<RefereeServer> away = serversAway().stream()
+                .filter(server -> server.standing() != RefereeServer.Standing.UNKNOWN)
+                .toList();
+        if (away.isEmpty()) {
+            return "";
+        }
+        String which = away.stream()
+                .map(server -> server.name()
+                        + (server.standing() == RefereeServer.Standing.SILENT
+                                ? " does not answer"
+                                : " runs, and is not part of a majority"))
+                .collect(Collectors.joining(", "));
+        if (!onCells()) {
+            return "ZooKeeper's " + which;
+        }
+        String left = serving() + " of the " + in.servers.size() + " ZooKeeper servers "
+                + (serving() == 1 ? "serves" : "serve") + ", and " + serversNeeded()
+                + " must, or no primary is replaced: " + which;
+        boolean silent = away.stream().anyMatch(server -> server.standing() == RefereeServer.Standing.SILENT);
+        return silent
+                ? left
+                        + ". Bring its cell back; the guard there starts a server that has ended, unless run/zookeeper.hold"
+                        + " holds it back"
+                : left;
     }
 
     private String phase() {
@@ -641,6 +705,10 @@ public final class Health {
                     since + ": what is shown of the cluster is what was last read; no failover, promote, switchover,"
                             + " change of mode, removal or deploy is possible until a majority of the ZooKeeper servers is back."
                             + " The primary takes writes as long as enough standbys acknowledge");
+        }
+        String servers = serverWarning();
+        if (!servers.isEmpty()) {
+            warnings.add(servers);
         }
         List<String> cutOff = new ArrayList<>();
         for (CellName name : names()) {

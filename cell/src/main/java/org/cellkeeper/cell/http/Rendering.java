@@ -46,6 +46,8 @@ final class Rendering {
                 report.acks(),
                 report.sealQuorum(),
                 report.canSurvive(),
+                report.zookeeper().all(),
+                report.zookeeper().serving(),
                 report.phase());
     }
 

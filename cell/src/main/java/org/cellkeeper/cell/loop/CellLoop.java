@@ -63,6 +63,10 @@ public final class CellLoop {
 
     private static final long STOP_DEADLINE = 9_000;
 
+    private static final String EMPTY_SERVER =
+            "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
+                    + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
+
     /** How long one that is not believed is listened to before another server is tried. */
     private static final long DISTRUST = 1_000;
 
@@ -86,6 +90,7 @@ public final class CellLoop {
 
     private @Nullable List<String> runsWith;
     private boolean serverIsEmpty;
+    private String serverProblem = "";
     private @Nullable DatabaseView database;
     private final Map<CellName, PeerLink> peers = new HashMap<>();
     private Memory memory;
@@ -288,11 +293,13 @@ public final class CellLoop {
      *
      * @param servers the hosts of those that it runs with; null while that is not known
      * @param empty whether it holds no data
+     * @param problem what keeps it from running, in words; empty when nothing does
      */
-    public void runsWith(@Nullable List<String> servers, boolean empty) {
+    public void ownServer(@Nullable List<String> servers, boolean empty, String problem) {
         mailbox.execute(() -> {
             runsWith = servers;
             serverIsEmpty = empty;
+            serverProblem = problem;
         });
     }
 
@@ -857,13 +864,11 @@ public final class CellLoop {
     }
 
     private PeerView withServer(View view, PeerView mine) {
-        if (!serverIsEmpty || view.refereeKnown() || view.state() == null) {
-            return mine;
-        }
-        String words =
-                "this cell's ZooKeeper server holds no data and votes for nobody until it has them from a leader: when a majority"
-                        + " of the servers is so, stop them and copy zookeeper/data of a cell that has them";
-        return mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
+        boolean lacksAll = serverIsEmpty && !view.refereeKnown() && view.state() != null;
+        String words = !serverProblem.isEmpty() || !lacksAll ? serverProblem : EMPTY_SERVER;
+        return words.isEmpty()
+                ? mine
+                : mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
     }
 
     /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper peer a write. */

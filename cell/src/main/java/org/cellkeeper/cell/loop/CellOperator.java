@@ -17,6 +17,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.RefereeServer;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -32,20 +33,21 @@ public final class CellOperator implements Operator {
 
     private final CellLoop loop;
     private final Ports ports;
-    private final boolean refereeOnCells;
+    private final Supplier<List<RefereeServer>> servers;
     private final Supplier<ClusterReport> beforeTheFirst;
     private final Chronicle chronicle;
 
     /**
      * Made once per agent.
      *
-     * @param refereeOnCells whether each cell runs a ZooKeeper server
+     * @param servers how the ZooKeeper servers are at present
      * @param beforeTheFirst what is reported while the loop has not seen anything yet
      */
-    public CellOperator(CellLoop loop, Ports ports, boolean refereeOnCells, Supplier<ClusterReport> beforeTheFirst) {
+    public CellOperator(
+            CellLoop loop, Ports ports, Supplier<List<RefereeServer>> servers, Supplier<ClusterReport> beforeTheFirst) {
         this.loop = loop;
         this.ports = ports;
-        this.refereeOnCells = refereeOnCells;
+        this.servers = servers;
         this.beforeTheFirst = beforeTheFirst;
         this.chronicle = new Chronicle(loop, ports);
     }
@@ -67,7 +69,7 @@ public final class CellOperator implements Operator {
                 view.memory().refereeAwaySince(),
                 snapshot.self(),
                 view.peers(),
-                refereeOnCells));
+                servers.get()));
     }
 
     @Override

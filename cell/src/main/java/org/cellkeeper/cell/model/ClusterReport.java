@@ -19,9 +19,15 @@ public record ClusterReport(
         int acks,
         int sealQuorum,
         int canSurvive,
+        Servers zookeeper,
         String phase,
         List<Node> nodes,
         List<String> warnings) {
+    /** How many ZooKeeper servers there are, and how many of them serve. */
+    public record Servers(int all, int serving) {
+        public static final Servers NONE = new Servers(0, 0);
+    }
+
     /** The cluster in one word. */
     public enum Health {
         HEALTHY,

@@ -11,6 +11,10 @@ public enum PeerStatus {
     FOLLOWER,
     /** The only member of its ensemble. */
     STANDALONE,
+    /** It serves clients, and has no vote. */
+    OBSERVER,
+    /** It runs, and does not let itself be asked. */
+    UNTOLD,
     /** It runs, and is not (or no longer) part of a quorum. */
     NOT_SERVING,
     UNREACHABLE;
@@ -39,11 +43,12 @@ public enum PeerStatus {
                     case "leader" -> LEADER;
                     case "follower" -> FOLLOWER;
                     case "standalone" -> STANDALONE;
+                    case "observer" -> OBSERVER;
                     default -> NOT_SERVING;
                 };
             }
         }
-        return NOT_SERVING;
+        return answer.contains("not in the whitelist") ? UNTOLD : NOT_SERVING;
     }
 
     public boolean isLeading() {

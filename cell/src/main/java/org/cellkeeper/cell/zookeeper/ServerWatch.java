@@ -1,9 +1,9 @@
 package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks once a second which list of servers this cell's own ZooKeeper server runs with, and whether it holds anything, and tells
- * when that has changed. A thread of its own reads the files, for a disk may hang.
+ * Looks once a second which list of servers this cell's own ZooKeeper server runs with, whether it holds anything, and what keeps it
+ * from running, and tells when that has changed. A thread of its own reads the files, for a disk may hang.
  */
 public final class ServerWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServerWatch.class);
@@ -20,40 +20,58 @@ public final class ServerWatch implements AutoCloseable {
 
     /** Is told on the watch's own thread. */
     public interface Listener {
-        /** Null servers are not known yet; an empty server has no data yet, or has lost them. */
-        void found(@Nullable List<String> servers, boolean empty);
+        void found(Found found);
     }
 
+    /**
+     * How the server is.
+     *
+     * @param servers the hosts of those that it runs with; null while that is not known
+     * @param empty whether it has no data yet, or has lost them
+     * @param problem what keeps it from running, and what to do; empty when nothing does
+     */
+    public record Found(@Nullable List<String> servers, boolean empty, String problem) {}
+
     private final Path folder;
+    private final Path hold;
     private final Listener listener;
     private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().name("server-watch").daemon().factory());
-    private @Nullable List<String> servers;
-    private boolean empty;
-    private boolean told;
+    private @Nullable Found told;
 
-    /** Begins at once; the folder is the server's own. */
-    public ServerWatch(Path folder, Listener listener) {
+    /** Begins at once; the folder is the server's own, and {@code hold} the file that keeps the guard from starting it. */
+    public ServerWatch(Path folder, Path hold, Listener listener) {
         this.folder = folder;
+        this.hold = hold;
         this.listener = listener;
         var unused = thread.scheduleWithFixedDelay(this::look, 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     private void look() {
-        List<String> now = null;
-        boolean nothing = false;
+        Found now;
         try {
-            now = ZooKeeperPeer.runsWith(folder);
-            nothing = ZooKeeperPeer.isEmpty(folder);
+            now = new Found(ZooKeeperPeer.runsWith(folder), ZooKeeperPeer.isEmpty(folder), problem());
         } catch (IOException | RuntimeException e) {
-            LOG.warn("what the ZooKeeper server runs with cannot be read: {}", e.toString());
+            now = new Found(null, false, "what this cell's ZooKeeper server runs with cannot be read: " + e);
         }
-        if (!told || !Objects.equals(now, servers) || nothing != empty) {
-            told = true;
-            servers = now;
-            empty = nothing;
-            listener.found(now, nothing);
+        if (!now.equals(told)) {
+            if (!now.problem().isEmpty()) {
+                LOG.warn("{}", now.problem());
+            }
+            told = now;
+            listener.found(now);
         }
+    }
+
+    private String problem() throws IOException {
+        if (Files.exists(hold)) {
+            return "this cell's ZooKeeper server is held back: remove " + hold + " to have it started";
+        }
+        String unusable = ZooKeeperPeer.unusable(folder);
+        return unusable.isEmpty()
+                ? ""
+                : "this cell's ZooKeeper server cannot use its files (" + unusable
+                        + "): it takes the data of the others as soon as a majority of them serves";
     }
 
     @Override

@@ -1,18 +1,24 @@
 package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import javax.security.sasl.SaslException;
+import org.apache.zookeeper.server.quorum.QuorumPeer;
 import org.apache.zookeeper.server.quorum.QuorumPeerMain;
 import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The member of the ZooKeeper ensemble that runs beside a cell, as a process of its own: {@code main} reads its settings
@@ -20,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * started again by whoever started it; it keeps nothing that a restart would lose.
  */
 public final class ZooKeeperPeer {
+    private static final Logger LOG = LoggerFactory.getLogger(ZooKeeperPeer.class);
+
     /** A small heap and few threads: the whole cluster state is some kilobytes. */
     private static final List<String> FOOTPRINT = List.of(
             "-Xms16m",
@@ -42,7 +50,9 @@ public final class ZooKeeperPeer {
     private static final String SETTINGS = "peer.json";
     private static final String CONFIGURATION = "zoo.cfg";
     private static final String DATA = "data";
+    private static final String VERSION = "version-2";
     private static final String FIRST_START = "initialize";
+    private static final String UNUSABLE = "unusable";
 
     /** What keeps an election short when a member is dead: by default it waits seconds for it. */
     private static final List<String> HASTE = List.of(
@@ -74,7 +84,93 @@ public final class ZooKeeperPeer {
             throw new IllegalArgumentException("one argument is expected: the file with the settings");
         }
         PeerSettings settings = Json.read(Files.readAllBytes(Path.of(arguments[0])), PeerSettings.class);
-        QuorumPeerMain.main(new String[] {prepare(settings).toString()});
+        int code = 0;
+        try {
+            new Server(settings).run(prepare(settings));
+        } catch (Exception e) {
+            Throwable reason = e.getCause() == null ? e : e.getCause();
+            LOG.error("The ZooKeeper server cannot run: {}", reason.toString());
+            code = 1;
+        }
+        System.exit(code);
+    }
+
+    /** ZooKeeper's own server, but for one whose files it cannot use. */
+    private static final class Server extends QuorumPeerMain {
+        private final PeerSettings settings;
+
+        Server(PeerSettings settings) {
+            this.settings = settings;
+        }
+
+        void run(Path configuration) throws Exception {
+            initializeAndRun(new String[] {configuration.toString()});
+        }
+
+        @Override
+        protected QuorumPeer getQuorumPeer() throws SaslException {
+            return new QuorumPeer() {
+                @Override
+                public synchronized void start() {
+                    Path folder = Path.of(settings.folder());
+                    try {
+                        super.start();
+                        Files.deleteIfExists(folder.resolve(UNUSABLE));
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    } catch (RuntimeException e) {
+                        if (e.getCause() instanceof IOException unusable) {
+                            giveUp(settings, String.valueOf(unusable.getMessage()));
+                        }
+                        throw e;
+                    }
+                }
+            };
+        }
+    }
+
+    /**
+     * Its files cannot be read, after a loss of power, say. While another one leads, and so a majority runs without it, they are put
+     * aside: the next start finds nothing, votes for nobody, and takes all from the leader. Else they are left as they are, for they
+     * may be what is left.
+     */
+    private static void giveUp(PeerSettings settings, String reason) {
+        Path folder = Path.of(settings.folder());
+        try {
+            Files.writeString(folder.resolve(UNUSABLE), reason + "\n");
+            boolean led = settings.servers().entrySet().stream()
+                    .filter(server -> server.getKey() != settings.self())
+                    .map(server -> PeerStatus.of(
+                            server.getValue().host(), server.getValue().clientPort()))
+                    .anyMatch(PeerStatus::isLeading);
+            if (!led) {
+                return;
+            }
+            Path aside = folder.resolve("unusable-data");
+            deleteAll(aside);
+            Files.move(folder.resolve(DATA).resolve(VERSION), aside);
+            LOG.warn(
+                    "Its files cannot be used and are in {} now; the server takes the data of the one that leads",
+                    aside);
+        } catch (IOException e) {
+            LOG.warn("Its files cannot be put aside: {}", e.toString());
+        }
+    }
+
+    private static void deleteAll(Path folder) throws IOException {
+        if (Files.exists(folder)) {
+            try (Stream<Path> all = Files.walk(folder)) {
+                for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(each);
+                }
+            }
+        }
+    }
+
+    /** Why the server in this folder cannot use its files; empty when it can. */
+    public static String unusable(Path folder) throws IOException {
+        Path words = folder.resolve(UNUSABLE);
+        return Files.exists(words) ? Files.readString(words).strip() : "";
     }
 
     /** Writes the server's own files; answers with its configuration. */
@@ -101,7 +197,7 @@ public final class ZooKeeperPeer {
 
     /** Whether it holds no data at all. */
     public static boolean isEmpty(Path folder) throws IOException {
-        Path data = folder.resolve(DATA).resolve("version-2");
+        Path data = folder.resolve(DATA).resolve(VERSION);
         if (!Files.isDirectory(data)) {
             return true;
         }

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -35,6 +36,8 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
+import org.cellkeeper.cell.model.RefereeServer;
+import org.cellkeeper.cell.model.RefereeServer.Standing;
 import org.cellkeeper.cell.model.Reign;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -287,8 +290,51 @@ final class HealthTest {
     void fourCellsSurviveOneLossForTheirOwnZooKeeperAndTwoWithAnotherOne() {
         World world = new World(4, FailoverMode.AUTOMATIC);
         assertThat(world.same().canSurvive()).isEqualTo(1);
-        world.refereeOnCells = false;
+        world.servers = 0;
         assertThat(world.same().canSurvive()).isEqualTo(2);
+    }
+
+    @Test
+    void aServerOfZooKeeperThatDoesNotServeIsTheWeakestPart() {
+        for (Standing standing : List.of(Standing.SILENT, Standing.WAITING)) {
+            World world = new World(3, FailoverMode.AUTOMATIC).server(C, standing);
+            ClusterReport report = world.same();
+            assertThat(report.health()).isEqualTo(ClusterReport.Health.DEGRADED);
+            assertThat(report.canSurvive()).isZero();
+            assertThat(report.zookeeper()).isEqualTo(new ClusterReport.Servers(3, 2));
+            assertThat(report.warnings())
+                    .singleElement()
+                    .asString()
+                    .startsWith("2 of the 3 ZooKeeper servers serve, and 2 must")
+                    .contains("server 3 (cell-3)");
+        }
+    }
+
+    @Test
+    void fiveCellsWithThreeServersSurviveWhatTheirServersDo() {
+        World world = new World(5, FailoverMode.AUTOMATIC);
+        world.servers = 3;
+        assertThat(world.same().health()).isEqualTo(ClusterReport.Health.HEALTHY);
+        assertThat(world.same().canSurvive()).isEqualTo(1);
+        assertThat(world.server(B, Standing.SILENT).same().canSurvive()).isZero();
+        // The loss of a cell without a server costs no server.
+        world = new World(5, FailoverMode.AUTOMATIC).kill(id("cell-5"));
+        world.servers = 3;
+        assertThat(world.same().canSurvive()).isEqualTo(1);
+    }
+
+    @Test
+    void theServerOfACellThatWasRemovedCountsAsLongAsItIsOnTheList() {
+        World world = new World(5, FailoverMode.AUTOMATIC).change(state -> {
+            TreeSet<CellId> voters = new TreeSet<>(state.voters());
+            voters.remove(id("cell-5"));
+            return state.withVoters(voters, 2).leave(id("cell-5").name());
+        });
+        world.views.remove(id("cell-5"));
+        assertThat(world.same().health()).isEqualTo(ClusterReport.Health.HEALTHY);
+        assertThat(world.same().zookeeper()).isEqualTo(new ClusterReport.Servers(5, 5));
+        assertThat(world.server(id("cell-5"), Standing.SILENT).same().health())
+                .isEqualTo(ClusterReport.Health.DEGRADED);
     }
 
     @Test
@@ -493,7 +539,7 @@ final class HealthTest {
     void withoutZooKeeperTheModeIsIndeterminateAndAWarningSaysSinceWhen() {
         World world = new World(3, FailoverMode.AUTOMATIC).withoutZooKeeper();
         ClusterReport report = world.same();
-        assertThat(report.health()).isEqualTo(ClusterReport.Health.HEALTHY);
+        assertThat(report.health()).isEqualTo(ClusterReport.Health.DEGRADED);
         assertThat(report.mode()).isNull();
         assertThat(report.canSurvive()).isZero();
         assertThat(report.warnings())
@@ -844,10 +890,14 @@ final class HealthTest {
         private ClusterState state;
         private int version = 10;
         private boolean zookeeper = true;
-        private boolean refereeOnCells = true;
+        /** How many of the cells run a ZooKeeper server, the first ones; 0 when others do. */
+        private int servers;
+
+        private final Map<CellId, Standing> standings = new TreeMap<>();
 
         /** The first one is primary, all others stream from it. */
         World(int cells, FailoverMode mode) {
+            servers = cells;
             TreeMap<CellName, Member> members = new TreeMap<>();
             TreeSet<CellId> voters = new TreeSet<>();
             for (int number = 1; number <= cells; number++) {
@@ -993,7 +1043,27 @@ final class HealthTest {
                     zookeeper ? 0 : NOW - 30_000,
                     views.get(asked),
                     links,
-                    refereeOnCells));
+                    servers()));
+        }
+
+        World server(CellId cell, Standing standing) {
+            standings.put(cell, standing);
+            return this;
+        }
+
+        private List<RefereeServer> servers() {
+            List<RefereeServer> all = new ArrayList<>();
+            for (int number = 1; number <= servers; number++) {
+                CellId cell = id("cell-" + number);
+                Standing usual = dead.contains(cell) || paused.contains(cell)
+                        ? Standing.SILENT
+                        : zookeeper ? Standing.SERVING : Standing.WAITING;
+                all.add(new RefereeServer(
+                        "server " + number + " (" + cell.name() + ")",
+                        cell.name(),
+                        standings.getOrDefault(cell, usual)));
+            }
+            return all;
         }
 
         private PeerLink link(CellId asked, CellId cell, PeerView said) {

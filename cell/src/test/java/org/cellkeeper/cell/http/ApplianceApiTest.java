@@ -114,6 +114,8 @@ final class ApplianceApiTest {
         assertThat(cluster.get("acks").asInt()).isEqualTo(1);
         assertThat(cluster.get("sealQuorum").asInt()).isEqualTo(1);
         assertThat(cluster.get("canSurvive").asInt()).isZero();
+        assertThat(cluster.get("zookeeperServers").asInt()).isEqualTo(3);
+        assertThat(cluster.get("zookeeperServing").asInt()).isEqualTo(2);
         assertThat(cluster.get("phase").asText()).isEqualTo("STEADY");
 
         JsonNode old = cluster.get("localClusterState").get(0);

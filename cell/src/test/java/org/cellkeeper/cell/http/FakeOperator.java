@@ -90,6 +90,7 @@ public final class FakeOperator implements Operator {
                 1,
                 1,
                 0,
+                new ClusterReport.Servers(3, 2),
                 "STEADY",
                 List.of(
                         node(

@@ -22,12 +22,22 @@ final class CoreAgent implements SimAgent {
         CellRules rules = new CellRules(seat.newIncarnation());
         loop = new CellLoop(
                 seat.settings(), seat.mailbox(), ports, seat.variant().apply(rules::decide), seat.newIncarnation());
-        operator = new CellOperator(loop, ports, false, CoreAgent::nothingYet);
+        operator = new CellOperator(loop, ports, List::of, CoreAgent::nothingYet);
     }
 
     private static ClusterReport nothingYet() {
         return new ClusterReport(
-                ClusterReport.Health.NO_ACTIVE_PRIMARY, null, 0, null, 0, 0, 0, "", List.of(), List.of());
+                ClusterReport.Health.NO_ACTIVE_PRIMARY,
+                null,
+                0,
+                null,
+                0,
+                0,
+                0,
+                ClusterReport.Servers.NONE,
+                "",
+                List.of(),
+                List.of());
     }
 
     /** Has it tell of the cluster's health; left out where many worlds are run, since no rule asks for it. */

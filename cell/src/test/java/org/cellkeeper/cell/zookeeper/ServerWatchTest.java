@@ -9,14 +9,12 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import org.cellkeeper.cell.zookeeper.ServerWatch.Found;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a cell says of its own server: only what that really runs with. */
 final class ServerWatchTest {
-    private record Found(@Nullable List<String> servers, boolean empty) {}
-
     @TempDir
     private Path folder;
 
@@ -28,6 +26,10 @@ final class ServerWatchTest {
         return new PeerSettings(folder.toString(), 1, servers);
     }
 
+    private ServerWatch watch() {
+        return new ServerWatch(folder, folder.resolve("hold"), told::add);
+    }
+
     private Found next() throws InterruptedException {
         Found found = told.poll(20, TimeUnit.SECONDS);
         assertThat(found).as("told within 20 s").isNotNull();
@@ -37,17 +39,28 @@ final class ServerWatchTest {
     @Test
     void theListIsToldOnceTheServerHasBegunToRunWithItAndItsDataOnceTheyAreThere() throws Exception {
         ZooKeeperPeer.write(settings("10.0.0.1", "fd00::2"));
-        try (ServerWatch _ = new ServerWatch(folder, (servers, empty) -> told.add(new Found(servers, empty)))) {
-            assertThat(next()).isEqualTo(new Found(null, true));
+        try (ServerWatch _ = watch()) {
+            assertThat(next()).isEqualTo(new Found(null, true, ""));
             ZooKeeperPeer.prepare(settings("10.0.0.1", "fd00::2"));
-            assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), true));
+            assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), true, ""));
             Files.writeString(
                     Files.createDirectories(folder.resolve("data/version-2")).resolve("log.100000001"), "x");
-            assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), false));
+            assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), false, ""));
             // Configured anew, and not yet started anew: nobody may take it for what runs.
             ZooKeeperPeer.write(settings("10.0.0.1", "fd00::2", "10.0.0.3"));
-            assertThat(next()).isEqualTo(new Found(null, false));
+            assertThat(next()).isEqualTo(new Found(null, false, ""));
         }
         assertThat(ZooKeeperPeer.ranWith(folder)).containsExactly("10.0.0.1", "fd00::2");
+    }
+
+    @Test
+    void whatKeepsItFromRunningIsToldWithItsCure() throws Exception {
+        try (ServerWatch _ = watch()) {
+            assertThat(next().problem()).isEmpty();
+            Files.writeString(folder.resolve("unusable"), "Not able to find valid snapshots\n");
+            assertThat(next().problem()).contains("cannot use its files (Not able to find valid snapshots)");
+            Files.createFile(folder.resolve("hold"));
+            assertThat(next().problem()).contains("held back: remove " + folder.resolve("hold"));
+        }
     }
 }
