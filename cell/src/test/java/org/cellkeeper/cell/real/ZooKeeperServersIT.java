@@ -95,6 +95,7 @@ final class ZooKeeperServersIT {
         long epoch = cells.epoch();
         try (Writer writer = cells.writer()) {
             cells.kill(standby, Part.ZOOKEEPER);
+            awaitToldOf(standby);
             try (Stream<Path> files = Files.list(folder(standby).resolve("data/version-2"))) {
                 for (Path file : files.toList()) {
                     Files.write(file, new byte[0]);
