@@ -880,6 +880,7 @@ public final class CellRules {
                         && f.data() == Data.OWN
                         && f.postgres() == Postgres.STOPPED
                         && f.note() != Facts.Note.ABDICATION
+                        && f.wal() != Wal.AWAITS_REIGN
                         && !(f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY),
                 EnumSet.of(Kind.PERSIST, Kind.START_STANDBY),
                 HASTE,
@@ -1025,6 +1026,13 @@ public final class CellRules {
                 HASTE,
                 HISTORY,
                 v -> Steps.of(v.database().problem(), new Action.StopImmediate(), new Action.ReadEnd()));
+        rest(
+                717,
+                Section.STANDBY,
+                "PostgreSQL is stopped and what it holds is known; the next primary's reign is soon on record: wait for it, and start"
+                        + " as its standby.",
+                f -> isAtRest(f) && f.wal() == Wal.AWAITS_REIGN,
+                HASTE);
     }
 
     private static boolean isOffer(Facts f) {

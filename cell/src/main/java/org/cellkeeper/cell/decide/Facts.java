@@ -136,6 +136,8 @@ public record Facts(
     /** How the local WAL relates to the present reign. */
     public enum Wal {
         UNKNOWN,
+        /** The end of a stopped PostgreSQL is known, and the reign that it is to be compared with was given away just now. */
+        AWAITS_REIGN,
         PREFIX,
         DIVERGED,
         /** A prefix, but the primary no longer has what comes next, and nobody counts on this cell. */
@@ -527,12 +529,23 @@ public record Facts(
     private static Wal wal(View view) {
         WalHistory.Relation relation = Standbys.relationToPrimary(view);
         if (relation == null) {
-            return Wal.UNKNOWN;
+            return awaitsReign(view) ? Wal.AWAITS_REIGN : Wal.UNKNOWN;
         }
         return switch (relation) {
             case PREFIX -> Standbys.mustCloneAnew(view) ? Wal.GONE : Wal.PREFIX;
             case DIVERGED -> Wal.DIVERGED;
         };
+    }
+
+    private static boolean awaitsReign(View view) {
+        ClusterState state = view.state();
+        return state != null
+                && state.isSteady()
+                && state.reign() == null
+                && view.database().isStopped()
+                && view.database().knownEnd() != null
+                && view.now() - view.memory().epochSince()
+                        < view.settings().timing().handover().toMillis();
     }
 
     private static Call call(View view, Standing standing) {

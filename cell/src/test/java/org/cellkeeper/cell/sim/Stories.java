@@ -700,7 +700,10 @@ final class Stories {
         stage.await("acknowledged", () -> stage.isAcknowledged(commit));
         stage.pass(500);
         stage.kill("a");
-        stage.within(15_000, "c, which b follows, is writable", () -> stage.isWritable("c"));
+        stage.within(2_000, "c is writable", () -> stage.isWritable("c"));
+        long next = stage.write("c");
+        // b was stopped to be read, and is started once, as c's standby.
+        stage.within(2_000, "b acknowledges", () -> stage.isAcknowledged(next));
         stage.cell("b").postgres().keepClosed(false);
         stage.endWell();
     }
