@@ -72,6 +72,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             SELECT %s FROM s""".formatted(Observation.sessionsInTheWay("count(pg_terminate_backend(b.pid))"));
 
     private static final String DUPLICATE_OBJECT = "42710";
+    private static final String OBJECT_IN_USE = "55006";
     /** What only a recovering instance can do was asked of another one. */
     private static final String NOT_IN_RECOVERY = "55000";
 
@@ -493,13 +494,16 @@ public final class LocalPostgres implements Database, AutoCloseable {
         return verb("clone", cancellation -> {
             needStopped();
             String slot = self.slotOn(source.primary());
-            if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> hasFreeSlot(source, slot))) {
-                throw new DatabaseFailure("no free slot " + slot + " at " + source.host() + ":" + source.port()
+            if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> hasSlot(source, slot))) {
+                throw new DatabaseFailure("no slot " + slot + " at " + source.host() + ":" + source.port()
                         + ": the agent of " + source.primary().name()
                         + " has not made it yet, or it is another cell that answers there");
             }
             Path incoming = data.beginReplacing();
-            makeSlotAnew(source, slot);
+            if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> makeSlotAnew(source, slot))) {
+                throw new DatabaseFailure("the slot " + slot + " at " + source.primary().name()
+                        + " is still in use, by a clone that was cut off, or by another cell that holds this cell's name");
+            }
             List<String> arguments = List.of(
                     "--pgdata=" + incoming,
                     "--dbname=" + owned.conninfoOfClone(source, self),
@@ -529,14 +533,11 @@ public final class LocalPostgres implements Database, AutoCloseable {
     }
 
     /** Whether the source's agent has made it: so this is the source. It may have been lost since. */
-    private boolean hasFreeSlot(Upstream source, String slot) {
-        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5));
-                PreparedStatement statement = session.prepareStatement(
-                        "SELECT 1 FROM pg_replication_slots WHERE slot_name = ? AND NOT active")) {
-            statement.setString(1, slot);
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next();
-            }
+    private boolean hasSlot(Upstream source, String slot) {
+        try (Connection session = sessions.openReplication(source.host(), source.port(), Duration.ofSeconds(5));
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("READ_REPLICATION_SLOT " + slot)) {
+            return row.next() && row.getString(1) != null;
         } catch (SQLException e) {
             throw new DatabaseFailure("cannot ask " + source.primary().name() + " for a slot: " + e.getMessage(), e);
         }
@@ -546,22 +547,25 @@ public final class LocalPostgres implements Database, AutoCloseable {
      * The slot that this cell is to stream through keeps the WAL from the clone's beginning on: else what is written during the clone, or
      * between its end and the first stream, may be removed by then, and the next clone fares no better. What it kept for the old data is
      * needed no more. It holds none at first: the checkpoint that a clone begins with might lose it again for WAL from before.
+     *
+     * @return whether that is done; not while the slot is in use, by a clone that was cut off, say
      */
-    private void makeSlotAnew(Upstream source, String slot) throws SQLException {
-        try (Connection session = sessions.openSibling(source.host(), source.port(), Duration.ofSeconds(5))) {
-            for (String sql : List.of(
-                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ? AND NOT active",
-                    "SELECT pg_create_physical_replication_slot(?)")) {
-                try (PreparedStatement statement = session.prepareStatement(sql)) {
-                    statement.setString(1, slot);
-                    statement.execute();
-                }
-            }
+    private boolean makeSlotAnew(Upstream source, String slot) {
+        try (Connection session = sessions.openReplication(source.host(), source.port(), Duration.ofSeconds(5));
+                Statement statement = session.createStatement()) {
+            statement.execute("DROP_REPLICATION_SLOT " + slot);
+            statement.execute("CREATE_REPLICATION_SLOT " + slot + " PHYSICAL");
+            return true;
         } catch (SQLException e) {
-            // Made by the primary meanwhile, or still in use by a clone that was cut off: then pg_basebackup says so.
-            if (!DUPLICATE_OBJECT.equals(e.getSQLState())) {
-                throw e;
+            // Made by the primary meanwhile: as good.
+            if (DUPLICATE_OBJECT.equals(e.getSQLState())) {
+                return true;
             }
+            if (OBJECT_IN_USE.equals(e.getSQLState())) {
+                return false;
+            }
+            throw new DatabaseFailure(
+                    "cannot make the slot " + slot + " at " + source.primary().name() + " anew: " + e.getMessage(), e);
         }
     }
 

@@ -80,11 +80,17 @@ final class Sessions {
         return connect("jdbc:postgresql://localhost/" + database, properties);
     }
 
-    /** A session at a sibling as the replication role, which may do next to nothing. */
-    Connection openSibling(String host, int port, Duration limit) throws SQLException {
+    /**
+     * A session for replication commands at a sibling. Nothing but the role's own attribute lets it in: it is in no database, so no
+     * right to connect to one is needed.
+     */
+    Connection openReplication(String host, int port, Duration limit) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.REPLICATION_ROLE);
         properties.setProperty("password", settings.passwords().replication());
+        properties.setProperty("replication", "true");
+        properties.setProperty("preferQueryMode", "simple");
+        properties.setProperty("assumeMinServerVersion", "15");
         common(properties, "clone-check", limit, limit);
         String bracketed = host.contains(":") ? "[" + host + "]" : host;
         return connect("jdbc:postgresql://" + bracketed + ":" + port + "/postgres", properties);

@@ -110,6 +110,23 @@ final class LocalPostgresIT {
         assertThat(bench.get(clone).data()).isEqualTo(Data.PRESENT);
     }
 
+    /** Usual hardening, and defaults that an operator may have changed. */
+    @Test
+    void aCloneReliesOnNothingThatAnOperatorMayTakeAway() throws Exception {
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
+        for (String database : List.of("postgres", "template1", "vcloud")) {
+            bench.execute("a", "REVOKE ALL ON DATABASE " + database + " FROM PUBLIC");
+        }
+        bench.execute("a", "REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+        bench.execute("a", "ALTER ROLE ALL SET default_transaction_isolation = serializable");
+        bench.execute("a", "ALTER ROLE ALL SET statement_timeout = 1");
+        bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
+        bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
+        await("b", v -> v.standby().receiver() == Receiver.STREAMING);
+    }
+
     @Test
     void theLifeOfThreeCellsFromBirthToFailover() throws Exception {
         measure("initialise", () -> bench.get(bench.database("a").initialise()));
