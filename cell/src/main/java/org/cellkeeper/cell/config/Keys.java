@@ -96,7 +96,7 @@ final class Keys {
             "postgres.settings",
             Kind.SETTINGS,
             "none",
-            "Further PostgreSQL parameters, without [those that a cell sets by itself](#what-a-cell-sets-by-itself). PostgreSQL itself judges them.");
+            "Further PostgreSQL parameters, without [those that a cell sets by itself](#what-a-cell-sets-by-itself). PostgreSQL itself judges them. A PostgreSQL that runs takes them up when its agent starts; what it takes up at its own next start alone is told as pending.");
 
     static final Key<Path> TRANSFER_FOLDER = Key.computed(
             "transfer.folder",
@@ -109,7 +109,7 @@ final class Keys {
     static final Key<Path> VCLOUD_PASSWORD = Key.required(
             "security.vcloud-password-file",
             Kind.SECRET,
-            "File with the password of the database's user vcloud, the owner of the application's data.");
+            "File with the password of the database's user vcloud, the owner of the application's data. A new one is given by the primary's agent when it starts; one that was changed by SQL stays until the file is changed.");
     static final Key<Path> TLS_CERTIFICATE = Key.computed(
             "security.tls-certificate-file",
             Kind.FILE,

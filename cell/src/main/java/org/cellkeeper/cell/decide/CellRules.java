@@ -339,11 +339,7 @@ public final class CellRules {
                         v,
                         state -> state.withMember(
                                 v.settings().name(),
-                                new Member(
-                                        v.local().incarnation(),
-                                        v.settings().address(),
-                                        v.settings().priority(),
-                                        v.settings().faultDomain())),
+                                v.settings().entry(v.local().incarnation())),
                         "join as " + v.self()));
         rest(
                 221,
@@ -379,6 +375,24 @@ public final class CellRules {
                 "This cell has no usable data: wait for a primary to clone.",
                 f -> f.standing() == Standing.ACTIVE && hasNoData(f) && f.turn() != Turn.LOST,
                 CALM);
+        act(
+                225,
+                Section.BIRTH,
+                "This cell's address, priority or fault domain was configured anew: change its entry in the cluster.",
+                f -> f.entryDue()
+                        && f.referee() == Referee.KNOWN
+                        && f.turn() == Turn.STEADY
+                        && f.call() == Facts.Call.NONE
+                        && f.handing() == Handing.NONE,
+                EnumSet.of(Kind.CAS),
+                HASTE,
+                HISTORY,
+                v -> cas(
+                        v,
+                        state -> state.withMember(
+                                v.settings().name(),
+                                v.settings().entry(v.local().incarnation())),
+                        describeEntry(v)));
     }
 
     private static boolean isUnborn(Facts f) {
@@ -1065,16 +1079,32 @@ public final class CellRules {
                 : Steps.of(what, new Action.Cas(v.version(), change.apply(state), what));
     }
 
+    private static String describeEntry(View v) {
+        ClusterState state = v.state();
+        Member before = state == null ? null : state.members().get(v.settings().name());
+        Member now = v.settings().entry(v.local().incarnation());
+        if (before == null) {
+            return "";
+        }
+        List<String> changes = new ArrayList<>();
+        if (!before.address().equals(now.address())) {
+            changes.add("address " + before.address() + " becomes " + now.address());
+        }
+        if (before.priority() != now.priority()) {
+            changes.add("priority " + before.priority() + " becomes " + now.priority());
+        }
+        if (!before.faultDomain().equals(now.faultDomain())) {
+            changes.add("fault domain " + before.faultDomain() + " becomes " + now.faultDomain());
+        }
+        return String.join(", ", changes);
+    }
+
     private static Steps found(View v) {
         String systemId = v.database().systemId();
         if (systemId == null) {
             return Steps.none("the data have no system identifier");
         }
-        Member self = new Member(
-                v.local().incarnation(),
-                v.settings().address(),
-                v.settings().priority(),
-                v.settings().faultDomain());
+        Member self = v.settings().entry(v.local().incarnation());
         return Steps.of(
                 systemId,
                 new Action.CreateState(

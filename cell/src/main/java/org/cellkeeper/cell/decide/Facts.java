@@ -36,6 +36,7 @@ public record Facts(
         Handing handing,
         Trouble trouble,
         Wish wish,
+        boolean entryDue,
         boolean slotsDue,
         boolean doorDue,
         boolean stopping) {
@@ -258,6 +259,7 @@ public record Facts(
                 primary && state != null ? handing(view, state) : Handing.NONE,
                 primary && state != null ? trouble(view, state) : Trouble.NONE,
                 Tasks.wish(view, standing),
+                entryDue(view, standing),
                 slotsDue(view, standing),
                 doorTarget(view) != null,
                 view.stopRequested());
@@ -711,6 +713,17 @@ public record Facts(
                 && away != 0
                 && now - away >= timing.isolation().toMillis();
         return unwritable || hung ? Trouble.UNWRITABLE : Trouble.NONE;
+    }
+
+    /** Whether the cell's entry in the cluster is another one than its configuration makes. */
+    private static boolean entryDue(View view, Standing standing) {
+        ClusterState state = view.state();
+        Member entry = state == null ? null : state.members().get(view.settings().name());
+        return entry != null
+                && (standing == Standing.ACTIVE || standing == Standing.PRIMARY)
+                // The others would look for PostgreSQL where it does not listen yet.
+                && !view.database().elsewhere()
+                && !entry.equals(view.settings().entry(entry.incarnation()));
     }
 
     private static boolean slotsDue(View view, Standing standing) {

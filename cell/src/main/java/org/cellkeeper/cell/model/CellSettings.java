@@ -53,6 +53,11 @@ public record CellSettings(
                 "");
     }
 
+    /** What the cluster is to know of the cell. */
+    public Member entry(Incarnation incarnation) {
+        return new Member(incarnation, address, priority, faultDomain);
+    }
+
     public CellSettings withServers(List<String> known, String why) {
         return new CellSettings(
                 name,

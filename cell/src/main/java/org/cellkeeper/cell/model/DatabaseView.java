@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param readOnly whether new transactions are read-only by default (in the settings file)
  * @param slots the sibling slots that exist
  * @param writes what the last write probe with fsync on the data volume said
+ * @param elsewhere whether it runs, and listens at another address than the one that is configured now
  * @param problem in words, what is wrong with the instance or its data; empty when nothing is
  */
 public record DatabaseView(
@@ -44,6 +45,7 @@ public record DatabaseView(
         boolean readOnly,
         Set<String> slots,
         Writes writes,
+        boolean elsewhere,
         String problem) {
 
     /** What lies in the data directory. */
@@ -197,6 +199,7 @@ public record DatabaseView(
                 false,
                 Set.of(),
                 Writes.UNKNOWN,
+                false,
                 "not observed yet");
     }
 

@@ -57,6 +57,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static final Duration KILL_AFTER = Duration.ofSeconds(1);
     private static final int KEPT_LOGS = 10;
     private static final long REFUSED_WITHIN_SECONDS = 2;
+    private static final long RECONFIGURED_WITHIN_SECONDS = 3;
+    private static final Duration ADOPTING = Duration.ofSeconds(5);
     private static final int WAL_SEGMENT_MEGABYTES = 4;
     /** A sibling's slot on a primary that has never been used holds no WAL: after this long it is made anew, so that it does. */
     private static final Duration UNUSED_SLOT = Duration.ofSeconds(10);
@@ -100,6 +102,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final Refusal refusal;
     private final Sentinel sentinel;
     private final WriteProbe probe;
+    private final Reconfiguration reconfiguration;
     private final Observer observer;
     private final WalEnd walEnd;
     private final Path passFile;
@@ -166,6 +169,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 data.volume(),
                 String.valueOf(settings.dataDir().getFileName()),
                 settings.timeouts().probe());
+        this.reconfiguration = new Reconfiguration(settings, sessions, postmaster, files);
         this.observer = new Observer(
                 sessions,
                 postmaster,
@@ -173,12 +177,35 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 file,
                 control,
                 probe,
+                reconfiguration,
                 settings.timeouts().observe());
         probe.start();
         sentinel.start();
+        verbs.execute(this::adoptSettings);
+        var _ = housekeeping.scheduleWithFixedDelay(
+                reconfiguration::look, RECONFIGURED_WITHIN_SECONDS, RECONFIGURED_WITHIN_SECONDS, TimeUnit.SECONDS);
         var _ = housekeeping.scheduleWithFixedDelay(this::pruneLogs, 1, 60, TimeUnit.SECONDS);
         var _ = housekeeping.scheduleWithFixedDelay(
                 this::refuseClients, REFUSED_WITHIN_SECONDS, REFUSED_WITHIN_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** A PostgreSQL that runs already was given its settings by an earlier agent, which may have been configured otherwise. */
+    private void adoptSettings() {
+        try {
+            SettingsFile.Content content = file.read();
+            if (postmaster.find() == null || content == null || content.sync() == null || !file.isStale(content)) {
+                return;
+            }
+            file.write(content);
+            file.prepare();
+            try (Connection session = sessions.open("settings", ADOPTING, ADOPTING);
+                    Statement statement = session.createStatement()) {
+                statement.execute("SELECT pg_reload_conf()");
+            }
+            LOG.info("PostgreSQL was told the settings that are configured now");
+        } catch (IOException | SQLException | RuntimeException e) {
+            LOG.warn("PostgreSQL cannot be told the settings that are configured now: {}", e.getMessage());
+        }
     }
 
     private static ExecutorService threadNamed(String name) {
@@ -432,6 +459,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             SettingsFile first = new SettingsFile(settings, owned, files, incoming);
             first.write(SettingsFile.Content.FIRST);
             first.prepare();
+            reconfiguration.noteGiven();
             cancellation.check();
             replaced();
         });

@@ -42,6 +42,7 @@ final class Observer implements AutoCloseable {
     private final SettingsFile file;
     private final ControlData control;
     private final WriteProbe probe;
+    private final Reconfiguration reconfiguration;
     private final Duration patience;
     private final ExecutorService thread;
     private final AtomicReference<@Nullable CompletableFuture<DatabaseView>> notBegun = new AtomicReference<>();
@@ -115,6 +116,7 @@ final class Observer implements AutoCloseable {
             SettingsFile file,
             ControlData control,
             WriteProbe probe,
+            Reconfiguration reconfiguration,
             Duration patience) {
         this.sessions = sessions;
         this.postmaster = postmaster;
@@ -122,6 +124,7 @@ final class Observer implements AutoCloseable {
         this.file = file;
         this.control = control;
         this.probe = probe;
+        this.reconfiguration = reconfiguration;
         this.patience = patience;
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().name("postgres-observer").daemon().factory());
@@ -234,6 +237,10 @@ final class Observer implements AutoCloseable {
             }
         } else {
             lastRun = run.id();
+            String waits = reconfiguration.waitsForStart(run);
+            if (!waits.isEmpty()) {
+                problems.add(waits);
+            }
         }
         DatabaseView.Primary primary = null;
         DatabaseView.Standby standby = null;
@@ -288,6 +295,7 @@ final class Observer implements AutoCloseable {
                 content != null && content.readOnly(),
                 seen == null ? Set.of() : seen.slots(),
                 writes.writes(),
+                run != null && reconfiguration.listensElsewhere(run),
                 String.join("; ", problems));
     }
 

@@ -182,6 +182,8 @@ final class OwnedSettings {
         // A seal and a promotion wait for replay: a long query on a standby may hold it up no longer than this.
         map.put("max_standby_streaming_delay", "2s");
         map.put("max_standby_archive_delay", "2s");
+        // A start after a crash fsyncs every file of the data folder first, and a failover may wait for it: one call does the same.
+        map.put("recovery_init_sync_method", "syncfs");
         map.put("log_line_prefix", "%m [%p] %q%u@%d %a ");
         map.put("log_checkpoints", "on");
         map.put("log_lock_waits", "on");

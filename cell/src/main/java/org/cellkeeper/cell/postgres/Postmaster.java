@@ -35,6 +35,14 @@ final class Postmaster {
         }
     }
 
+    /** Where a run listens. */
+    record Listening(String host, int port) {
+        @Override
+        public String toString() {
+            return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+        }
+    }
+
     private static final Duration STEP = Duration.ofMillis(2);
 
     private final Programs programs;
@@ -146,6 +154,14 @@ final class Postmaster {
         } catch (UncheckedIOException e) {
             return new String[0];
         }
+    }
+
+    /** Where this run listens, as its lock file says; null when that does not say it yet. */
+    @Nullable
+    Listening listening(Run of) {
+        String[] lines = pidFile();
+        boolean whole = lines.length > 6 && lines[0].strip().equals(String.valueOf(of.pid));
+        return whole ? new Listening(lines[5].strip(), Integer.parseInt(lines[3].strip())) : null;
     }
 
     /** Whether a child of this kind runs, by its title: for when PostgreSQL itself cannot be asked. */

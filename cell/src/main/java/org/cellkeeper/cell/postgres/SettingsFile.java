@@ -101,6 +101,11 @@ final class SettingsFile {
         }
     }
 
+    /** Whether the file was written by an agent that was configured otherwise. */
+    boolean isStale(Content content) throws IOException {
+        return !render(content).equals(Files.readString(dataDir.resolve(NAME)));
+    }
+
     void write(Content content) throws IOException {
         files.write(dataDir.resolve(NAME), render(content));
         includeOnly();

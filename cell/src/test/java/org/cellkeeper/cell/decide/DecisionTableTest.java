@@ -230,6 +230,7 @@ class DecisionTableTest {
                                 Trouble.NONE,
                                 wish,
                                 false,
+                                false,
                                 turn == Turn.STEADY,
                                 stopping));
                     }
@@ -266,6 +267,7 @@ class DecisionTableTest {
                                                 Handing.NONE,
                                                 Trouble.NONE,
                                                 wish,
+                                                door != slots,
                                                 slots,
                                                 door,
                                                 stopping));
@@ -341,6 +343,7 @@ class DecisionTableTest {
                                                         handing,
                                                         trouble,
                                                         wish,
+                                                        door != slots,
                                                         slots,
                                                         door,
                                                         stopping));

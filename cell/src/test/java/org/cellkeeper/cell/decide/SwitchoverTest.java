@@ -484,6 +484,7 @@ final class SwitchoverTest {
                 false,
                 new TreeSet<>(),
                 DatabaseView.Writes.OK,
+                false,
                 "");
     }
 

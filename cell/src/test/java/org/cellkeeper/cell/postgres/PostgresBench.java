@@ -118,21 +118,27 @@ final class PostgresBench implements Bench {
 
     /** Another agent, with these settings and the same port. */
     void reconfigure(String name, Map<String, String> extra) {
+        reconfigure(name, HOST, PASSWORDS.application(), extra);
+    }
+
+    void reconfigure(String name, String host, String password, Map<String, String> extra) {
         PostgresSettings before = settings(name);
         LocalPostgres agent = databases.remove(name);
         if (agent != null) {
             agent.close();
         }
+        PostgresSettings.Passwords passwords = before.passwords();
         settings.put(
                 name,
                 new PostgresSettings(
                         before.binDir(),
                         before.dataDir(),
                         before.runDir(),
-                        before.listenHost(),
+                        host,
                         before.port(),
                         before.osUser(),
-                        before.passwords(),
+                        new PostgresSettings.Passwords(
+                                passwords.superuser(), passwords.replication(), password, passwords.app()),
                         extra,
                         before.timeouts()));
     }
@@ -203,13 +209,22 @@ final class PostgresBench implements Bench {
 
     /** A session of the application, over TCP. */
     Connection client(String name) throws SQLException {
+        return client(name, PASSWORDS.application());
+    }
+
+    Connection client(String name, String password) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.APPLICATION);
-        properties.setProperty("password", PASSWORDS.application());
+        properties.setProperty("password", password);
         properties.setProperty("loginTimeout", "5");
         return DriverManager.getConnection(
                 "jdbc:postgresql://" + HOST + ":" + settings(name).port() + "/" + PostgresSettings.APPLICATION,
                 properties);
+    }
+
+    /** Whether the agent has noted which password the application's role has. */
+    boolean isGiven(String name) {
+        return Files.exists(settings(name).runDir().resolve("application.password"));
     }
 
     /** A session of the agent's role. */

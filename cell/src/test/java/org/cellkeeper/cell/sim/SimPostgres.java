@@ -1627,6 +1627,7 @@ final class SimPostgres {
                 file.readOnly(),
                 withSlots ? slots.names() : Collections.emptySortedSet(),
                 writes(),
+                false,
                 cell.diskFull() ? "no space left on device" : lastProblem);
     }
 

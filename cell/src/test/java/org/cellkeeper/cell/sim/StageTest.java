@@ -2,6 +2,8 @@ package org.cellkeeper.cell.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
@@ -56,6 +58,34 @@ final class StageTest {
     @Test
     void among_equals_one_that_is_open_goes_before_one_that_must_be_started_first() {
         Stories.theFirstOfEqualsLetsNobodyIn(new Stage(3).born());
+    }
+
+    @Test
+    void an_entry_that_was_configured_anew_counts_from_then_on() {
+        Stage stage = new Stage(3).born();
+        CellSettings before = stage.cell("b").settings();
+        Address elsewhere = new Address("10.0.9.9", 6432, 6480, 6481);
+        CellSettings never = Records.with(Records.with(before, "priority", 0), "address", elsewhere);
+        stage.kill("b");
+        stage.cell("b").reconfigure(never);
+        stage.boot("b");
+        stage.await("it is on record", () -> stage.state()
+                .members()
+                .get(before.name())
+                .equals(never.entry(stage.cell("b").id().incarnation())));
+        stage.await("all vote again", () -> stage.state().voters().size() == 3);
+
+        // Its stream counts, at its new address.
+        stage.kill("c");
+        stage.pass(3_000);
+        long commit = stage.write("a");
+        stage.await("b acknowledges", () -> stage.isAcknowledged(commit));
+        stage.boot("c");
+        stage.await("all vote again", () -> stage.state().voters().size() == 3);
+        stage.pass(3_000);
+        stage.kill("a");
+        stage.awaitWritable("c");
+        stage.endWell();
     }
 
     @Test

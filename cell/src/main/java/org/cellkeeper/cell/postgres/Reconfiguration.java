@@ -1,0 +1,138 @@
+package org.cellkeeper.cell.postgres;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What was configured anew while PostgreSQL ran: the application's password is changed, where this is the primary; of what PostgreSQL
+ * takes up at its next start alone it is said that it waits for that. Lives on the thread {@code postgres-housekeeping}; the words are
+ * for any thread.
+ */
+final class Reconfiguration {
+    private static final Logger LOG = LoggerFactory.getLogger(Reconfiguration.class);
+    private static final Duration LIMIT = Duration.ofSeconds(2);
+
+    /** Tells, by a digest, the password that the application's role was last given or found to be given. */
+    private static final String GIVEN = "application.password";
+
+    private final PostgresSettings settings;
+    private final Sessions sessions;
+    private final Postmaster postmaster;
+    private final OwnedFiles files;
+    private final Path given;
+
+    private record Waiting(long run, String settings) {}
+
+    private volatile Waiting waiting = new Waiting(0, "");
+
+    Reconfiguration(PostgresSettings settings, Sessions sessions, Postmaster postmaster, OwnedFiles files) {
+        this.settings = settings;
+        this.sessions = sessions;
+        this.postmaster = postmaster;
+        this.files = files;
+        this.given = settings.runDir().resolve(GIVEN);
+    }
+
+    /** Whether this run of PostgreSQL listens at another address or port than it is to. */
+    boolean listensElsewhere(Postmaster.Run run) {
+        Postmaster.Listening at = postmaster.listening(run);
+        return at != null && !at.equals(configured());
+    }
+
+    private Postmaster.Listening configured() {
+        return new Postmaster.Listening(settings.listenHost(), settings.port());
+    }
+
+    /** What this run of PostgreSQL does not do yet, and from when on it will; empty when it does all that is configured. */
+    String waitsForStart(Postmaster.Run run) {
+        List<String> what = new ArrayList<>();
+        Postmaster.Listening at = postmaster.listening(run);
+        if (at != null && !at.equals(configured())) {
+            what.add("listening at " + configured() + " in place of " + at);
+        }
+        Waiting found = waiting;
+        if (found.run == run.id() && !found.settings.isEmpty()) {
+            what.add(found.settings);
+        }
+        return what.isEmpty()
+                ? ""
+                : "pending restart: " + String.join(", ", what)
+                        + ". Restart the cell for it; if it is the primary, switch over first";
+    }
+
+    /** Looks what waits, and changes the password if that was configured anew. Tried again at the next look when it fails. */
+    void look() {
+        Postmaster.Run run = postmaster.find();
+        if (run == null || !postmaster.saysReady(run)) {
+            return;
+        }
+        try (Connection session = sessions.open("reconfiguration", LIMIT, LIMIT);
+                Statement statement = session.createStatement()) {
+            String names = text(
+                    statement,
+                    "SELECT string_agg(name, ', ' ORDER BY name) FROM pg_catalog.pg_settings"
+                            // What a standby must have, more than is configured, is on its command line.
+                            + " WHERE pending_restart AND source <> 'command line'");
+            waiting = new Waiting(run.id(), names == null ? "" : names);
+            password(statement);
+        } catch (SQLException | IOException e) {
+            LOG.debug("What waits for a restart cannot be asked: {}", e.getMessage());
+        }
+    }
+
+    /** A password that somebody has changed by SQL stays as it is, for as long as the file does. */
+    private void password(Statement statement) throws SQLException, IOException {
+        String digest = digest();
+        String before = OwnedFiles.read(given);
+        if (before == null) {
+            noteGiven();
+            return;
+        }
+        if (before.strip().equals(digest) || "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"))) {
+            return;
+        }
+        // No statement that fails may write the password into PostgreSQL's log.
+        statement.execute("SET log_min_error_statement = panic");
+        statement.execute("ALTER ROLE " + PostgresSettings.APPLICATION + " PASSWORD "
+                + LocalPostgres.literal(settings.passwords().application()));
+        noteGiven();
+        LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
+    }
+
+    void noteGiven() throws IOException {
+        files.write(given, digest() + "\n");
+    }
+
+    private String digest() {
+        try {
+            Mac mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(settings.passwords().superuser().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            return HexFormat.of()
+                    .formatHex(mac.doFinal(
+                            settings.passwords().application().getBytes(StandardCharsets.UTF_8)));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this Java has no HmacSHA256", e);
+        }
+    }
+
+    private static @Nullable String text(Statement statement, String question) throws SQLException {
+        try (ResultSet row = statement.executeQuery(question)) {
+            return row.next() ? row.getString(1) : null;
+        }
+    }
+}
