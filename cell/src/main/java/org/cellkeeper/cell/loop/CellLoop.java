@@ -110,6 +110,7 @@ public final class CellLoop {
     private int ruleNumber;
     private long ruleSince;
     private int failures;
+    private final LastFailure lastFailure = new LastFailure();
     private long notBefore;
     private int doneRule;
     private int doneVersion;
@@ -613,6 +614,7 @@ public final class CellLoop {
     private void finished(Run mine) {
         run = null;
         failures = 0;
+        lastFailure.succeeded(mine.plan.rule().number());
         doneRule = mine.plan.rule().number();
         doneVersion = mine.version;
         doneAt = ports.clock().millis();
@@ -639,7 +641,13 @@ public final class CellLoop {
         } else if (problem instanceof Refused || problem.getCause() instanceof Refused) {
             LOG.info("rule {}: {}: {}", mine.plan.rule().number(), name(action), message(problem));
         } else {
-            LOG.warn("rule {}: {} failed: {}", mine.plan.rule().number(), name(action), message(problem));
+            int number = mine.plan.rule().number();
+            lastFailure.failed(number, message(problem), ports.clock().now());
+            if (lastFailure.isToBeLogged()) {
+                LOG.warn("rule {}: {} failed: {}", number, name(action), message(problem));
+            } else {
+                LOG.debug("rule {}: {} failed: {}", number, name(action), message(problem));
+            }
         }
         observe();
         step();
@@ -845,7 +853,11 @@ public final class CellLoop {
     // ---- telling the others
 
     private void tell(Plan plan, View view) {
-        PeerView mine = withServer(view, SelfReport.of(view, plan, progress));
+        if (plan.rule().pace() == Rule.Pace.CALM) {
+            lastFailure.forget();
+        }
+        PeerView mine =
+                withProblem(withServer(view, SelfReport.of(view, plan, progress)), lastFailure.told());
         snapshot = new Snapshot(view, plan, mine, takeovers);
         PeerView before = published;
         boolean changed = before == null
@@ -866,6 +878,10 @@ public final class CellLoop {
     private PeerView withServer(View view, PeerView mine) {
         boolean lacksAll = serverIsEmpty && !view.refereeKnown() && view.state() != null;
         String words = !serverProblem.isEmpty() || !lacksAll ? serverProblem : EMPTY_SERVER;
+        return withProblem(mine, words);
+    }
+
+    private static PeerView withProblem(PeerView mine, String words) {
         return words.isEmpty()
                 ? mine
                 : mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
@@ -925,6 +941,8 @@ public final class CellLoop {
     private static String message(Throwable problem) {
         Throwable cause = problem.getCause() != null ? problem.getCause() : problem;
         String text = cause.getMessage();
-        return text == null ? cause.getClass().getSimpleName() : text;
+        return text == null
+                ? cause.getClass().getSimpleName()
+                : text.lines().findFirst().orElse("");
     }
 }

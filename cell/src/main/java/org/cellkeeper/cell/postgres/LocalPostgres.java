@@ -309,7 +309,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private DatabaseFailure failure(String verb, Exception e, Cancellation cancellation) {
         String words = cancellation.isCancelled() ? "interrupted by an immediate stop" : String.valueOf(e.getMessage());
         DatabaseFailure failure = new DatabaseFailure(verb + ": " + words, e);
-        LOG.warn("{}", failure.getMessage());
+        // Told by whoever asked for it.
+        LOG.debug("{}", failure.getMessage());
         return failure;
     }
 
