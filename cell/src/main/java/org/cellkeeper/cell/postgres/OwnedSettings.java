@@ -54,7 +54,6 @@ final class OwnedSettings {
                         + " recovery_target_lsn recovery_target_name recovery_target_time recovery_target_timeline"
                         + " recovery_target_xid");
         because("an archive that cannot keep up fills the primary's disk; see the backups", owned, "archive_mode");
-        because("a long reader at a standby must not bloat the primary", owned, "hot_standby_feedback");
         because(
                 "a lost cell is noticed soon, and a stream comes back soon",
                 owned,
@@ -136,7 +135,6 @@ final class OwnedSettings {
         map.put("recovery_target", "");
         map.put("recovery_target_timeline", "latest");
         map.put("recovery_min_apply_delay", "0");
-        map.put("hot_standby_feedback", "off");
         map.put("wal_receiver_create_temp_slot", "off");
         map.put("wal_retrieve_retry_interval", "100ms");
         map.put("wal_receiver_status_interval", "1s");
@@ -182,6 +180,8 @@ final class OwnedSettings {
         // A seal and a promotion wait for replay: a long query on a standby may hold it up no longer than this.
         map.put("max_standby_streaming_delay", "2s");
         map.put("max_standby_archive_delay", "2s");
+        // A long reader at a standby does not bloat the primary, unless that is wanted.
+        map.put("hot_standby_feedback", "off");
         // A start after a crash fsyncs every file of the data folder first, and a failover may wait for it: one call does the same.
         map.put("recovery_init_sync_method", "syncfs");
         map.put("log_line_prefix", "%m [%p] %q%u@%d %a ");

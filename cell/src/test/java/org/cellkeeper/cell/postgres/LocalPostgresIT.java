@@ -38,6 +38,8 @@ import org.cellkeeper.cell.port.DatabaseFailure;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyManager;
 import org.postgresql.copy.CopyOut;
@@ -108,6 +110,46 @@ final class LocalPostgresIT {
         }
 
         assertThat(bench.get(clone).data()).isEqualTo(Data.PRESENT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "max_standby_streaming_delay=30min", "hot_standby_feedback=on"})
+    void aLongReadAtAStandbyIsCancelledUnlessThatCellIsForReports(String setting) throws Exception {
+        bench.found("a");
+        bench.get(bench.database("a").startPrimary());
+        bench.get(bench.database("a").keepSlots(bench.id("a"), Set.of(bench.id("b"))));
+        bench.configure("b", setting.isEmpty() ? Map.of() : Map.of(setting.split("=")[0], setting.split("=")[1]));
+        bench.get(bench.database("b").cloneFrom(bench.upstream("a", EPOCH), bench.id("b"), percent -> {}));
+        bench.get(bench.database("b").startStandby(bench.upstream("a", EPOCH), bench.id("b")));
+        await("b", v -> v.standby().receiver() == Receiver.STREAMING);
+        bench.execute("a", "CREATE TABLE hot AS SELECT n FROM generate_series(1, 1000) n");
+        Lsn made = bench.get(bench.database("a").observe()).primary().flushed();
+        await("b", v -> v.standby().replayed().atLeast(made));
+        String end = "";
+        try (Connection reader = bench.agent("b", PostgresSettings.APPLICATION);
+                Statement statement = reader.createStatement()) {
+            reader.setAutoCommit(false);
+            reader.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            statement.execute("SELECT count(*) FROM hot");
+            // By now the primary has heard of it, where it is to hear.
+            Thread.sleep(2_500);
+            for (int round = 0; round < 3; round++) {
+                bench.execute("a", "UPDATE hot SET n = n + 1");
+                bench.execute("a", "VACUUM hot");
+            }
+            for (int round = 0; round < 30; round++) {
+                statement.execute("SELECT count(*) FROM hot");
+                Thread.sleep(200);
+            }
+        } catch (SQLException e) {
+            end = String.valueOf(e.getMessage());
+        }
+        if (setting.isEmpty()) {
+            // The statement is cancelled; or, between two of them, the session is ended.
+            assertThat(end).isNotEmpty();
+        } else {
+            assertThat(end).isEmpty();
+        }
     }
 
     /** Usual hardening, and defaults that an operator may have changed. */
