@@ -48,6 +48,10 @@ public final class ApiPaths {
         return BACKUPS + "/" + name;
     }
 
+    public static String check(String name) {
+        return backup(name) + "/check";
+    }
+
     public static String restore(String name) {
         return backup(name) + "/restore";
     }

@@ -169,6 +169,20 @@ public final class ApplianceClient implements AutoCloseable {
         return readAt(cell, ApiPaths.MOUNT, MountInfo.class);
     }
 
+    /** From now on talks to the first cell that answers and is not the primary, where there is one. */
+    public void preferStandby() {
+        for (int i = 0; i < cells.size(); i++) {
+            try {
+                if (!isPrimary(cells.get(i))) {
+                    current = i;
+                    return;
+                }
+            } catch (ApplianceFailure.NobodyAnswers | ApplianceFailure.Refused e) {
+                // Then the next one, or whoever answered last.
+            }
+        }
+    }
+
     /** The cells that it talks to, in the order that was given. */
     public List<URI> cells() {
         return cells;
@@ -242,7 +256,11 @@ public final class ApplianceClient implements AutoCloseable {
 
         record Deploy(String name) implements Request {}
 
-        record Backup() implements Request {}
+        /** With {@code check} the primary also checks it at once. */
+        record Backup(boolean check) implements Request {}
+
+        /** Rehearses the restore of a backup, and changes nothing. The cell that is asked does it. */
+        record CheckBackup(String name) implements Request {}
 
         /** The application's database is replaced; {@code confirm} is the backup's name once more. */
         record Restore(String name, String confirm) implements Request {}
@@ -334,7 +352,9 @@ public final class ApplianceClient implements AutoCloseable {
                 post(ApiPaths.promote(name) + suffix, acceptDataLoss ? "{\"acceptDataLoss\":true}" : null);
             case Request.Switchover(String name) -> post(ApiPaths.switchover(name) + suffix, null);
             case Request.Deploy(String name) -> post(ApiPaths.deploy(name) + suffix, null);
-            case Request.Backup() -> post(ApiPaths.BACKUPS + suffix, null);
+            case Request.Backup(boolean check) ->
+                post(ApiPaths.BACKUPS + "?check=" + check + (dryRun ? "&dryRun=true" : ""), null);
+            case Request.CheckBackup(String name) -> post(ApiPaths.check(name) + suffix, null);
             case Request.Restore(String name, String confirm) ->
                 post(ApiPaths.restore(name) + suffix, encode(new RestoreRequest(confirm)));
             case Request.DeleteBackup(String name) ->

@@ -140,10 +140,15 @@ final class OperatorCommandsTest {
     void backupsAreMadeListedAndDeleted() {
         backups.asked.clear();
         assertThat(run("backup", "create")).isZero();
+        assertThat(run("backup", "create", "--check")).isZero();
+        assertThat(run("backup", "check", "backup-0")).isZero();
         assertThat(run("backup", "delete", "backup-0")).isZero();
         assertThat(backups.asked)
                 .containsExactly(
-                        new BackupOperator.Request.Create(false), new BackupOperator.Request.Delete("backup-0", false));
+                        new BackupOperator.Request.Create(false, false),
+                        new BackupOperator.Request.Create(true, false),
+                        new BackupOperator.Request.Check("backup-0", false),
+                        new BackupOperator.Request.Delete("backup-0", false));
         assertThat(run("backup", "list")).isZero();
         assertThat(out.toString()).contains("backup-0  42 bytes  0.1.0  /transfer/backup-0");
     }

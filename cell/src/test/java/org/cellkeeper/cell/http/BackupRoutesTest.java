@@ -3,6 +3,7 @@ package org.cellkeeper.cell.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Path;
@@ -33,22 +34,30 @@ final class BackupRoutesTest {
 
     @BeforeEach
     void serve() throws Exception {
-        int port;
+        int port = freePort();
+        api = serve(port, new FakeOperator(), backups);
+        cell = URI.create("https://127.0.0.1:" + port);
+        client = new ApplianceClient(List.of(cell), "root", "word", ApplianceClient.trustAll());
+    }
+
+    private static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0)) {
-            port = socket.getLocalPort();
+            return socket.getLocalPort();
         }
-        api = new ApplianceApi(
+    }
+
+    private ApplianceApi serve(int port, FakeOperator operator, FakeBackups itsBackups) {
+        ApplianceApi made = new ApplianceApi(
                 ApiSettings.of(
                         FakeOperator.CELL_1, new Address("127.0.0.1", 5432, port, 5481), directory, "word", "secret"),
-                new FakeOperator(),
-                backups,
+                operator,
+                itsBackups,
                 new FakeApp(),
                 new FakeRevocations(),
                 null,
                 () -> "");
-        api.start();
-        cell = URI.create("https://127.0.0.1:" + port);
-        client = new ApplianceClient(List.of(cell), "root", "word", ApplianceClient.trustAll());
+        made.start();
+        return made;
     }
 
     @AfterEach
@@ -79,15 +88,46 @@ final class BackupRoutesTest {
     }
 
     @Test
+    void aDamagedBackupIsNotOneThatThereNeverWas() {
+        refused(409, "backup-damaged", () -> client.submit(new ApplianceClient.Request.CheckBackup("backup-damaged")));
+        assertThat(backups.asked).isEmpty();
+    }
+
+    @Test
     void requestsReachTheOperatorAsTheyWereMeant() {
-        assertThat(client.submit(new ApplianceClient.Request.Backup())).isEqualTo("task-7");
+        assertThat(client.submit(new ApplianceClient.Request.Backup(false))).isEqualTo("task-7");
+        client.submit(new ApplianceClient.Request.Backup(true));
+        client.submit(new ApplianceClient.Request.CheckBackup("backup-0"));
         client.submit(new ApplianceClient.Request.Restore("backup-0", "backup-0"));
         client.submit(new ApplianceClient.Request.DeleteBackup("backup-0"));
         assertThat(backups.asked)
                 .containsExactly(
-                        new Request.Create(false),
+                        new Request.Create(false, false),
+                        new Request.Create(true, false),
+                        new Request.Check("backup-0", false),
                         new Request.Restore("backup-0", false),
                         new Request.Delete("backup-0", false));
+    }
+
+    @Test
+    void aClientThatPrefersAStandbyAsksOneWhereOneAnswers() throws Exception {
+        int port = freePort();
+        URI standby = URI.create("https://127.0.0.1:" + port);
+        URI silent = URI.create("https://127.0.0.1:" + freePort());
+        FakeOperator operator = new FakeOperator();
+        FakeBackups itsBackups = new FakeBackups();
+        try (ApplianceApi _ = serve(port, operator, itsBackups);
+                ApplianceClient all = new ApplianceClient(
+                        List.of(silent, cell, standby), "root", "word", ApplianceClient.trustAll())) {
+            all.preferStandby();
+            all.submit(new ApplianceClient.Request.CheckBackup("backup-0"));
+            assertThat(backups.asked).hasSize(1);
+            operator.primary = false;
+            all.preferStandby();
+            all.submit(new ApplianceClient.Request.CheckBackup("backup-0"));
+        }
+        assertThat(itsBackups.asked).containsExactly(new Request.Check("backup-0", false));
+        assertThat(backups.asked).hasSize(1);
     }
 
     @Test
@@ -98,6 +138,7 @@ final class BackupRoutesTest {
                 "no-such-backup",
                 () -> client.submit(new ApplianceClient.Request.Restore("backup-9", "backup-9")));
         refused(404, "no-such-backup", () -> client.submit(new ApplianceClient.Request.DeleteBackup("backup-9")));
+        refused(404, "no-such-backup", () -> client.submit(new ApplianceClient.Request.CheckBackup("backup-9")));
         assertThat(backups.asked).isEmpty();
     }
 

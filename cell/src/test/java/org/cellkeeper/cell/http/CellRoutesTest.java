@@ -28,6 +28,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
@@ -36,6 +37,7 @@ import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -325,6 +327,7 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_cluster_automatic 1.0\n")
                 .contains("\ncellkeeper_cluster_epoch 8.0\n")
                 .contains("\ncellkeeper_cluster_last_ballot 9.0\n")
+                .contains("\ncellkeeper_cluster_backup_check NaN\n")
                 .contains("\ncellkeeper_cell_state 1.0\n")
                 .contains("\ncellkeeper_cell_primary 0.0\n")
                 .contains("\ncellkeeper_cell_configuration_refused 0.0\n")
@@ -341,6 +344,37 @@ final class CellRoutesTest {
         assertThat(get("/metrics").body())
                 .contains("\ncellkeeper_cluster_automatic NaN\n")
                 .contains("\ncellkeeper_cell_state NaN\n");
+    }
+
+    @Test
+    void theLastCheckOfABackupIsMeasured() throws Exception {
+        List<Task> before = operator.tasks;
+        operator.tasks = Stream.of(
+                        task(Task.Operation.CHECK_BACKUP, Task.Status.RUNNING),
+                        task(Task.Operation.BACKUP, Task.Status.SUCCESS),
+                        task(Task.Operation.BACKUP_AND_CHECK, Task.Status.ERROR),
+                        task(Task.Operation.CHECK_BACKUP, Task.Status.SUCCESS))
+                .toList();
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cluster_backup_check 0.0\n");
+        operator.tasks = List.of(task(Task.Operation.CHECK_BACKUP, Task.Status.SUCCESS));
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cluster_backup_check 1.0\n");
+        operator.tasks = before;
+    }
+
+    private static Task task(Task.Operation operation, Task.Status status) {
+        return new Task(
+                "an id",
+                operation,
+                FakeOperator.CELL_1,
+                FakeOperator.CELL_1,
+                false,
+                status,
+                FakeOperator.NOON,
+                null,
+                0,
+                0,
+                "",
+                "backup-1");
     }
 
     @Test

@@ -47,6 +47,11 @@ public final class FakeBackups implements BackupOperator {
     }
 
     @Override
+    public CompletableFuture<String> damage(String name) {
+        return CompletableFuture.completedFuture(name.equals("backup-damaged") ? "its manifest.json is missing" : "");
+    }
+
+    @Override
     public CompletableFuture<Operator.Verdict> ask(Request request, String caller) {
         synchronized (asked) {
             asked.add(request);
