@@ -149,11 +149,18 @@ public final class ApplianceClient implements AutoCloseable {
 
     /** All backups, the newest first; page after page is asked for. */
     public List<BackupFile> backups() {
+        return backups(null, false);
+    }
+
+    /** With a filter, such as {@code date=ge=2026-01-02T12:00:00Z}, those that it lets through. */
+    public List<BackupFile> backups(@Nullable String filter, boolean oldestFirst) {
+        String query = (oldestFirst ? "&sortAsc=date" : "")
+                + (filter == null ? "" : "&filter=" + URLEncoder.encode(filter, StandardCharsets.UTF_8));
         List<BackupFile> all = new ArrayList<>();
         BackupList page;
         int number = 1;
         do {
-            page = read(ApiPaths.BACKUPS + "?page=" + number, BackupList.class);
+            page = read(ApiPaths.BACKUPS + "?page=" + number + query, BackupList.class);
             all.addAll(page.listOfBackupFiles());
             number++;
         } while (number <= page.pageCount());
@@ -196,6 +203,15 @@ public final class ApplianceClient implements AutoCloseable {
     /** The services of this cell; no other is asked. */
     public List<ServiceInfo> services(URI cell) {
         return List.of(readAt(cell, ApiPaths.SERVICES, ServiceInfo[].class));
+    }
+
+    /** Has a service of this cell, vpostgres or nginx, read its files anew; no other is asked. */
+    public void reload(URI cell, String service) {
+        try {
+            checked(exchange(cell, "POST", ApiPaths.reload(service), null));
+        } catch (IOException e) {
+            throw new ApplianceFailure.NobodyAnswers(cell + ": " + reason(e), e);
+        }
     }
 
     /** Whether this cell's PostgreSQL serves; no other is asked. Not ready is a refusal with what is missing. */
@@ -356,7 +372,7 @@ public final class ApplianceClient implements AutoCloseable {
                 post(ApiPaths.BACKUPS + "?check=" + check + (dryRun ? "&dryRun=true" : ""), null);
             case Request.CheckBackup(String name) -> post(ApiPaths.check(name) + suffix, null);
             case Request.Restore(String name, String confirm) ->
-                post(ApiPaths.restore(name) + suffix, encode(new RestoreRequest(confirm)));
+                post(ApiPaths.restore(name) + suffix, encode(RestoreRequest.confirmed(confirm)));
             case Request.DeleteBackup(String name) ->
                 send("DELETE", ApiPaths.backup(name) + suffix, null, Retry.WHEN_NOT_SENT);
             case Request.Remove(String name, boolean force) ->

@@ -75,6 +75,7 @@ public final class ShareBackups implements Backups {
             return new Share(
                     true,
                     path,
+                    store.type().startsWith("nfs") ? store.name() : "",
                     store.getTotalSpace(),
                     store.getTotalSpace() - store.getUnallocatedSpace(),
                     store.getUsableSpace(),
@@ -85,7 +86,7 @@ public final class ShareBackups implements Backups {
     }
 
     private static Share unusable(@Nullable Path path, String detail) {
-        return new Share(false, path, 0, 0, 0, detail);
+        return new Share(false, path, "", 0, 0, 0, detail);
     }
 
     private Path folder() {

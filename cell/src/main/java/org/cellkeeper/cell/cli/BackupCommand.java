@@ -51,9 +51,19 @@ final class BackupCommand implements Callable<Integer> {
     /** Names them all. */
     @Command(name = "list", description = "List the backups, newest first.")
     static final class Show extends OperatorCommand {
+        @Option(
+                names = "--filter",
+                paramLabel = "FILTER",
+                description = "Only those of a date or a version: date=ge=2026-01-02T12:00:00Z (or gt, le, lt, eq),"
+                        + " version==0.1.0, or some of these with ; between them.")
+        private @Nullable String filter;
+
+        @Option(names = "--oldest-first", description = "The oldest first.")
+        private boolean oldestFirst;
+
         @Override
         int run(ApplianceClient client) {
-            for (BackupFile file : client.backups()) {
+            for (BackupFile file : client.backups(filter, oldestFirst)) {
                 out().println(String.join(
                         "  ", file.date(), file.name(), file.size() + " bytes", file.version(), file.location()));
             }

@@ -94,6 +94,31 @@ final class Answers {
                 : Problem.of(status, "Not done", "http-" + status, "the request is not understood");
     }
 
+    /** Of what is done at once: a dry run is answered with the checks, and what one of them refuses is not done. */
+    boolean mayGoOn(Context ctx, List<Operator.Check> checks, boolean dryRun) {
+        if (dryRun) {
+            checked(ctx, checks);
+            return false;
+        }
+        checks.stream().filter(check -> !check.ok()).findFirst().ifPresent(check -> {
+            throw refused(check.name(), check.detail());
+        });
+        return true;
+    }
+
+    private void checked(Context ctx, List<Operator.Check> checks) {
+        answer(
+                ctx,
+                200,
+                Checks.of(checks.stream()
+                        .map(check -> new Checks.Check(check.name(), check.ok(), check.detail()))
+                        .toList()));
+    }
+
+    private static RequestProblem refused(String code, String detail) {
+        return new RequestProblem(409, "Precondition does not hold", code, detail);
+    }
+
     private String host() {
         String host = settings.address().host();
         return host.contains(":") ? "[" + host + "]" : host;
@@ -141,16 +166,9 @@ final class Answers {
                         .header(
                                 "Location",
                                 "https://" + host() + ":" + settings.address().apiPort() + ApiPaths.task(taskId));
-            case Operator.Verdict.Checked(List<Operator.Check> checks) ->
-                answer(
-                        ctx,
-                        200,
-                        Checks.of(checks.stream()
-                                .map(check -> new Checks.Check(check.name(), check.ok(), check.detail()))
-                                .toList()));
+            case Operator.Verdict.Checked(List<Operator.Check> checks) -> checked(ctx, checks);
             case Operator.Verdict.NoSuchNode(String detail) -> throw RequestProblem.notFound("no-such-node", detail);
-            case Operator.Verdict.Refused(String code, String detail) ->
-                throw new RequestProblem(409, "Precondition does not hold", code, detail);
+            case Operator.Verdict.Refused(String code, String detail) -> throw refused(code, detail);
             case Operator.Verdict.Unavailable(String detail) ->
                 throw RequestProblem.unavailable("zookeeper-unavailable", detail);
         }

@@ -3,7 +3,10 @@ package org.cellkeeper.cell.http;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
@@ -47,6 +50,7 @@ import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.port.Reloadable;
 import org.cellkeeper.cell.port.Revocations;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Connector;
@@ -57,7 +61,6 @@ import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
-import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -95,6 +98,7 @@ public final class ApplianceApi implements AutoCloseable {
     private final ThisCell thisCell;
     private final Requests requests;
     private final Answers answers;
+    private final ServedCertificate certificate;
     private final ThisCellRoutes ofThisCell;
     private final BackupRoutes backups;
     private final EventStreams events;
@@ -103,6 +107,7 @@ public final class ApplianceApi implements AutoCloseable {
     private final Javalin javalin;
 
     /**
+     * @param postgres the configuration of this cell's PostgreSQL
      * @param zookeeper the status of this cell's ZooKeeper server as {@code GET /services} tells it; null where it runs none
      * @param metrics in Prometheus' text format
      */
@@ -112,6 +117,7 @@ public final class ApplianceApi implements AutoCloseable {
             BackupOperator backups,
             App app,
             Revocations revocations,
+            Reloadable postgres,
             @Nullable Supplier<String> zookeeper,
             Supplier<String> metrics) {
         this.settings = settings;
@@ -128,10 +134,17 @@ public final class ApplianceApi implements AutoCloseable {
                 .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .disable(com.fasterxml.jackson.databind.MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .withCoercionConfig(LogicalType.Textual, text -> {
+                    text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail);
+                    text.setCoercion(CoercionInputShape.Float, CoercionAction.Fail);
+                    text.setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail);
+                })
                 .build();
         this.requests = new Requests(json);
         this.answers = new Answers(settings, json);
-        this.ofThisCell = new ThisCellRoutes(answers, thisCell);
+        this.certificate = new ServedCertificate(settings);
+        this.ofThisCell =
+                new ThisCellRoutes(requests, answers, thisCell, Map.of("vpostgres", postgres, "nginx", certificate));
         this.backups = new BackupRoutes(requests, answers, backups, rendering);
         this.credentials = digest(USER + ":" + settings.rootPassword());
         this.javalin = Javalin.create(this::configure);
@@ -194,12 +207,6 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private Connector connector(Server server, HttpConfiguration javalinDefaults) {
-        SslContextFactory.Server tls = new SslContextFactory.Server();
-        tls.setKeyStore(Certificates.of(settings));
-        tls.setKeyStorePassword(Certificates.STORE_PASSWORD);
-        tls.setKeyManagerPassword(Certificates.STORE_PASSWORD);
-        tls.setIncludeProtocols("TLSv1.3", "TLSv1.2");
-
         HttpConfiguration http = new HttpConfiguration(javalinDefaults);
         http.setSendServerVersion(false);
         http.setSendXPoweredBy(false);
@@ -214,7 +221,7 @@ public final class ApplianceApi implements AutoCloseable {
                 null,
                 1,
                 1,
-                new SslConnectionFactory(tls, "http/1.1"),
+                new SslConnectionFactory(certificate.tls(), "http/1.1"),
                 new HttpConnectionFactory(http));
         connector.setHost(settings.bindHost());
         connector.setPort(settings.address().apiPort());
@@ -245,6 +252,7 @@ public final class ApplianceApi implements AutoCloseable {
         path(config, ApiPaths.EVENTS, Map.of(HandlerType.GET, guarded(this::events)));
         path(config, ApiPaths.SERVICES, Map.of(HandlerType.GET, guarded(ofThisCell::services)));
         path(config, ApiPaths.SERVICES + "/{name}", Map.of(HandlerType.GET, guarded(ofThisCell::service)));
+        path(config, ApiPaths.SERVICES + "/{name}/reload", Map.of(HandlerType.POST, guarded(ofThisCell::reload)));
         path(config, ApiPaths.SESSIONS, Map.of(HandlerType.POST, guarded(this::logIn)));
         path(config, ApiPaths.CURRENT_SESSION, Map.of(HandlerType.DELETE, guarded(this::logOut)));
         path(
@@ -258,9 +266,20 @@ public final class ApplianceApi implements AutoCloseable {
         path(config, ApiPaths.BACKUPS + "/{name}/check", Map.of(HandlerType.POST, guarded(backups::check)));
         path(config, ApiPaths.BACKUPS + "/{name}/restore", Map.of(HandlerType.POST, guarded(backups::restore)));
         path(config, ApiPaths.VERSION, Map.of(HandlerType.GET, guarded(ofThisCell::version)));
-        path(config, ApiPaths.MOUNT, Map.of(HandlerType.GET, guarded(backups::mount)));
+        path(
+                config,
+                ApiPaths.MOUNT,
+                Map.of(HandlerType.GET, guarded(backups::mount), HandlerType.PUT, guarded(backups::changeMount)));
         path(config, ApiPaths.STORAGE, Map.of(HandlerType.GET, guarded(ofThisCell::storage)));
         path(config, ApiPaths.FIPS, Map.of(HandlerType.GET, guarded(ofThisCell::fips)));
+        path(
+                config,
+                ApiPaths.FIPS + "/{name}",
+                Map.of(
+                        HandlerType.GET,
+                        guarded(ofThisCell::fipsOfOne),
+                        HandlerType.PUT,
+                        guarded(ofThisCell::changeFips)));
         path(config, ApiPaths.LIVEZ, Map.of(HandlerType.GET, guarded(ofThisCell::alive)));
         path(config, ApiPaths.READYZ, Map.of(HandlerType.GET, guarded(ofThisCell::ready)));
         path(config, ApiPaths.METRICS, Map.of(HandlerType.GET, guarded(this::metrics)));

@@ -1,16 +1,19 @@
 package org.cellkeeper.cell.http;
 
 import io.javalin.http.Context;
+import java.nio.file.Path;
 import java.util.List;
 import org.cellkeeper.api.BackupList;
+import org.cellkeeper.api.MountRequest;
 import org.cellkeeper.api.RestoreRequest;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Backups;
+import org.cellkeeper.cell.port.Operator;
+import org.jspecify.annotations.Nullable;
 
 /** Backups, and the transfer share that they lie on. */
 final class BackupRoutes {
-    private static final int PAGE = 25;
     private static final String SILENT = "the transfer share does not answer: see its mount on this cell";
 
     private final Requests requests;
@@ -27,6 +30,25 @@ final class BackupRoutes {
 
     void mount(Context ctx) {
         answers.answer(ctx, 200, rendering.mount(share()));
+    }
+
+    void changeMount(Context ctx) {
+        MountRequest body = requests.body(ctx, MountRequest.class);
+        if (body == null || body.nfs() == null) {
+            throw RequestProblem.badRequest("the body must be {\"nfs\": \"host:/path\"}");
+        }
+        Path folder = share().folder();
+        answers.mayGoOn(
+                ctx,
+                List.of(new Operator.Check(
+                        "cell-mounts-share",
+                        false,
+                        "a cell does not mount its transfer share: mount it on the machine of each cell, "
+                                + (folder == null
+                                        ? "and name the folder in transfer.folder"
+                                        : "at " + folder + " as transfer.folder says")
+                                + "; nothing was changed")),
+                Requests.flag(ctx, "dryRun"));
     }
 
     private Backups.Share share() {
@@ -50,20 +72,21 @@ final class BackupRoutes {
     }
 
     void list(Context ctx) {
-        int page = Requests.number(ctx, "page", 1, 999_999);
+        BackupQuery query = BackupQuery.of(ctx);
         Backups.Share share = usableShare();
-        List<Backup> all = listed();
+        List<Backup> all = query.among(listed());
+        int size = query.pageSize();
         answers.answer(
                 ctx,
                 200,
                 new BackupList(
                         all.stream()
-                                .skip((page - 1L) * PAGE)
-                                .limit(PAGE)
+                                .skip((query.page() - 1L) * size)
+                                .limit(size)
                                 .map(backup -> rendering.backupFile(backup, location(share, backup)))
                                 .toList(),
-                        (all.size() + PAGE - 1) / PAGE,
-                        PAGE,
+                        (all.size() + size - 1) / size,
+                        size,
                         all.size()));
     }
 
@@ -121,10 +144,22 @@ final class BackupRoutes {
         RestoreRequest body = requests.body(ctx, RestoreRequest.class);
         boolean dryRun = Requests.flag(ctx, "dryRun");
         String name = named(ctx).name();
-        if (body == null || !name.equals(body.confirm())) {
-            throw RequestProblem.badRequest("the database is about to be replaced: the body must be {\"confirm\": \""
-                    + name + "\"}, the backup's name once more");
-        }
+        confirm(name, body);
         answers.verdict(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun), Requests.caller(ctx)));
+    }
+
+    private void confirm(String name, @Nullable RestoreRequest body) {
+        String nfs = body == null ? null : body.nfs();
+        if (body == null || (body.confirm() == null && nfs == null)) {
+            throw RequestProblem.badRequest("the database is about to be replaced: the body must be {\"confirm\": \""
+                    + name + "\"}, the backup's name once more, or {\"nfs\": \"...\"} as GET /mount says it");
+        }
+        if (body.confirm() != null && !body.confirm().equals(name)) {
+            throw Requests.wrong("confirm", body.confirm(), "'" + name + "', the backup's name once more");
+        }
+        String here = share().nfs();
+        if (nfs != null && !here.isEmpty() && !nfs.equals(here)) {
+            throw Requests.wrong("nfs", nfs, "'" + here + "', where this cell's transfer share comes from");
+        }
     }
 }

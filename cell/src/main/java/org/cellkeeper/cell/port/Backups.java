@@ -13,11 +13,13 @@ public interface Backups {
      *
      * @param usable whether backups can be read and written there
      * @param folder null when none is configured
+     * @param nfs what it is mounted from; empty when that is no NFS
      * @param detail why it is not usable, and what to do; or what is well
      */
     record Share(
             boolean usable,
             @Nullable Path folder,
+            String nfs,
             long sizeBytes,
             long usedBytes,
             long availableBytes,
