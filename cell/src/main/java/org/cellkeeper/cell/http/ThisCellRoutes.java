@@ -9,9 +9,13 @@ import org.cellkeeper.api.FipsInfo;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.port.Reloadable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What is told of the one cell that is asked, and what is asked of it alone. */
 final class ThisCellRoutes {
+    private static final Logger log = LoggerFactory.getLogger(ThisCellRoutes.class);
+
     private final Requests requests;
     private final Answers answers;
     private final ThisCell thisCell;
@@ -45,6 +49,7 @@ final class ThisCellRoutes {
         if (answers.mayGoOn(ctx, service.checks(), dryRun)) {
             try {
                 service.reload();
+                log.info("{} has read its files anew, as {} asked", ctx.pathParam("name"), Requests.caller(ctx));
             } catch (RuntimeException e) {
                 throw new RequestProblem(409, "Not done", "not-reloaded", String.valueOf(e.getMessage()));
             }
