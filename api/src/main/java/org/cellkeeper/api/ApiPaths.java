@@ -48,6 +48,14 @@ public final class ApiPaths {
         return BACKUPS + "/" + name;
     }
 
+    public static String reload(String service) {
+        return SERVICES + "/" + service + "/reload";
+    }
+
+    public static String check(String name) {
+        return backup(name) + "/check";
+    }
+
     public static String restore(String name) {
         return backup(name) + "/restore";
     }

@@ -149,11 +149,18 @@ public final class ApplianceClient implements AutoCloseable {
 
     /** All backups, the newest first; page after page is asked for. */
     public List<BackupFile> backups() {
+        return backups(null, false);
+    }
+
+    /** With a filter, such as {@code date=ge=2026-01-02T12:00:00Z}, those that it lets through. */
+    public List<BackupFile> backups(@Nullable String filter, boolean oldestFirst) {
+        String query = (oldestFirst ? "&sortAsc=date" : "")
+                + (filter == null ? "" : "&filter=" + URLEncoder.encode(filter, StandardCharsets.UTF_8));
         List<BackupFile> all = new ArrayList<>();
         BackupList page;
         int number = 1;
         do {
-            page = read(ApiPaths.BACKUPS + "?page=" + number, BackupList.class);
+            page = read(ApiPaths.BACKUPS + "?page=" + number + query, BackupList.class);
             all.addAll(page.listOfBackupFiles());
             number++;
         } while (number <= page.pageCount());
@@ -169,6 +176,20 @@ public final class ApplianceClient implements AutoCloseable {
         return readAt(cell, ApiPaths.MOUNT, MountInfo.class);
     }
 
+    /** From now on talks to the first cell that answers and is not the primary, where there is one. */
+    public void preferStandby() {
+        for (int i = 0; i < cells.size(); i++) {
+            try {
+                if (!isPrimary(cells.get(i))) {
+                    current = i;
+                    return;
+                }
+            } catch (ApplianceFailure.NobodyAnswers | ApplianceFailure.Refused e) {
+                // Then the next one, or whoever answered last.
+            }
+        }
+    }
+
     /** The cells that it talks to, in the order that was given. */
     public List<URI> cells() {
         return cells;
@@ -182,6 +203,15 @@ public final class ApplianceClient implements AutoCloseable {
     /** The services of this cell; no other is asked. */
     public List<ServiceInfo> services(URI cell) {
         return List.of(readAt(cell, ApiPaths.SERVICES, ServiceInfo[].class));
+    }
+
+    /** Has a service of this cell, vpostgres or nginx, read its files anew; no other is asked. */
+    public void reload(URI cell, String service) {
+        try {
+            checked(exchange(cell, "POST", ApiPaths.reload(service), null));
+        } catch (IOException e) {
+            throw new ApplianceFailure.NobodyAnswers(cell + ": " + reason(e), e);
+        }
     }
 
     /** Whether this cell's PostgreSQL serves; no other is asked. Not ready is a refusal with what is missing. */
@@ -242,7 +272,11 @@ public final class ApplianceClient implements AutoCloseable {
 
         record Deploy(String name) implements Request {}
 
-        record Backup() implements Request {}
+        /** With {@code check} the primary also checks it at once. */
+        record Backup(boolean check) implements Request {}
+
+        /** Rehearses the restore of a backup, and changes nothing. The cell that is asked does it. */
+        record CheckBackup(String name) implements Request {}
 
         /** The application's database is replaced; {@code confirm} is the backup's name once more. */
         record Restore(String name, String confirm) implements Request {}
@@ -334,9 +368,11 @@ public final class ApplianceClient implements AutoCloseable {
                 post(ApiPaths.promote(name) + suffix, acceptDataLoss ? "{\"acceptDataLoss\":true}" : null);
             case Request.Switchover(String name) -> post(ApiPaths.switchover(name) + suffix, null);
             case Request.Deploy(String name) -> post(ApiPaths.deploy(name) + suffix, null);
-            case Request.Backup() -> post(ApiPaths.BACKUPS + suffix, null);
+            case Request.Backup(boolean check) ->
+                post(ApiPaths.BACKUPS + "?check=" + check + (dryRun ? "&dryRun=true" : ""), null);
+            case Request.CheckBackup(String name) -> post(ApiPaths.check(name) + suffix, null);
             case Request.Restore(String name, String confirm) ->
-                post(ApiPaths.restore(name) + suffix, encode(new RestoreRequest(confirm)));
+                post(ApiPaths.restore(name) + suffix, encode(RestoreRequest.confirmed(confirm)));
             case Request.DeleteBackup(String name) ->
                 send("DELETE", ApiPaths.backup(name) + suffix, null, Retry.WHEN_NOT_SENT);
             case Request.Remove(String name, boolean force) ->

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param mounted whether it is there and can be written
  * @param detail what is well, or what to do
+ * @param nfs where it is mounted from, such as {@code 10.0.0.9:/transfer}; empty when that is no NFS, or it is not mounted
  * @param path null when none is configured
  * @param sizeBytes null, as are the other sizes, while it is not mounted
  */
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public record MountInfo(
         boolean mounted,
         String detail,
+        String nfs,
         @Nullable String path,
         @Nullable Long sizeBytes,
         @Nullable Long usedBytes,

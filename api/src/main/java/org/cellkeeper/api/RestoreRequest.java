@@ -1,10 +1,24 @@
 package org.cellkeeper.api;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of {@code POST /backups/{name}/restore}.
+ * The body of {@code POST /backups/{name}/restore}: the database is about to be replaced. It is confirmed by the backup's name, or by
+ * where the transfer share comes from.
  *
- * @param confirm the backup's name once more: the database is about to be replaced
+ * @param confirm the backup's name once more
+ * @param nfs what the asked cell's transfer share is mounted from, as {@code GET /mount} says it
+ * @param httpCert whether a certificate is to come back; a backup holds none, so it makes no difference
+ * @param consoleproxyCert the same
  */
-public record RestoreRequest(@Nullable String confirm) {}
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record RestoreRequest(
+        @Nullable String confirm,
+        @Nullable String nfs,
+        @Nullable Boolean httpCert,
+        @Nullable Boolean consoleproxyCert) {
+    public static RestoreRequest confirmed(String name) {
+        return new RestoreRequest(name, null, null, null);
+    }
+}

@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What became of an operator's request.
  *
- * @param operation PROMOTE, SWITCHOVER, REMOVE, DEPLOY, MODE, BACKUP, RESTORE or DELETE_BACKUP
+ * @param operation PROMOTE, SWITCHOVER, REMOVE, DEPLOY, MODE, BACKUP, BACKUP_AND_CHECK, CHECK_BACKUP, RESTORE or
+ *     DELETE_BACKUP
  * @param target the cell that it is about, or the backup
  * @param status QUEUED, RUNNING, SUCCESS or ERROR
  * @param startTime ISO 8601, as is {@code endTime}

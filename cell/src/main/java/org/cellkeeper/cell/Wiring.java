@@ -76,6 +76,7 @@ import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresArchive;
+import org.cellkeeper.cell.postgres.PostgresReload;
 import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
@@ -398,7 +399,14 @@ public final class Wiring implements AutoCloseable {
                 operator::history));
         ApiSettings apiSettings = apiSettings(secret);
         ApiServing api = opened(new ApiServing(() -> new ApplianceApi(
-                apiSettings, operator, backupDesk, app, coordination, zookeeperStatus(), metrics::scrape)));
+                apiSettings,
+                operator,
+                backupDesk,
+                app,
+                coordination,
+                new PostgresReload(postgresSettings),
+                zookeeperStatus(),
+                metrics::scrape)));
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));
         mailbox.every(BEAT_MILLIS, () -> beat(heartbeat, loop));
         loop.start();
@@ -499,6 +507,10 @@ public final class Wiring implements AutoCloseable {
                         ? null
                         : new ApiSettings.Pem(
                                 tls.certificate().text(), tls.key().text()),
+                tls == null
+                        ? null
+                        : new ApiSettings.PemFiles(
+                                tls.certificate().path(), tls.key().path()),
                 PostgresSettings.APPLICATION,
                 PostgresSettings.APPLICATION,
                 HexFormat.of().formatHex(derived(secret, "api-tokens")),

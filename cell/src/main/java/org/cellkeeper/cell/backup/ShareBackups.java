@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -74,6 +75,7 @@ public final class ShareBackups implements Backups {
             return new Share(
                     true,
                     path,
+                    store.type().startsWith("nfs") ? store.name() : "",
                     store.getTotalSpace(),
                     store.getTotalSpace() - store.getUnallocatedSpace(),
                     store.getUsableSpace(),
@@ -84,7 +86,7 @@ public final class ShareBackups implements Backups {
     }
 
     private static Share unusable(@Nullable Path path, String detail) {
-        return new Share(false, path, 0, 0, 0, detail);
+        return new Share(false, path, "", 0, 0, 0, detail);
     }
 
     private Path folder() {
@@ -113,10 +115,30 @@ public final class ShareBackups implements Backups {
         return List.copyOf(found);
     }
 
+    @Override
+    public String damage(String name) {
+        for (Path folder : folders(folder())) {
+            boolean written = Files.exists(folder.resolve(MANIFEST)) || Files.exists(folder.resolve(DATABASE));
+            if (folder.getFileName().toString().equals(name) && written) {
+                try {
+                    manifest(folder);
+                } catch (BackupFailure e) {
+                    return String.valueOf(e.getMessage());
+                }
+            }
+        }
+        return "";
+    }
+
     private static List<Path> bundles(Path share) {
+        return folders(share).stream()
+                .filter(path -> Files.exists(path.resolve(MANIFEST)))
+                .toList();
+    }
+
+    private static List<Path> folders(Path share) {
         try (Stream<Path> all = Files.list(share)) {
             return all.filter(path -> !path.getFileName().toString().startsWith("."))
-                    .filter(path -> Files.exists(path.resolve(MANIFEST)))
                     .toList();
         } catch (IOException e) {
             throw new BackupFailure("the transfer share cannot be read: " + e.getMessage(), e);
@@ -134,6 +156,8 @@ public final class ShareBackups implements Backups {
                 throw new BackupFailure(bundle + " was made as " + said.name() + ": give it that name back");
             }
             return said;
+        } catch (NoSuchFileException e) {
+            throw new BackupFailure(file + " is missing", e);
         } catch (IOException | Json.Unreadable e) {
             throw new BackupFailure(file + " cannot be read: " + e.getMessage(), e);
         }
@@ -235,27 +259,59 @@ public final class ShareBackups implements Backups {
     public String restore(String name, IntConsumer percent) {
         Path bundle = bundle(name);
         Backup backup = manifest(bundle);
-        verify(bundle, backup);
+        verify(bundle, backup.files());
         percent.accept(10);
         return archive.restore(
                 bundle.resolve(DATABASE), backup.databaseBytes(), done -> percent.accept(10 + done * 89 / 100));
     }
 
-    private static void verify(Path bundle, Backup backup) {
-        for (Backup.Part part : backup.files()) {
-            Path file = bundle.resolve(part.name()).normalize();
+    @Override
+    public DatabaseArchive.Room roomToCheck(String name) {
+        Path bundle = bundle(name);
+        // What it says is only as good as the file that it is taken from.
+        verify(
+                bundle,
+                manifest(bundle).files().stream()
+                        .filter(part -> part.name().equals(DATABASE + "/backup_manifest"))
+                        .toList());
+        return archive.roomToCheck(bundle.resolve(DATABASE));
+    }
+
+    @Override
+    public List<String> check(String name, IntConsumer percent) {
+        Path bundle = bundle(name);
+        verify(bundle, manifest(bundle).files());
+        percent.accept(10);
+        return archive.check(bundle.resolve(DATABASE), done -> percent.accept(10 + done * 89 / 100));
+    }
+
+    private static void verify(Path bundle, List<Backup.Part> parts) {
+        for (Backup.Part part : parts) {
             try {
-                if (!file.startsWith(bundle)
-                        || !Files.isRegularFile(file)
-                        || Files.size(file) != part.size()
-                        || !Checksums.of(file).equals(part.sha256())) {
-                    throw new BackupFailure("the backup is damaged: " + part.name()
-                            + " is not what was written; nothing was changed, restore another one");
+                String damage = damage(bundle, part);
+                if (!damage.isEmpty()) {
+                    throw new BackupFailure("the backup is damaged: " + part.name() + " " + damage
+                            + "; nothing was changed, use another one");
                 }
             } catch (IOException e) {
-                throw new BackupFailure("the backup cannot be read: " + e.getMessage() + "; nothing was changed", e);
+                throw new BackupFailure("the backup cannot be read: " + e + "; nothing was changed", e);
             }
         }
+    }
+
+    /** Empty when it is what was written. */
+    private static String damage(Path bundle, Backup.Part part) throws IOException {
+        Path file = bundle.resolve(part.name()).normalize();
+        if (!file.startsWith(bundle)) {
+            return "is no file of it";
+        }
+        if (!Files.isRegularFile(file)) {
+            return "is missing";
+        }
+        if (Files.size(file) != part.size()) {
+            return "has " + Files.size(file) + " bytes, " + part.size() + " were written";
+        }
+        return Checksums.of(file).equals(part.sha256()) ? "" : "is not what was written";
     }
 
     @Override

@@ -14,11 +14,12 @@ import picocli.CommandLine.Spec;
 /** What concerns backups on the transfer share. */
 @Command(
         name = "backup",
-        description = "Make, list, restore and delete backups on the transfer share.",
+        description = "Make, list, check, restore and delete backups on the transfer share.",
         mixinStandardHelpOptions = true,
         subcommands = {
             BackupCommand.Create.class,
             BackupCommand.Show.class,
+            BackupCommand.Check.class,
             BackupCommand.Restore.class,
             BackupCommand.Delete.class
         })
@@ -38,22 +39,58 @@ final class BackupCommand implements Callable<Integer> {
             name = "create",
             description = "Make a backup of the database. The primary makes it, whichever cell is asked.")
     static final class Create extends ChangeCommand {
+        @Option(names = "--check", description = "Have the primary check it at once, as 'backup check' does.")
+        private boolean check;
+
         @Override
         ApplianceClient.Request request() {
-            return new ApplianceClient.Request.Backup();
+            return new ApplianceClient.Request.Backup(check);
         }
     }
 
     /** Names them all. */
     @Command(name = "list", description = "List the backups, newest first.")
     static final class Show extends OperatorCommand {
+        @Option(
+                names = "--filter",
+                paramLabel = "FILTER",
+                description = "Only those of a date or a version: date=ge=2026-01-02T12:00:00Z (or gt, le, lt, eq),"
+                        + " version==0.1.0, or some of these with ; between them.")
+        private @Nullable String filter;
+
+        @Option(names = "--oldest-first", description = "The oldest first.")
+        private boolean oldestFirst;
+
         @Override
         int run(ApplianceClient client) {
-            for (BackupFile file : client.backups()) {
+            for (BackupFile file : client.backups(filter, oldestFirst)) {
                 out().println(String.join(
                         "  ", file.date(), file.name(), file.size() + " bytes", file.version(), file.location()));
             }
             return OK;
+        }
+    }
+
+    /** Rehearses a restore. */
+    @Command(
+            name = "check",
+            description =
+                    "Find out whether a backup can be restored, and what would not come back as it was: it is unpacked beside the"
+                            + " data of a cell, started, and read in full. Nothing of the cluster is changed. A standby does it,"
+                            + " where one answers.")
+    static final class Check extends ChangeCommand {
+        @Parameters(paramLabel = "BACKUP", description = "The backup.")
+        private String backup = "";
+
+        @Override
+        int run(ApplianceClient client) {
+            client.preferStandby();
+            return super.run(client);
+        }
+
+        @Override
+        ApplianceClient.Request request() {
+            return new ApplianceClient.Request.CheckBackup(backup);
         }
     }
 

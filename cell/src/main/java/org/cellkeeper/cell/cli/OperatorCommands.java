@@ -19,6 +19,7 @@ public final class OperatorCommands {
                 new HistoryCommand(),
                 new EventsCommand(),
                 new ServicesCommand(),
+                new ReloadCommand(),
                 new CellsCommand(),
                 new CheckCommand(),
                 new ConfigCommand(),

@@ -213,7 +213,7 @@ public final class Tasks {
             case DEPLOY -> gone && age.compareTo(DEPLOY_PATIENCE) > 0;
             case REMOVE -> age.compareTo(REMOVE_PATIENCE.multipliedBy(2)) > 0;
             // Its executor ends it itself, late or as failed, as long as it lives.
-            case BACKUP, RESTORE, DELETE_BACKUP -> goneForGood;
+            case BACKUP, BACKUP_AND_CHECK, CHECK_BACKUP, RESTORE, DELETE_BACKUP -> goneForGood;
             case MODE -> false;
         };
         boolean reigns = Primaries.reigns(view);
@@ -231,7 +231,7 @@ public final class Tasks {
         Duration age = age(view, task);
         boolean steady = state.isSteady();
         return switch (task.operation()) {
-            case MODE, BACKUP, RESTORE, DELETE_BACKUP -> null;
+            case MODE, BACKUP, BACKUP_AND_CHECK, CHECK_BACKUP, RESTORE, DELETE_BACKUP -> null;
             case PROMOTE -> {
                 if (Primaries.reigns(view)) {
                     yield task.ended(

@@ -1,5 +1,8 @@
 package org.cellkeeper.cell.http;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -15,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param directory where a generated certificate is kept
  * @param rootPassword of the user {@code root}
  * @param own what it serves with; null to generate that
+ * @param files what {@code own} is read from when it is told to; null as {@code own} is
  * @param databaseUser what connection strings name, as {@code databaseName}
  * @param tokenSecret the same at every cell; what the API's tokens are signed with is derived from it
  * @param volumes the folders whose volumes are told of, by what they hold
@@ -27,6 +31,7 @@ public record ApiSettings(
         Path directory,
         String rootPassword,
         @Nullable Pem own,
+        @Nullable PemFiles files,
         String databaseUser,
         String databaseName,
         String tokenSecret,
@@ -42,6 +47,7 @@ public record ApiSettings(
                 address.host(),
                 directory,
                 rootPassword,
+                null,
                 null,
                 "vcloud",
                 "vcloud",
@@ -76,6 +82,28 @@ public record ApiSettings(
         @Override
         public String toString() {
             return "Pem[***]";
+        }
+    }
+
+    /**
+     * Where a certificate and its key are.
+     *
+     * @param chain the file of the certificates
+     * @param key the file of the private key
+     */
+    public record PemFiles(Path chain, Path key) {
+        Pem read() throws IOException {
+            return new Pem(text(chain), text(key));
+        }
+
+        private static String text(Path file) throws IOException {
+            try {
+                return Files.readString(file);
+            } catch (NoSuchFileException e) {
+                throw new IOException(file + " is not there", e);
+            } catch (IOException e) {
+                throw new IOException(file + " cannot be read: " + e.getMessage(), e);
+            }
         }
     }
 

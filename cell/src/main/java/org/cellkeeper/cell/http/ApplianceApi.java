@@ -1,10 +1,12 @@
 package org.cellkeeper.cell.http;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
@@ -12,42 +14,33 @@ import io.javalin.http.Context;
 import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.MethodNotAllowedResponse;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.cellkeeper.api.ApiPaths;
-import org.cellkeeper.api.BackupList;
 import org.cellkeeper.api.CellPage;
 import org.cellkeeper.api.Checks;
 import org.cellkeeper.api.PrimaryAnswer;
 import org.cellkeeper.api.Problem;
 import org.cellkeeper.api.PromoteRequest;
-import org.cellkeeper.api.RestoreRequest;
 import org.cellkeeper.api.SessionInfo;
 import org.cellkeeper.api.StandbyAnswer;
-import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.FailoverMode;
@@ -55,9 +48,9 @@ import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.RevokedSession;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
-import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.port.Reloadable;
 import org.cellkeeper.cell.port.Revocations;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Connector;
@@ -68,7 +61,6 @@ import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
-import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -82,32 +74,21 @@ import org.slf4j.LoggerFactory;
 public final class ApplianceApi implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ApplianceApi.class);
 
-    private static final String USER = "root";
-    private static final int BODY_LIMIT = 64 * 1024;
+    static final String USER = "root";
     private static final int HISTORY_LIMIT = 1000;
     private static final int DEFAULT_HISTORY = 100;
-    private static final int BACKUPS_PAGE = 25;
     private static final int CELLS_PAGE = 25;
     private static final int CELLS_PAGE_LIMIT = 128;
-    private static final Pattern SIZE = Pattern.compile("([0-9]{1,9})(|kB|MB|GB)");
-    private static final List<String> SIZE_UNITS = List.of("", "kB", "MB", "GB");
-    private static final Instant EARLIEST = Instant.EPOCH;
-    private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
     private static final Duration HISTORY_WITHIN = Duration.ofSeconds(3);
     private static final String NO_HISTORY = "the history cannot be read while ZooKeeper does not answer";
-    private static final String NO_DATABASE =
-            "neither this cell's database nor the primary's can be read, or the app's tables are not there yet; ask another cell, or"
-                    + " later";
     private static final int CONNECTIONS = 1024;
     private static final long IDLE_MILLIS = 30_000;
     private static final String SESSION = "session";
     private static final String METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
     private static final Duration KEEPALIVE = Duration.ofSeconds(10);
-    private static final long BODY_WITHIN_NANOS = 10_000_000_000L;
 
     private final ApiSettings settings;
     private final Operator operator;
-    private final BackupOperator backups;
     private final App app;
     private final Rendering rendering;
     private final ObjectMapper json;
@@ -115,12 +96,18 @@ public final class ApplianceApi implements AutoCloseable {
     private final AccessTokens tokens;
     private final Revocations revocations;
     private final ThisCell thisCell;
+    private final Requests requests;
+    private final Answers answers;
+    private final ServedCertificate certificate;
+    private final ThisCellRoutes ofThisCell;
+    private final BackupRoutes backups;
     private final EventStreams events;
     private final Supplier<String> metrics;
     private final List<String> served = new ArrayList<>();
     private final Javalin javalin;
 
     /**
+     * @param postgres the configuration of this cell's PostgreSQL
      * @param zookeeper the status of this cell's ZooKeeper server as {@code GET /services} tells it; null where it runs none
      * @param metrics in Prometheus' text format
      */
@@ -130,11 +117,11 @@ public final class ApplianceApi implements AutoCloseable {
             BackupOperator backups,
             App app,
             Revocations revocations,
+            Reloadable postgres,
             @Nullable Supplier<String> zookeeper,
             Supplier<String> metrics) {
         this.settings = settings;
         this.operator = operator;
-        this.backups = backups;
         this.app = app;
         this.revocations = revocations;
         this.metrics = metrics;
@@ -147,7 +134,18 @@ public final class ApplianceApi implements AutoCloseable {
                 .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .disable(com.fasterxml.jackson.databind.MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .withCoercionConfig(LogicalType.Textual, text -> {
+                    text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail);
+                    text.setCoercion(CoercionInputShape.Float, CoercionAction.Fail);
+                    text.setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail);
+                })
                 .build();
+        this.requests = new Requests(json);
+        this.answers = new Answers(settings, json);
+        this.certificate = new ServedCertificate(settings);
+        this.ofThisCell =
+                new ThisCellRoutes(requests, answers, thisCell, Map.of("vpostgres", postgres, "nginx", certificate));
+        this.backups = new BackupRoutes(requests, answers, backups, rendering);
         this.credentials = digest(USER + ":" + settings.rootPassword());
         this.javalin = Javalin.create(this::configure);
     }
@@ -174,7 +172,7 @@ public final class ApplianceApi implements AutoCloseable {
         config.startup.showJavalinBanner = false;
         config.startup.showOldJavalinVersionWarning = false;
         config.startup.startupWatcherEnabled = false;
-        config.http.maxRequestSize = BODY_LIMIT;
+        config.http.maxRequestSize = Requests.BODY_LIMIT;
         config.http.prefer405over404 = true;
         config.http.compressionStrategy = CompressionStrategy.NONE;
         config.http.defaultContentType = "application/json";
@@ -195,13 +193,13 @@ public final class ApplianceApi implements AutoCloseable {
         });
         config.jetty.addConnector(this::connector);
         routes(config);
-        config.routes.exception(RequestProblem.class, (problem, ctx) -> answer(ctx, problem.problem()));
-        config.routes.exception(MethodNotAllowedResponse.class, (e, ctx) -> wrongVerb(ctx, e));
+        config.routes.exception(RequestProblem.class, (problem, ctx) -> answers.answer(ctx, problem.problem()));
+        config.routes.exception(MethodNotAllowedResponse.class, (e, ctx) -> answers.wrongVerb(ctx, e));
         config.routes.exception(HttpResponseException.class, (e, ctx) -> {
             int status = e.getStatus();
-            answer(ctx, status == 404 ? noSuchPath() : ofStatus(status));
+            answers.answer(ctx, status == 404 ? Answers.noSuchPath() : Answers.ofStatus(status));
         });
-        config.routes.exception(Exception.class, (e, ctx) -> fault(ctx, e));
+        config.routes.exception(Exception.class, (e, ctx) -> answers.fault(ctx, e));
         config.router.javaLangErrorHandler((response, error) -> {
             log.error("a request failed", error);
             response.setStatus(500);
@@ -209,12 +207,6 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private Connector connector(Server server, HttpConfiguration javalinDefaults) {
-        SslContextFactory.Server tls = new SslContextFactory.Server();
-        tls.setKeyStore(Certificates.of(settings));
-        tls.setKeyStorePassword(Certificates.STORE_PASSWORD);
-        tls.setKeyManagerPassword(Certificates.STORE_PASSWORD);
-        tls.setIncludeProtocols("TLSv1.3", "TLSv1.2");
-
         HttpConfiguration http = new HttpConfiguration(javalinDefaults);
         http.setSendServerVersion(false);
         http.setSendXPoweredBy(false);
@@ -229,7 +221,7 @@ public final class ApplianceApi implements AutoCloseable {
                 null,
                 1,
                 1,
-                new SslConnectionFactory(tls, "http/1.1"),
+                new SslConnectionFactory(certificate.tls(), "http/1.1"),
                 new HttpConnectionFactory(http));
         connector.setHost(settings.bindHost());
         connector.setPort(settings.address().apiPort());
@@ -258,34 +250,38 @@ public final class ApplianceApi implements AutoCloseable {
         path(config, ApiPaths.TASKS + "/{id}", Map.of(HandlerType.GET, guarded(this::task)));
         path(config, ApiPaths.HISTORY, Map.of(HandlerType.GET, guarded(this::history)));
         path(config, ApiPaths.EVENTS, Map.of(HandlerType.GET, guarded(this::events)));
-        path(config, ApiPaths.SERVICES, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.services()))));
-        path(
-                config,
-                ApiPaths.SERVICES + "/{name}",
-                Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.service(ctx.pathParam("name"))))));
+        path(config, ApiPaths.SERVICES, Map.of(HandlerType.GET, guarded(ofThisCell::services)));
+        path(config, ApiPaths.SERVICES + "/{name}", Map.of(HandlerType.GET, guarded(ofThisCell::service)));
+        path(config, ApiPaths.SERVICES + "/{name}/reload", Map.of(HandlerType.POST, guarded(ofThisCell::reload)));
         path(config, ApiPaths.SESSIONS, Map.of(HandlerType.POST, guarded(this::logIn)));
         path(config, ApiPaths.CURRENT_SESSION, Map.of(HandlerType.DELETE, guarded(this::logOut)));
         path(
                 config,
                 ApiPaths.BACKUPS,
-                Map.of(HandlerType.GET, guarded(this::backups), HandlerType.POST, guarded(this::createBackup)));
+                Map.of(HandlerType.GET, guarded(backups::list), HandlerType.POST, guarded(backups::create)));
         path(
                 config,
                 ApiPaths.BACKUPS + "/{name}",
-                Map.of(HandlerType.GET, guarded(this::backup), HandlerType.DELETE, guarded(this::deleteBackup)));
-        path(config, ApiPaths.BACKUPS + "/{name}/restore", Map.of(HandlerType.POST, guarded(this::restoreBackup)));
-        path(config, ApiPaths.VERSION, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.version()))));
-        path(config, ApiPaths.MOUNT, Map.of(HandlerType.GET, guarded(this::mount)));
-        path(config, ApiPaths.STORAGE, Map.of(HandlerType.GET, guarded(this::storage)));
-        path(config, ApiPaths.FIPS, Map.of(HandlerType.GET, guarded(ctx -> answer(ctx, 200, thisCell.fips()))));
+                Map.of(HandlerType.GET, guarded(backups::show), HandlerType.DELETE, guarded(backups::delete)));
+        path(config, ApiPaths.BACKUPS + "/{name}/check", Map.of(HandlerType.POST, guarded(backups::check)));
+        path(config, ApiPaths.BACKUPS + "/{name}/restore", Map.of(HandlerType.POST, guarded(backups::restore)));
+        path(config, ApiPaths.VERSION, Map.of(HandlerType.GET, guarded(ofThisCell::version)));
         path(
                 config,
-                ApiPaths.LIVEZ,
-                Map.of(HandlerType.GET, guarded(ctx -> probe(ctx, thisCell.alive(), "not-alive"))));
+                ApiPaths.MOUNT,
+                Map.of(HandlerType.GET, guarded(backups::mount), HandlerType.PUT, guarded(backups::changeMount)));
+        path(config, ApiPaths.STORAGE, Map.of(HandlerType.GET, guarded(ofThisCell::storage)));
+        path(config, ApiPaths.FIPS, Map.of(HandlerType.GET, guarded(ofThisCell::fips)));
         path(
                 config,
-                ApiPaths.READYZ,
-                Map.of(HandlerType.GET, guarded(ctx -> probe(ctx, thisCell.ready(), "not-ready"))));
+                ApiPaths.FIPS + "/{name}",
+                Map.of(
+                        HandlerType.GET,
+                        guarded(ofThisCell::fipsOfOne),
+                        HandlerType.PUT,
+                        guarded(ofThisCell::changeFips)));
+        path(config, ApiPaths.LIVEZ, Map.of(HandlerType.GET, guarded(ofThisCell::alive)));
+        path(config, ApiPaths.READYZ, Map.of(HandlerType.GET, guarded(ofThisCell::ready)));
         path(config, ApiPaths.METRICS, Map.of(HandlerType.GET, guarded(this::metrics)));
         path(config, ApiPaths.OPENAPI, Map.of(HandlerType.GET, guarded(this::openApi)));
         path(config, ApiPaths.SERVER_STATUS, Map.of(HandlerType.GET, this::serverStatus));
@@ -312,8 +308,8 @@ public final class ApplianceApi implements AutoCloseable {
 
     private Route guarded(Route route) {
         return ctx -> {
-            if (ctx.contentLength() > BODY_LIMIT) {
-                throw tooLarge();
+            if (ctx.contentLength() > Requests.BODY_LIMIT) {
+                throw Requests.tooLarge();
             }
             authenticate(ctx);
             route.handle(ctx);
@@ -374,30 +370,31 @@ public final class ApplianceApi implements AutoCloseable {
         if (ctx.attribute(SESSION) != null) {
             throw notAuthenticated(ctx, "a session is begun with HTTP Basic authentication, not with a token");
         }
-        noBody(ctx);
-        if (flag(ctx, "dryRun")) {
-            answer(ctx, 200, Checks.of(List.of(new Checks.Check("authenticated", true, "as " + USER))));
+        requests.noBody(ctx);
+        if (Requests.flag(ctx, "dryRun")) {
+            answers.answer(ctx, 200, Checks.of(List.of(new Checks.Check("authenticated", true, "as " + USER))));
             return;
         }
         AccessTokens.Issued issued = tokens.issue(Instant.now());
         ctx.header(SessionInfo.HEADER, issued.token());
-        answer(
+        answers.answer(
                 ctx,
                 200,
                 new SessionInfo(issued.token(), issued.session().expires().toString()));
     }
 
     private void logOut(Context ctx) {
-        noBody(ctx);
+        requests.noBody(ctx);
         AccessTokens.Session session = ctx.attribute(SESSION);
         if (session == null) {
             throw RequestProblem.notFound("no-session", "the request came with a password, not with a session's token");
         }
-        if (flag(ctx, "dryRun")) {
-            answer(ctx, 200, Checks.of(List.of(new Checks.Check("session", true, "until " + session.expires()))));
+        if (Requests.flag(ctx, "dryRun")) {
+            answers.answer(
+                    ctx, 200, Checks.of(List.of(new Checks.Check("session", true, "until " + session.expires()))));
             return;
         }
-        Coordination.Outcome outcome = within(
+        Coordination.Outcome outcome = answers.within(
                 revocations.revoke(new RevokedSession(session.id(), session.expires())),
                 "it is not known in time whether the other cells know that the session was ended");
         switch (outcome) {
@@ -410,26 +407,8 @@ public final class ApplianceApi implements AutoCloseable {
         }
     }
 
-    private void storage(Context ctx) {
-        answer(ctx, 200, within(thisCell.storage(), "the volumes do not answer: see the disks of this cell"));
-    }
-
-    private void probe(Context ctx, Checks checks, String code) {
-        if (!checks.ok()) {
-            throw RequestProblem.unavailable(
-                    code,
-                    String.join(
-                            "; ",
-                            checks.checks().stream()
-                                    .filter(check -> !check.ok())
-                                    .map(check -> check.name() + ": " + check.detail())
-                                    .toList()));
-        }
-        answer(ctx, 200, checks);
-    }
-
     private void metrics(Context ctx) {
-        write(ctx, 200, METRICS_TYPE, metrics.get().getBytes(StandardCharsets.UTF_8));
+        Answers.write(ctx, 200, METRICS_TYPE, metrics.get().getBytes(StandardCharsets.UTF_8));
     }
 
     private void openApi(Context ctx) throws IOException {
@@ -437,19 +416,19 @@ public final class ApplianceApi implements AutoCloseable {
             if (in == null) {
                 throw new IOException("openapi.yaml is not in the program");
             }
-            write(ctx, 200, "application/yaml", in.readAllBytes());
+            Answers.write(ctx, 200, "application/yaml", in.readAllBytes());
         }
     }
 
     private void serverStatus(Context ctx) {
-        if (!within(app.reachesPrimary(), "it is not known in time whether a primary database is reached")) {
+        if (!answers.within(app.reachesPrimary(), "it is not known in time whether a primary database is reached")) {
             throw RequestProblem.unavailable("no-primary", "this cell reaches no primary database");
         }
-        write(ctx, 200, "text/plain", "Service is up.".getBytes(StandardCharsets.US_ASCII));
+        Answers.write(ctx, 200, "text/plain", "Service is up.".getBytes(StandardCharsets.US_ASCII));
     }
 
     private void events(Context ctx) throws IOException, InterruptedException {
-        var newest = within(operator.history(EventStreams.WINDOW), NO_HISTORY);
+        var newest = answers.within(operator.history(EventStreams.WINDOW), NO_HISTORY);
         try (EventStreams.Listener listener = events.listen(newest, ctx.header("Last-Event-ID"))) {
             ctx.res().setContentType("text/event-stream");
             ctx.header("Cache-Control", "no-store");
@@ -492,11 +471,11 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void nodes(Context ctx) {
-        answer(ctx, 200, rendering.cluster(operator.report()));
+        answers.answer(ctx, 200, rendering.cluster(operator.report()));
     }
 
     private void isPrimary(Context ctx) {
-        answer(ctx, 200, new PrimaryAnswer(operator.isPrimary()));
+        answers.answer(ctx, 200, new PrimaryAnswer(operator.isPrimary()));
     }
 
     /** The same for balancers that read no body. */
@@ -505,11 +484,11 @@ public final class ApplianceApi implements AutoCloseable {
             throw RequestProblem.unavailable(
                     "not-primary", "this cell is not a primary that takes writes: " + itself());
         }
-        answer(ctx, 200, new PrimaryAnswer(true));
+        answers.answer(ctx, 200, new PrimaryAnswer(true));
     }
 
     private void standby(Context ctx) {
-        long most = size(ctx, "maxLag", Long.MAX_VALUE);
+        long most = Requests.size(ctx, "maxLag", Long.MAX_VALUE);
         Operator.Local local = operator.local();
         if (local == null
                 || local.state() != CellState.STREAMING
@@ -520,7 +499,7 @@ public final class ApplianceApi implements AutoCloseable {
             String lag = local.unreplayed() < 0 ? "by an unknown amount" : "by " + local.unreplayed() + " bytes";
             throw RequestProblem.unavailable("lags", "this cell's replay is behind the primary's WAL " + lag);
         }
-        answer(ctx, 200, new StandbyAnswer(local.unreplayed()));
+        answers.answer(ctx, 200, new StandbyAnswer(local.unreplayed()));
     }
 
     private String itself() {
@@ -529,12 +508,12 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void tasks(Context ctx) {
-        answer(ctx, 200, operator.tasks().stream().map(rendering::task).toList());
+        answers.answer(ctx, 200, operator.tasks().stream().map(rendering::task).toList());
     }
 
     private void task(Context ctx) {
         String id = ctx.pathParam("id");
-        answer(
+        answers.answer(
                 ctx,
                 200,
                 operator.tasks().stream()
@@ -545,11 +524,12 @@ public final class ApplianceApi implements AutoCloseable {
     }
 
     private void history(Context ctx) {
-        int limit = number(ctx, "limit", DEFAULT_HISTORY, HISTORY_LIMIT);
+        int limit = Requests.number(ctx, "limit", DEFAULT_HISTORY, HISTORY_LIMIT);
         String before = ctx.queryParam("before");
-        List<HistoryEntry> entries =
-                before == null ? newestHistory(limit) : fromDatabase(app.history(time("before", before), limit));
-        answer(ctx, 200, entries.stream().map(rendering::event).toList());
+        List<HistoryEntry> entries = before == null
+                ? newestHistory(limit)
+                : answers.fromDatabase(app.history(Requests.time("before", before), limit));
+        answers.answer(ctx, 200, entries.stream().map(rendering::event).toList());
     }
 
     /** While ZooKeeper is away, what the archive holds. */
@@ -557,18 +537,19 @@ public final class ApplianceApi implements AutoCloseable {
         try {
             return operator.history(limit).get(HISTORY_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
-            return within(app.history(null, limit), NO_HISTORY + ", and its archive in the database cannot either");
+            return answers.within(
+                    app.history(null, limit), NO_HISTORY + ", and its archive in the database cannot either");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw stopping();
+            throw Answers.stopping();
         }
     }
 
     private void cells(Context ctx) {
-        int page = number(ctx, "page", 1, 999_999);
-        int pageSize = number(ctx, "pageSize", CELLS_PAGE, CELLS_PAGE_LIMIT);
-        List<App.RegisteredCell> all = fromDatabase(app.cells());
-        answer(
+        int page = Requests.number(ctx, "page", 1, 999_999);
+        int pageSize = Requests.number(ctx, "pageSize", CELLS_PAGE, CELLS_PAGE_LIMIT);
+        List<App.RegisteredCell> all = answers.fromDatabase(app.cells());
+        answers.answer(
                 ctx,
                 200,
                 new CellPage(
@@ -584,375 +565,43 @@ public final class ApplianceApi implements AutoCloseable {
                                 .toList()));
     }
 
-    private <T> T fromDatabase(CompletableFuture<T> future) {
-        try {
-            return future.get(settings.answerWithin().toMillis(), TimeUnit.MILLISECONDS);
-        } catch (ExecutionException | TimeoutException e) {
-            log.debug("the database could not be read", e);
-            throw RequestProblem.unavailable("no-database", NO_DATABASE);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw stopping();
-        }
-    }
-
-    private static RequestProblem stopping() {
-        return RequestProblem.unavailable("stopping", "this cell is being stopped");
-    }
-
     private void setMode(Context ctx) {
         FailoverMode mode = switch (ctx.pathParam("mode").toLowerCase(Locale.ROOT)) {
             case "automatic" -> FailoverMode.AUTOMATIC;
             case "manual" -> FailoverMode.MANUAL;
             default -> throw RequestProblem.badRequest("the failover mode is automatic or manual");
         };
-        noBody(ctx);
-        ask(ctx, new Operator.Request.SetMode(mode, flag(ctx, "dryRun")));
+        requests.noBody(ctx);
+        ask(ctx, new Operator.Request.SetMode(mode, Requests.flag(ctx, "dryRun")));
     }
 
     private void promote(Context ctx) {
-        CellName target = target(ctx);
-        PromoteRequest body = body(ctx, PromoteRequest.class);
+        CellName target = Requests.target(ctx);
+        PromoteRequest body = requests.body(ctx, PromoteRequest.class);
         boolean acceptDataLoss = body != null && Boolean.TRUE.equals(body.acceptDataLoss());
-        ask(ctx, new Operator.Request.Promote(target, acceptDataLoss, flag(ctx, "dryRun")));
+        ask(ctx, new Operator.Request.Promote(target, acceptDataLoss, Requests.flag(ctx, "dryRun")));
     }
 
     private void switchover(Context ctx) {
-        CellName target = target(ctx);
-        noBody(ctx);
-        ask(ctx, new Operator.Request.Switchover(target, flag(ctx, "dryRun")));
+        CellName target = Requests.target(ctx);
+        requests.noBody(ctx);
+        ask(ctx, new Operator.Request.Switchover(target, Requests.flag(ctx, "dryRun")));
     }
 
     private void deploy(Context ctx) {
-        CellName target = target(ctx);
-        noBody(ctx);
-        ask(ctx, new Operator.Request.Deploy(target, flag(ctx, "dryRun")));
+        CellName target = Requests.target(ctx);
+        requests.noBody(ctx);
+        ask(ctx, new Operator.Request.Deploy(target, Requests.flag(ctx, "dryRun")));
     }
 
     private void remove(Context ctx) {
-        CellName target = target(ctx);
-        noBody(ctx);
-        ask(ctx, new Operator.Request.Remove(target, flag(ctx, "force"), flag(ctx, "dryRun")));
-    }
-
-    // ---- backups
-
-    private void mount(Context ctx) {
-        answer(ctx, 200, rendering.mount(share()));
-    }
-
-    private Backups.Share share() {
-        return within(backups.share(), "the transfer share does not answer: see its mount on this cell");
-    }
-
-    private Backups.Share usableShare() {
-        Backups.Share share = share();
-        if (!share.usable()) {
-            throw RequestProblem.unavailable("no-transfer-share", share.detail());
-        }
-        return share;
-    }
-
-    private List<Backup> listed() {
-        return within(backups.list(), "the transfer share does not answer: see its mount on this cell");
-    }
-
-    private static String location(Backups.Share share, Backup backup) {
-        return share.folder() + "/" + backup.name();
-    }
-
-    private void backups(Context ctx) {
-        int page = number(ctx, "page", 1, 999_999);
-        Backups.Share share = usableShare();
-        List<Backup> all = listed();
-        answer(
-                ctx,
-                200,
-                new BackupList(
-                        all.stream()
-                                .skip((page - 1L) * BACKUPS_PAGE)
-                                .limit(BACKUPS_PAGE)
-                                .map(backup -> rendering.backupFile(backup, location(share, backup)))
-                                .toList(),
-                        (all.size() + BACKUPS_PAGE - 1) / BACKUPS_PAGE,
-                        BACKUPS_PAGE,
-                        all.size()));
-    }
-
-    /** The one that the path names; only one that is listed is ever asked for. */
-    private Backup named(Context ctx) {
-        usableShare();
-        String name = ctx.pathParam("name");
-        return listed().stream()
-                .filter(backup -> backup.name().equals(name))
-                .findFirst()
-                .orElseThrow(() -> RequestProblem.notFound(
-                        "no-such-backup", "there is no such backup; GET /backups names those that there are"));
-    }
-
-    private void backup(Context ctx) {
-        Backup backup = named(ctx);
-        answer(ctx, 200, rendering.backup(backup, location(share(), backup)));
-    }
-
-    private void createBackup(Context ctx) {
-        noBody(ctx);
-        ask(ctx, backups.ask(new BackupOperator.Request.Create(flag(ctx, "dryRun")), caller(ctx)));
-    }
-
-    private void deleteBackup(Context ctx) {
-        noBody(ctx);
-        boolean dryRun = flag(ctx, "dryRun");
-        ask(ctx, backups.ask(new BackupOperator.Request.Delete(named(ctx).name(), dryRun), caller(ctx)));
-    }
-
-    private void restoreBackup(Context ctx) {
-        RestoreRequest body = body(ctx, RestoreRequest.class);
-        boolean dryRun = flag(ctx, "dryRun");
-        String name = named(ctx).name();
-        if (body == null || !name.equals(body.confirm())) {
-            throw RequestProblem.badRequest("the database is about to be replaced: the body must be {\"confirm\": \""
-                    + name + "\"}, the backup's name once more");
-        }
-        ask(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun), caller(ctx)));
+        CellName target = Requests.target(ctx);
+        requests.noBody(ctx);
+        ask(ctx, new Operator.Request.Remove(target, Requests.flag(ctx, "force"), Requests.flag(ctx, "dryRun")));
     }
 
     private void ask(Context ctx, Operator.Request request) {
-        ask(ctx, operator.ask(request, caller(ctx)));
-    }
-
-    private void ask(Context ctx, CompletableFuture<Operator.Verdict> answer) {
-        Operator.Verdict verdict =
-                within(answer, "it is not known in time whether the request was accepted: look at the tasks");
-        switch (verdict) {
-            case Operator.Verdict.Accepted(String taskId) ->
-                ctx.status(202)
-                        .header(
-                                "Location",
-                                "https://" + host() + ":" + settings.address().apiPort() + ApiPaths.task(taskId));
-            case Operator.Verdict.Checked(List<Operator.Check> checks) ->
-                answer(
-                        ctx,
-                        200,
-                        Checks.of(checks.stream()
-                                .map(check -> new Checks.Check(check.name(), check.ok(), check.detail()))
-                                .toList()));
-            case Operator.Verdict.NoSuchNode(String detail) -> throw RequestProblem.notFound("no-such-node", detail);
-            case Operator.Verdict.Refused(String code, String detail) ->
-                throw new RequestProblem(409, "Precondition does not hold", code, detail);
-            case Operator.Verdict.Unavailable(String detail) ->
-                throw RequestProblem.unavailable("zookeeper-unavailable", detail);
-        }
-    }
-
-    // ---- what requests bring
-
-    private static String caller(Context ctx) {
-        return USER + " from " + ctx.ip();
-    }
-
-    private static CellName target(Context ctx) {
-        String name = ctx.pathParam("name");
-        try {
-            return new CellName(name);
-        } catch (IllegalArgumentException e) {
-            throw RequestProblem.notFound("no-such-node", "no cell can have this name");
-        }
-    }
-
-    private static int number(Context ctx, String name, int otherwise, int most) {
-        String asked = ctx.queryParam(name);
-        if (asked == null) {
-            return otherwise;
-        }
-        int number = asked.matches("[0-9]{1,6}") ? Integer.parseInt(asked) : 0;
-        if (number < 1 || number > most) {
-            throw RequestProblem.badRequest(name + " must be a number from 1 to " + most);
-        }
-        return number;
-    }
-
-    /** Such as 16MB, in PostgreSQL's units. */
-    private static long size(Context ctx, String name, long otherwise) {
-        String asked = ctx.queryParam(name);
-        if (asked == null) {
-            return otherwise;
-        }
-        Matcher size = SIZE.matcher(asked);
-        if (!size.matches()) {
-            throw RequestProblem.badRequest(name + " must be a size such as 65536, 512kB, 16MB or 1GB");
-        }
-        int power = SIZE_UNITS.indexOf(size.group(2));
-        return Long.parseLong(size.group(1)) << (10 * power);
-    }
-
-    /** Whatever PostgreSQL could not hold is as far away as anybody may ask for. */
-    private static Instant time(String name, String asked) {
-        try {
-            Instant time = OffsetDateTime.parse(asked).toInstant();
-            return time.isBefore(EARLIEST) ? EARLIEST : time.isAfter(LATEST) ? LATEST : time;
-        } catch (DateTimeException e) {
-            throw RequestProblem.badRequest(name + " must be a time such as 2026-01-02T12:00:00Z");
-        }
-    }
-
-    private static boolean flag(Context ctx, String name) {
-        String value = ctx.queryParam(name);
-        if (value == null) {
-            return false;
-        }
-        return switch (value.toLowerCase(Locale.ROOT)) {
-            case "", "true" -> true;
-            case "false" -> false;
-            default -> throw RequestProblem.badRequest(name + " must be true or false");
-        };
-    }
-
-    private <T> @Nullable T body(Context ctx, Class<T> type) {
-        byte[] bytes = bytes(ctx);
-        if (new String(bytes, StandardCharsets.UTF_8).isBlank()) {
-            return null;
-        }
-        try {
-            T value = json.readValue(bytes, type);
-            if (value == null) {
-                throw RequestProblem.badRequest("the body must be a JSON object");
-            }
-            return value;
-        } catch (JsonProcessingException e) {
-            throw RequestProblem.badRequest("the body is not understood: " + where(e));
-        } catch (IOException e) {
-            throw RequestProblem.badRequest("the body is not understood");
-        }
-    }
-
-    /** No client may hold a request open for ever by sending a byte now and then. */
-    private static byte[] bytes(Context ctx) {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        byte[] chunk = new byte[8192];
-        long start = System.nanoTime();
-        try (InputStream in = ctx.bodyInputStream()) {
-            for (int read = in.read(chunk); read >= 0; read = in.read(chunk)) {
-                all.write(chunk, 0, read);
-                if (all.size() > BODY_LIMIT) {
-                    throw tooLarge();
-                }
-                if (System.nanoTime() - start > BODY_WITHIN_NANOS) {
-                    throw new RequestProblem(408, "Too slow", "request-timeout", "the body did not arrive in time");
-                }
-            }
-        } catch (IOException e) {
-            throw RequestProblem.badRequest("the body could not be read");
-        }
-        return all.toByteArray();
-    }
-
-    private static String where(JsonProcessingException e) {
-        String member = e instanceof com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException unknown
-                ? "unknown member '" + printable(unknown.getPropertyName()) + "'"
-                : "not the JSON that is expected";
-        return e.getLocation() == null
-                ? member
-                : member + " at line " + e.getLocation().getLineNr() + ", column "
-                        + e.getLocation().getColumnNr();
-    }
-
-    private static String printable(String text) {
-        String cut = text.length() > 60 ? text.substring(0, 60) + "..." : text;
-        return cut.replaceAll("[^\\x20-\\x7e]", "?");
-    }
-
-    private record Nothing() {}
-
-    private void noBody(Context ctx) {
-        body(ctx, Nothing.class);
-    }
-
-    private <T> T within(CompletableFuture<T> future, String otherwise) {
-        try {
-            return future.get(settings.answerWithin().toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            throw RequestProblem.unavailable("timeout", otherwise);
-        } catch (ExecutionException e) {
-            log.warn("a request could not be answered", e.getCause());
-            throw RequestProblem.unavailable("unavailable", otherwise);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw stopping();
-        }
-    }
-
-    // ---- answers
-
-    private void answer(Context ctx, int status, Object body) {
-        answer(ctx, status, "application/json", body);
-    }
-
-    private void answer(Context ctx, Problem problem) {
-        answer(ctx, problem.status(), Problem.MEDIA_TYPE, problem);
-    }
-
-    private void answer(Context ctx, int status, String mediaType, Object body) {
-        byte[] text;
-        try {
-            text = json.writeValueAsBytes(body);
-        } catch (JsonProcessingException e) {
-            fault(ctx, e);
-            return;
-        }
-        write(ctx, status, mediaType, text);
-    }
-
-    private static void write(Context ctx, int status, String mediaType, byte[] text) {
-        // Without this the server would add a charset to any type but the default one.
-        ctx.res().setContentType(null);
-        ctx.status(status)
-                .contentType(mediaType)
-                .header("Cache-Control", "no-store")
-                .result(text);
-    }
-
-    private void fault(Context ctx, Exception e) {
-        log.error("{} {} failed", ctx.method(), ctx.path(), e);
-        String text =
-                "{\"type\":\"about:blank\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
-                        + "\"detail\":\"an error of the cell itself; its log says more\"}";
-        write(ctx, 500, Problem.MEDIA_TYPE, text.getBytes(StandardCharsets.UTF_8));
-    }
-
-    private void wrongVerb(Context ctx, MethodNotAllowedResponse e) {
-        String allowed = e.getDetails().get("availableMethods");
-        if (allowed != null) {
-            ctx.header("Allow", allowed);
-        }
-        answer(
-                ctx,
-                Problem.of(
-                        405,
-                        "Method not allowed",
-                        "method-not-allowed",
-                        allowed == null ? "not this verb" : "this path takes " + allowed));
-    }
-
-    private static Problem noSuchPath() {
-        return Problem.of(
-                404, "Not found", "no-such-path", "nothing is at this path; the API is below " + ApiPaths.BASE);
-    }
-
-    private static RequestProblem tooLarge() {
-        return new RequestProblem(
-                413, "Body too large", "body-too-large", "a body may have " + BODY_LIMIT + " bytes at most");
-    }
-
-    private static Problem ofStatus(int status) {
-        return status == 413
-                ? tooLarge().problem()
-                : Problem.of(status, "Not done", "http-" + status, "the request is not understood");
-    }
-
-    private String host() {
-        String host = settings.address().host();
-        return host.contains(":") ? "[" + host + "]" : host;
+        answers.verdict(ctx, operator.ask(request, Requests.caller(ctx)));
     }
 
     private static byte[] digest(String text) {

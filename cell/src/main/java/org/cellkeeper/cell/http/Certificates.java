@@ -165,7 +165,7 @@ final class Certificates {
         }
     }
 
-    private static KeyStore fromPem(ApiSettings.Pem own) throws IOException, GeneralSecurityException {
+    static KeyStore fromPem(ApiSettings.Pem own) throws IOException, GeneralSecurityException {
         List<Certificate> chain = new ArrayList<>();
         try {
             chain.addAll(CertificateFactory.getInstance("X.509")

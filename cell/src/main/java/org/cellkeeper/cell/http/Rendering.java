@@ -100,6 +100,7 @@ final class Rendering {
         return new MountInfo(
                 mounted,
                 share.detail(),
+                share.nfs(),
                 folder == null ? null : folder.toString(),
                 mounted ? share.sizeBytes() : null,
                 mounted ? share.usedBytes() : null,

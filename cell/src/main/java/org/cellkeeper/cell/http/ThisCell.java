@@ -20,7 +20,10 @@ import org.cellkeeper.api.FipsInfo;
 import org.cellkeeper.api.ServiceInfo;
 import org.cellkeeper.api.StorageInfo;
 import org.cellkeeper.api.VersionInfo;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Operator;
@@ -104,8 +107,27 @@ final class ThisCell {
         return new VersionInfo("Cellkeeper", Objects.requireNonNullElse(packaged, "not packaged"), "1.0.0");
     }
 
-    FipsInfo fips() {
-        return new FipsInfo("off");
+    /** Of every cell; the operating system's of this one alone, as nobody else looks at it. */
+    List<FipsInfo> fips() {
+        TreeMap<CellName, FipsInfo> all = new TreeMap<>();
+        for (ClusterReport.Node node : operator.report().nodes()) {
+            all.put(node.name(), fips(node.name(), node.address(), null));
+        }
+        all.put(settings.self(), fips(settings.self(), settings.address(), systemFips() ? "ON" : "OFF"));
+        return List.copyOf(all.values());
+    }
+
+    private static FipsInfo fips(CellName name, Address address, @Nullable String ofSystem) {
+        return new FipsInfo(name.value(), address.host(), ofSystem, "OFF", "off");
+    }
+
+    /** Where the kernel knows of no such mode there is no such file. */
+    private static boolean systemFips() {
+        try {
+            return Files.readString(Path.of("/proc/sys/crypto/fips_enabled")).startsWith("1");
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** A disk that hangs holds up one thread at most, however often it is asked for. */

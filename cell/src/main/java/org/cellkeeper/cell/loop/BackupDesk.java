@@ -21,8 +21,10 @@ import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Backups;
+import org.cellkeeper.cell.port.DatabaseArchive;
 import org.cellkeeper.cell.port.Operator.Check;
 import org.cellkeeper.cell.port.Operator.Verdict;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private static final DateTimeFormatter NAME =
             DateTimeFormatter.ofPattern("'backup-'yyyyMMdd-HHmmss").withZone(ZoneOffset.UTC);
 
+    private static final String ROOM = "room-to-check";
     private static final Duration READ_WITHIN = Duration.ofSeconds(5);
 
     private record Unread(Task task, long at) {}
@@ -72,11 +75,36 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     }
 
     @Override
+    public CompletableFuture<String> damage(String name) {
+        return CompletableFuture.supplyAsync(() -> backups.damage(name), looks);
+    }
+
+    @Override
     public CompletableFuture<Verdict> ask(Request request, String caller) {
-        return share().thenCompose(share -> loop.ask(view -> examine(view, share, request)))
+        return CompletableFuture.supplyAsync(() -> look(request), looks)
+                .thenCompose(seen -> loop.ask(view -> examine(view, seen, request)))
                 .thenCompose(next -> next.task == null
                         ? CompletableFuture.completedFuture(Objects.requireNonNull(next.verdict))
                         : put(next.task, caller));
+    }
+
+    /** @param room whether there is enough of it; null where none is asked for */
+    private record Seen(Backups.Share share, @Nullable Check room) {}
+
+    private Seen look(Request request) {
+        Backups.Share share = backups.share();
+        return new Seen(share, share.usable() && request instanceof Request.Check check ? room(check.name()) : null);
+    }
+
+    private Check room(String name) {
+        try {
+            DatabaseArchive.Room room = backups.roomToCheck(name);
+            String words = room.inWords() + " for the time of the check";
+            return new Check(
+                    ROOM, room.isEnough(), room.isEnough() ? words : words + "; make room, or ask another cell");
+        } catch (BackupFailure e) {
+            return new Check("backup-whole", false, String.valueOf(e.getMessage()));
+        }
     }
 
     /** What is answered, or the task to make first. */
@@ -86,7 +114,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
         return new Next(verdict, null);
     }
 
-    private Next examine(@Nullable View view, Backups.Share share, Request request) {
+    private Next examine(@Nullable View view, Seen seen, Request request) {
         ClusterState state = view == null ? null : view.state();
         if (view == null || state == null || !view.refereeKnown()) {
             return answer(
@@ -96,12 +124,12 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
         Task wanted = task(view, state, request);
         for (Task open : known(view)) {
             boolean same = open.isOpen() && open.operation() == wanted.operation();
-            boolean anyName = wanted.operation() == Task.Operation.BACKUP;
+            boolean anyName = wanted.operation().makesBackup();
             if (same && !request.dryRun() && (anyName || Objects.equals(open.backup(), wanted.backup()))) {
                 return answer(new Verdict.Accepted(open.id()));
             }
         }
-        List<Check> checks = checks(view, state, share, wanted);
+        List<Check> checks = checks(view, state, seen, wanted);
         if (request.dryRun()) {
             return answer(new Verdict.Checked(checks));
         }
@@ -127,7 +155,14 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
         Instant now = ports.clock().now();
         CellName primary = state.primary().name();
         return switch (request) {
-            case Request.Create _ -> queued(Task.Operation.BACKUP, primary, NAME.format(now), now);
+            case Request.Create create ->
+                queued(
+                        create.check() ? Task.Operation.BACKUP_AND_CHECK : Task.Operation.BACKUP,
+                        primary,
+                        NAME.format(now),
+                        now);
+            case Request.Check check ->
+                queued(Task.Operation.CHECK_BACKUP, view.settings().name(), check.name(), now);
             case Request.Restore restore -> queued(Task.Operation.RESTORE, primary, restore.name(), now);
             case Request.Delete delete ->
                 queued(Task.Operation.DELETE_BACKUP, view.settings().name(), delete.name(), now);
@@ -150,16 +185,20 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
                 backup);
     }
 
-    private static List<Check> checks(View view, ClusterState state, Backups.Share share, Task wanted) {
+    private static List<Check> checks(View view, ClusterState state, Seen seen, Task wanted) {
         List<Check> checks = new ArrayList<>();
-        checks.add(new Check("share-usable", share.usable(), share.detail()));
+        checks.add(new Check("share-usable", seen.share().usable(), seen.share().detail()));
+        if (seen.room() != null) {
+            checks.add(seen.room());
+        }
         if (wanted.operation().needsPrimary()) {
             Preflight.Check serves = Preflight.primaryServes(view, state);
             checks.add(new Check(serves.code(), serves.ok(), serves.detail()));
         }
-        boolean creates = wanted.operation() == Task.Operation.BACKUP;
-        Task restore = view.referee().tasks().stream()
-                .filter(task -> task.isOpen() && task.operation() == Task.Operation.RESTORE)
+        boolean creates = wanted.operation().makesBackup();
+        List<Task> open = view.referee().tasks().stream().filter(Task::isOpen).toList();
+        Task restore = open.stream()
+                .filter(task -> task.operation() == Task.Operation.RESTORE)
                 .filter(task -> wanted.operation().needsPrimary() || Objects.equals(task.backup(), wanted.backup()))
                 .findFirst()
                 .orElse(null);
@@ -169,6 +208,18 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
                 restore == null
                         ? (creates ? "the database is not being replaced" : "none is in the way")
                         : restore.backup() + " is being restored; wait for task " + restore.id()));
+        if (wanted.operation() == Task.Operation.DELETE_BACKUP) {
+            Task check = open.stream()
+                    .filter(task -> task.operation().checksBackup() && Objects.equals(task.backup(), wanted.backup()))
+                    .findFirst()
+                    .orElse(null);
+            checks.add(new Check(
+                    "no-check-under-way",
+                    check == null,
+                    check == null
+                            ? "none is in the way"
+                            : check.backup() + " is being checked; wait for task " + check.id()));
+        }
         return checks;
     }
 

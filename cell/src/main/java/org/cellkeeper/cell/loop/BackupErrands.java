@@ -14,6 +14,7 @@ import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.Backups;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -118,7 +119,7 @@ public final class BackupErrands implements AutoCloseable {
         try {
             tell(task.running(0, 0, ""));
             LOG.info("{} {}", task.operation(), task.backup());
-            String result = perform(task, progress(task));
+            String result = perform(task);
             end = task.ended(Task.Status.SUCCESS, ports.clock().now(), result);
         } catch (RuntimeException e) {
             LOG.warn("{} {} failed", task.operation(), task.backup(), e);
@@ -129,19 +130,23 @@ public final class BackupErrands implements AutoCloseable {
         var ignored = ports.coordination().putTask(end);
     }
 
-    private String perform(Task task, IntConsumer percent) {
+    private String perform(Task task) {
         String name = String.valueOf(task.backup());
         return switch (task.operation()) {
             case BACKUP -> {
-                Backup made = backups.create(name, percent);
-                List<String> warnings = Objects.requireNonNullElse(made.warnings(), List.of());
-                warnings.forEach(warning -> LOG.warn("A restore will not bring back as it is: {}", warning));
-                yield made.name() + " holds the database as of " + made.lsn()
-                        + (warnings.isEmpty()
-                                ? ""
-                                : "; a restore will not bring back as it is: " + Backup.inShort(warnings));
+                Backup made = backups.create(name, progress(task, 0, 100));
+                yield holds(made) + notAsItIs(Objects.requireNonNullElse(made.warnings(), List.of()));
             }
-            case RESTORE -> name + " is restored; " + backups.restore(name, percent);
+            case BACKUP_AND_CHECK -> {
+                Backup made = backups.create(name, progress(task, 0, 50));
+                try {
+                    yield holds(made) + ", and can be restored" + notAsItIs(check(task, 50));
+                } catch (RuntimeException e) {
+                    throw new BackupFailure(name + " is made, but does not pass its check: " + e.getMessage(), e);
+                }
+            }
+            case CHECK_BACKUP -> name + " can be restored" + notAsItIs(check(task, 0));
+            case RESTORE -> name + " is restored; " + backups.restore(name, progress(task, 0, 100));
             case DELETE_BACKUP -> {
                 backups.delete(name);
                 yield name + " is deleted";
@@ -151,13 +156,30 @@ public final class BackupErrands implements AutoCloseable {
         };
     }
 
-    private IntConsumer progress(Task task) {
+    private List<String> check(Task task, int from) {
+        String name = String.valueOf(task.backup());
+        tell(task.running(0, from, backups.roomToCheck(name).inWords()));
+        return backups.check(name, progress(task, from, 100));
+    }
+
+    private static String holds(Backup made) {
+        return made.name() + " holds the database as of " + made.lsn();
+    }
+
+    private static String notAsItIs(List<String> warnings) {
+        warnings.forEach(warning -> LOG.warn("A restore will not bring back as it is: {}", warning));
+        return warnings.isEmpty() ? "" : "; a restore will not bring back as it is: " + Backup.inShort(warnings);
+    }
+
+    /** For a part of the task, which leads from one percentage of it to another. */
+    private IntConsumer progress(Task task, int from, int to) {
         return new IntConsumer() {
             private long told = System.nanoTime();
             private int last;
 
             @Override
-            public synchronized void accept(int percent) {
+            public synchronized void accept(int ofPart) {
+                int percent = from + ofPart * (to - from) / 100;
                 long now = System.nanoTime();
                 if (percent > last && now - told > TELL_EVERY_NANOS) {
                     told = now;

@@ -28,6 +28,8 @@ final class Chronicle {
                     case DEPLOY -> "An operator asked to deploy " + task.target() + " anew.";
                     case MODE -> "An operator changed the failover mode.";
                     case BACKUP -> "An operator asked for a backup.";
+                    case BACKUP_AND_CHECK -> "An operator asked for a backup, and to check it.";
+                    case CHECK_BACKUP -> "An operator asked to check a backup.";
                     case RESTORE -> "An operator asked to restore a backup.";
                     case DELETE_BACKUP -> "An operator asked to delete a backup.";
                 },

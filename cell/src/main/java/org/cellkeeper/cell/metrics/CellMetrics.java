@@ -125,6 +125,14 @@ public final class CellMetrics {
                 "cellkeeper.cluster.tasks.open",
                 "Operators' requests that have not ended",
                 at -> at.tasks().stream().filter(Task::isOpen).count());
+        gauge(
+                "cellkeeper.cluster.backup.check",
+                "Whether the last check of a backup found that it can be restored",
+                at -> at.tasks().stream()
+                        .filter(task -> task.operation().checksBackup() && !task.isOpen())
+                        .findFirst()
+                        .map(task -> flag(task.status() == Task.Status.SUCCESS))
+                        .orElse(Double.NaN));
         local("cellkeeper.cluster.last.ballot", "The highest ballot ever opened", Operator.Local::lastBallot);
     }
 

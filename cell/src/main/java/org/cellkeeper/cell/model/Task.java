@@ -34,17 +34,28 @@ public record Task(
         DEPLOY,
         MODE,
         BACKUP,
+        BACKUP_AND_CHECK,
+        CHECK_BACKUP,
         RESTORE,
         DELETE_BACKUP;
 
         /** Whether it is about the transfer share's backups; these tasks leave the cluster's state alone. */
         public boolean isAboutBackups() {
-            return this == BACKUP || this == RESTORE || this == DELETE_BACKUP;
+            return makesBackup() || checksBackup() || this == RESTORE || this == DELETE_BACKUP;
+        }
+
+        public boolean makesBackup() {
+            return this == BACKUP || this == BACKUP_AND_CHECK;
+        }
+
+        /** Whether it tells in the end that a backup can be restored. */
+        public boolean checksBackup() {
+            return this == BACKUP_AND_CHECK || this == CHECK_BACKUP;
         }
 
         /** Whether only the primary can carry it out. */
         public boolean needsPrimary() {
-            return this == BACKUP || this == RESTORE;
+            return makesBackup() || this == RESTORE;
         }
     }
 

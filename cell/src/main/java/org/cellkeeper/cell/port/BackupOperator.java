@@ -11,6 +11,9 @@ public interface BackupOperator {
     /** The newest first. */
     CompletableFuture<List<Backup>> list();
 
+    /** As {@link Backups#damage}. */
+    CompletableFuture<String> damage(String name);
+
     /**
      * Examines it; unless it is a dry run, or refused, it becomes a task. A repeated request gets the task that is open.
      *
@@ -22,7 +25,10 @@ public interface BackupOperator {
     sealed interface Request {
         boolean dryRun();
 
-        record Create(boolean dryRun) implements Request {}
+        /** With {@code check} it is also checked at once. */
+        record Create(boolean check, boolean dryRun) implements Request {}
+
+        record Check(String name, boolean dryRun) implements Request {}
 
         record Restore(String name, boolean dryRun) implements Request {}
 

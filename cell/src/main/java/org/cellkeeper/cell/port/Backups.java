@@ -13,11 +13,13 @@ public interface Backups {
      *
      * @param usable whether backups can be read and written there
      * @param folder null when none is configured
+     * @param nfs what it is mounted from; empty when that is no NFS
      * @param detail why it is not usable, and what to do; or what is well
      */
     record Share(
             boolean usable,
             @Nullable Path folder,
+            String nfs,
             long sizeBytes,
             long usedBytes,
             long availableBytes,
@@ -28,11 +30,24 @@ public interface Backups {
     /** Whole ones only, the newest first. */
     List<Backup> list();
 
+    /** Why one that seems to lie there is not listed; empty when none does, or it is. */
+    String damage(String name);
+
     /** Makes one; nothing of it is listed before it is whole. */
     Backup create(String name, IntConsumer percent);
 
     /** Verifies it, then brings its application database back; says what was done. */
     String restore(String name, IntConsumer percent);
+
+    /** What of free space {@link #check} of it needs on this cell's data volume. */
+    DatabaseArchive.Room roomToCheck(String name);
+
+    /**
+     * Does all of {@link #restore} that changes nothing. Fails, and names what is wrong, when that would.
+     *
+     * @return what would not come back as it was, each in words
+     */
+    List<String> check(String name, IntConsumer percent);
 
     void delete(String name);
 

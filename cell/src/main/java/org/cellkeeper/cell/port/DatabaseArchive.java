@@ -34,6 +34,35 @@ public interface DatabaseArchive {
      */
     String restore(Path folder, long databaseBytes, IntConsumer percent);
 
-    /** Ends and removes what an earlier agent left behind in the middle of a restore. */
+    /**
+     * Free space on the volume of this cell's data.
+     *
+     * @param neededBytes for the time of what is to be done
+     */
+    record Room(long neededBytes, long freeBytes) {
+        private static final long MEGABYTE = 1 << 20;
+
+        public boolean isEnough() {
+            return freeBytes >= neededBytes;
+        }
+
+        public String inWords() {
+            return "the data volume has " + freeBytes / MEGABYTE + " MB free, and " + (neededBytes / MEGABYTE + 1)
+                    + " MB are needed";
+        }
+    }
+
+    /** What {@link #check} of this copy needs here. */
+    Room roomToCheck(Path folder);
+
+    /**
+     * Does what a restore does until it would change something, and nothing else: unpacks the copy beside the data, starts it,
+     * and reads its database in full, to nowhere. Fails when a restore would.
+     *
+     * @return what a restore would not bring back as it was, each in words
+     */
+    List<String> check(Path folder, IntConsumer percent);
+
+    /** Ends and removes what an earlier agent left behind in the middle of a restore or a check. */
     void tidy();
 }

@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.postgres;
 
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -50,7 +51,49 @@ record Inventory(
 
     record Schema(String name, String owner) {}
 
-    record Extension(String name, String schema, String owner) {}
+    record Extension(String name, String schema, String owner) {
+        private static final String AVAILABLE = "SELECT name FROM pg_available_extensions WHERE name = ?";
+
+        private static final String LIBRARIES = """
+                SELECT DISTINCT p.probin FROM pg_proc p, pg_language l, pg_depend d, pg_extension e
+                WHERE l.oid = p.prolang AND l.lanname = 'c' AND d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND e.extname = ?
+                ORDER BY 1""";
+
+        /** Of what PostgreSQL says when a file is not there, or cannot be loaded. */
+        private static final String SYSTEM_ERROR = "58";
+
+        /** What this machine lacks to make it, each in words. One that wants to be loaded at the server's start is not lacking. */
+        List<String> lacking(Connection session) throws SQLException {
+            if (names(session, AVAILABLE).isEmpty()) {
+                return List.of("extension " + name + " (it is not installed here)");
+            }
+            List<String> lacking = new ArrayList<>();
+            for (String library : names(session, LIBRARIES)) {
+                try (Statement statement = session.createStatement()) {
+                    statement.execute("LOAD " + LocalPostgres.literal(library));
+                } catch (SQLException e) {
+                    if (String.valueOf(e.getSQLState()).startsWith(SYSTEM_ERROR)) {
+                        lacking.add("extension " + name + " (" + e.getMessage() + ")");
+                    }
+                }
+            }
+            return lacking;
+        }
+
+        private List<String> names(Connection session, String question) throws SQLException {
+            List<String> names = new ArrayList<>();
+            try (PreparedStatement statement = session.prepareStatement(question)) {
+                statement.setString(1, name);
+                try (ResultSet row = statement.executeQuery()) {
+                    while (row.next()) {
+                        names.add(row.getString(1));
+                    }
+                }
+            }
+            return names;
+        }
+    }
 
     /** @param id its class and its object id, as a dump's table of contents has them */
     record Thing(String id, String words, String owner) {

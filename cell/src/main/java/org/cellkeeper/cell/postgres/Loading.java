@@ -327,7 +327,7 @@ final class Loading {
         List<String> odd = new ArrayList<>();
         Programs.Result result = programs.run(
                 new Cancellation(),
-                PostgresArchive.LONG,
+                Programs.LONG,
                 "pg_restore",
                 List.of("--list", dump.toString()),
                 Map.of(),
@@ -414,7 +414,7 @@ final class Loading {
         List<String> said = new ArrayList<>();
         Programs.Result result = programs.run(
                 new Cancellation(),
-                PostgresArchive.LONG,
+                Programs.LONG,
                 "pg_restore",
                 arguments,
                 // None of it counts before the names are swapped, and that commit waits for all of it.

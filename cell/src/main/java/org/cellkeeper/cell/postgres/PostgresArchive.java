@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
@@ -21,6 +22,7 @@ import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,11 +34,13 @@ import org.slf4j.LoggerFactory;
 public final class PostgresArchive implements DatabaseArchive {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresArchive.class);
 
-    static final Duration LONG = Duration.ofDays(7);
     private static final Duration STATEMENT = Duration.ofMinutes(10);
     private static final Duration LOGIN = Duration.ofSeconds(10);
     /** The scratch instance, the dump, the loaded copy, and the WAL of loading it. */
     private static final int ROOM = 4;
+
+    /** How far a restore is, in percent, when it has not changed anything yet and is about to. */
+    private static final int READ_OUT = 55;
 
     private static final String COPYING = "cellkeeper-copying";
     private static final Pattern PROGRESS = Pattern.compile("\\s*[0-9]+/[0-9]+ kB \\(([0-9]+)%\\).*");
@@ -49,31 +53,14 @@ public final class PostgresArchive implements DatabaseArchive {
     private final Programs programs;
     private final OwnedFiles files;
     private final Sessions live;
-    private final Path scratch;
+    private final Scratch scratch;
 
     public PostgresArchive(PostgresSettings settings) {
         this.settings = settings;
         this.programs = new Programs(settings.binDir(), settings.osUser());
         this.files = new OwnedFiles(settings.osUser());
         this.live = new Sessions(settings);
-        this.scratch = settings.dataDir().resolveSibling("restore");
-    }
-
-    private void run(String program, List<String> arguments, Map<String, String> environment, IntConsumer percent) {
-        Programs.Result result =
-                programs.run(new Cancellation(), LONG, program, arguments, environment, null, line -> {}, line -> {
-                    Matcher matcher = PROGRESS.matcher(line);
-                    if (matcher.matches()) {
-                        percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
-                    }
-                });
-        if (result.exit() != 0) {
-            throw new BackupFailure(Path.of(program).getFileName() + ": " + result.lastWords());
-        }
-    }
-
-    private void run(String program, String... arguments) {
-        run(program, List.of(arguments), Map.of(), percent -> {});
+        this.scratch = new Scratch(settings, programs, files);
     }
 
     // ---- copying
@@ -89,7 +76,7 @@ public final class PostgresArchive implements DatabaseArchive {
             }
             endOldCopies(session);
             files.makeFolder(folder, "rwx------");
-            run(
+            programs.complete(
                     "pg_basebackup",
                     List.of(
                             "--pgdata=" + folder,
@@ -114,7 +101,12 @@ public final class PostgresArchive implements DatabaseArchive {
                             COPYING,
                             "PGOPTIONS",
                             OwnedSettings.PATIENT),
-                    percent);
+                    line -> {
+                        Matcher matcher = PROGRESS.matcher(line);
+                        if (matcher.matches()) {
+                            percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
+                        }
+                    });
             Matcher range = WAL_RANGE.matcher(Files.readString(folder.resolve("backup_manifest")));
             if (!range.find()) {
                 throw new BackupFailure("pg_basebackup wrote a manifest that is not understood");
@@ -174,116 +166,86 @@ public final class PostgresArchive implements DatabaseArchive {
 
     @Override
     public String restore(Path folder, long databaseBytes, IntConsumer percent) {
+        return inScratch("the backup could not be restored", () -> {
+            // A full volume would stop the primary itself.
+            need(new Room(databaseBytes * ROOM, scratch.freeBytes()), "for the time of a restore");
+            Path dump = scratch.folder().resolve("application.dump");
+            Inventory inventory = readOut(folder, dump, percent);
+            scratch.stop();
+            return load(inventory, dump, percent);
+        });
+    }
+
+    @Override
+    public Room roomToCheck(Path folder) {
+        try {
+            return scratch.room(folder);
+        } catch (IOException e) {
+            throw new BackupFailure("the backup cannot be read: " + e, e);
+        }
+    }
+
+    @Override
+    public List<String> check(Path folder, IntConsumer percent) {
+        return inScratch("the backup could not be checked", () -> {
+            need(scratch.room(folder), "for the time of a check");
+            Inventory inventory = readOut(folder, null, done -> percent.accept(done * 99 / READ_OUT));
+            List<String> obstacles = new ArrayList<>(inventory.torn().stream()
+                    .map(Inventory.Thing::tearsARestore)
+                    .toList());
+            obstacles.addAll(lacking(inventory));
+            if (!obstacles.isEmpty()) {
+                throw new BackupFailure("a restore would fail: " + Backup.inShort(obstacles));
+            }
+            return inventory.warnings();
+        });
+    }
+
+    private interface Work<T> {
+        T done() throws SQLException, IOException;
+    }
+
+    private <T> T inScratch(String failed, Work<T> work) {
         tidy();
         try {
-            needRoom(databaseBytes);
-            Path data = unpack(folder);
-            percent.accept(25);
-            run(
-                    "pg_verifybackup",
-                    "--quiet",
-                    "--exit-on-error",
-                    "--manifest-path=" + folder.resolve("backup_manifest"),
-                    data.toString());
-            percent.accept(35);
-            isolate(data);
-            run(
-                    "pg_ctl",
-                    "start",
-                    "--silent",
-                    "--wait",
-                    "--timeout=3600",
-                    "--pgdata=" + data,
-                    "--log=" + scratch.resolve("log"));
-            // Its owner may have closed it.
-            try (Connection session = scratchSessions().open("restore", LOGIN, STATEMENT)) {
-                execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " ALLOW_CONNECTIONS true");
-            }
-            Path dump = scratch.resolve("application.dump");
-            run(
-                    "pg_dump",
-                    "--host=" + scratch,
-                    "--port=" + settings.port(),
-                    "--username=" + PostgresSettings.SUPERUSER,
-                    "--format=custom",
-                    "--compress=1",
-                    "--file=" + dump,
-                    PostgresSettings.APPLICATION);
-            percent.accept(55);
-            Inventory inventory = inventory(scratchSessions());
-            stopScratch();
-            return load(inventory, dump, percent);
+            return work.done();
         } catch (SQLException | IOException e) {
-            throw new BackupFailure("the backup could not be restored: " + e.getMessage(), e);
+            throw new BackupFailure(failed + ": " + e.getMessage(), e);
         } finally {
             tidy();
         }
     }
 
-    /** A full volume would stop the primary itself. */
-    private void needRoom(long databaseBytes) throws IOException {
-        long room = Files.getFileStore(settings.dataDir()).getUsableSpace();
-        if (room / ROOM < databaseBytes) {
-            throw new BackupFailure("the data volume has room for " + room + " bytes, " + databaseBytes * ROOM
-                    + " are needed for the time of a restore; nothing was changed");
+    private static void need(Room room, String purpose) {
+        if (!room.isEnough()) {
+            throw new BackupFailure(room.inWords() + " " + purpose + "; nothing was changed, make room");
         }
     }
 
-    private Path unpack(Path folder) throws IOException {
-        String tar = Programs.find("tar");
-        if (tar == null) {
-            throw new BackupFailure("tar is not on this machine");
-        }
-        Path data = scratch.resolve("data");
-        files.makeFolder(scratch, "rwx------");
-        files.makeFolder(data, "rwx------");
-        run(tar, "--extract", "--gzip", "--file=" + folder.resolve("base.tar.gz"), "--directory=" + data);
-        run(
-                tar,
-                "--extract",
-                "--gzip",
-                "--file=" + folder.resolve("pg_wal.tar.gz"),
-                "--directory=" + data.resolve("pg_wal"));
-        // A copy as tar always has it, empty; an entry would lead the scratch instance into the live one's files.
-        Path map = data.resolve("tablespace_map");
-        if (Files.exists(map) && Files.size(map) > 0) {
-            throw new BackupFailure("the backup has tablespaces, which cannot be restored; nothing was changed");
-        }
-        return data;
+    /**
+     * What a restore does before it changes anything, to {@link #READ_OUT} percent of it: the copy has proved good, and its
+     * database has been read in full.
+     *
+     * @param dump where to; null for nowhere
+     */
+    private Inventory readOut(Path folder, @Nullable Path dump, IntConsumer percent) throws SQLException, IOException {
+        scratch.start(folder, percent);
+        scratch.dump(dump);
+        percent.accept(READ_OUT);
+        return inventory(scratch.sessions());
     }
 
-    /** Own settings in place of the cell's: no network, no standby to wait for, no file of the live instance. */
-    private void isolate(Path data) throws IOException {
-        for (String name : List.of("postgresql.auto.conf", "standby.signal", "recovery.signal")) {
-            files.delete(data.resolve(name));
+    /** Extensions that cannot be made here, each in words. */
+    private List<String> lacking(Inventory inventory) throws SQLException {
+        List<String> lacking = new ArrayList<>();
+        for (Inventory.Extension extension : inventory.extensions()) {
+            // A session for each: a library that cannot be used may end it.
+            try (Connection session =
+                    scratch.sessions().open("check", PostgresSettings.APPLICATION, LOGIN, STATEMENT)) {
+                extension.lacking(session).forEach(lacking::add);
+            }
         }
-        files.write(data.resolve("pg_hba.conf"), "local all all trust\n");
-        files.write(data.resolve("postgresql.conf"), """
-                listen_addresses = ''
-                unix_socket_directories = '%s'
-                port = %d
-                cluster_name = 'restore'
-                fsync = off
-                archive_mode = off
-                autovacuum = off
-                max_connections = 20
-                max_prepared_transactions = 1000
-                max_locks_per_transaction = 256
-                """.formatted(
-                        scratch.toString().replace("'", "''"), settings.port()));
-    }
-
-    private Sessions scratchSessions() {
-        return new Sessions(new PostgresSettings(
-                settings.binDir(),
-                scratch.resolve("data"),
-                scratch,
-                settings.listenHost(),
-                settings.port(),
-                settings.osUser(),
-                settings.passwords(),
-                Map.of(),
-                settings.timeouts()));
+        return lacking;
     }
 
     /** From here on the live database is changed: by transactions like any client's, which standbys acknowledge. */
@@ -292,8 +254,8 @@ public final class PostgresArchive implements DatabaseArchive {
             execute(session, "SET synchronous_commit = on");
             needWrites(session);
             try {
-                List<String> notes =
-                        new Loading(settings, programs, files, scratch, dump, inventory).load(session, percent);
+                List<String> notes = new Loading(settings, programs, files, scratch.folder(), dump, inventory)
+                        .load(session, percent);
                 percent.accept(95);
                 String done = swap(session);
                 notes.forEach(note -> LOG.warn("Not restored as it was: {}", note));
@@ -379,33 +341,12 @@ public final class PostgresArchive implements DatabaseArchive {
         }
     }
 
-    // ---- the scratch instance
-
-    private void stopScratch() {
-        run("pg_ctl", "stop", "--silent", "--wait", "--mode=immediate", "--pgdata=" + scratch.resolve("data"));
-    }
-
-    /** Whether the process that its file names is it: after a restart of the machine the number may be another's. */
-    private boolean scratchRuns() throws IOException {
-        Path data = scratch.resolve("data");
-        String pid = OwnedFiles.read(data.resolve("postmaster.pid"));
-        return pid != null
-                && pid.lines().findFirst().orElse("").matches("[0-9]{1,10}")
-                && ProcessHandle.of(Long.parseLong(pid.lines().findFirst().orElseThrow()))
-                        .flatMap(process -> process.info().commandLine())
-                        .filter(command -> command.contains(data.toString()))
-                        .isPresent();
-    }
-
     @Override
     public void tidy() {
         // What ended the restore must not end the clearing up.
         boolean interrupted = Thread.interrupted();
         try {
-            if (scratchRuns()) {
-                stopScratch();
-            }
-            OwnedFiles.deleteTree(scratch);
+            scratch.clear();
             if (Files.exists(live.socket())) {
                 try (Connection session = live.open("backup-tidy", LOGIN, LOGIN)) {
                     endOldCopies(session);
@@ -414,7 +355,7 @@ public final class PostgresArchive implements DatabaseArchive {
         } catch (SQLException e) {
             LOG.info("PostgreSQL cannot be asked for copies that an earlier agent began: {}", e.getMessage());
         } catch (IOException | RuntimeException e) {
-            LOG.warn("What a restore left behind cannot be removed: {}", e.getMessage());
+            LOG.warn("What a restore or a check left behind cannot be removed: {}", e.getMessage());
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();

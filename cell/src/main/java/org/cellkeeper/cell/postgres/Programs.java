@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +51,9 @@ final class Programs {
             return text.toString();
         }
     }
+
+    /** For what takes as long as it takes. */
+    static final Duration LONG = Duration.ofDays(7);
 
     private static final List<String> FOLDERS = List.of("/usr/bin", "/bin", "/usr/sbin", "/sbin");
 
@@ -185,6 +189,18 @@ final class Programs {
         } finally {
             kill(process);
         }
+    }
+
+    /** For a backup: it takes as long as it takes, and has to come off. */
+    void complete(String program, List<String> arguments, Map<String, String> environment, Consumer<String> errorLine) {
+        Result result = run(new Cancellation(), LONG, program, arguments, environment, null, line -> {}, errorLine);
+        if (result.exit() != 0) {
+            throw new BackupFailure(Path.of(program).getFileName() + ": " + result.lastWords());
+        }
+    }
+
+    void complete(String program, String... arguments) {
+        complete(program, List.of(arguments), Map.of(), line -> {});
     }
 
     private static Thread reader(InputStream stream, Words into, Consumer<String> line) {

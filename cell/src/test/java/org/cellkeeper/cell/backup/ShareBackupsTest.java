@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Lsn;
@@ -29,6 +30,7 @@ final class ShareBackupsTest {
     /** A database that is one file. */
     private static final class OneFile implements DatabaseArchive {
         private final List<Path> restored = new ArrayList<>();
+        private final List<Path> checked = new ArrayList<>();
         private boolean fails;
 
         @Override
@@ -36,6 +38,7 @@ final class ShareBackupsTest {
             try {
                 Files.createDirectory(folder);
                 Files.writeString(folder.resolve("base.tar.gz"), "all rows");
+                Files.writeString(folder.resolve("backup_manifest"), "17 files");
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -49,6 +52,17 @@ final class ShareBackupsTest {
         public String restore(Path folder, long databaseBytes, IntConsumer percent) {
             restored.add(folder);
             return "done";
+        }
+
+        @Override
+        public Room roomToCheck(Path folder) {
+            return new Room(17, 20);
+        }
+
+        @Override
+        public List<String> check(Path folder, IntConsumer percent) {
+            checked.add(folder);
+            return List.of("table ours");
         }
 
         @Override
@@ -71,8 +85,8 @@ final class ShareBackupsTest {
         assertThat(backups().list()).containsExactly(made);
         assertThat(made.files())
                 .extracting(Backup.Part::name)
-                .containsExactly("base/base.tar.gz", "configuration.json");
-        assertThat(made.files().getFirst().sha256())
+                .containsExactly("base/backup_manifest", "base/base.tar.gz", "configuration.json");
+        assertThat(made.files().get(1).sha256())
                 .isEqualTo("a028ba99d77dd489889ba557398dc4914bba66d242cd14cc2363e2cbd3e8f941");
         assertThat(made.warnings()).containsExactly("table ours");
         assertThat(backups().restore("backup-1", percent -> {})).isEqualTo("done");
@@ -99,16 +113,54 @@ final class ShareBackupsTest {
     }
 
     @Test
-    void aDamagedBackupIsRefusedBeforeAnythingIsTouched() throws IOException {
+    void aDamagedBackupIsNamedBeforeAnythingIsTouched() throws IOException {
         backups().create("backup-1", percent -> {});
-        Files.writeString(share.resolve("backup-1/base/base.tar.gz"), "all r0ws");
-        assertThatExceptionOfType(BackupFailure.class)
-                .isThrownBy(() -> backups().restore("backup-1", percent -> {}))
-                .withMessageContaining("base/base.tar.gz");
-        Files.delete(share.resolve("backup-1/base/base.tar.gz"));
-        assertThatExceptionOfType(BackupFailure.class)
-                .isThrownBy(() -> backups().restore("backup-1", percent -> {}));
+        Path part = share.resolve("backup-1/base/base.tar.gz");
+        Files.writeString(part, "all r0ws");
+        damaged("base/base.tar.gz is not what was written");
+        Files.writeString(part, "all ro");
+        damaged("base/base.tar.gz has 6 bytes, 8 were written");
+        Files.delete(part);
+        damaged("base/base.tar.gz is missing");
         assertThat(archive.restored).isEmpty();
+        assertThat(archive.checked).isEmpty();
+    }
+
+    private void damaged(String words) {
+        for (ThrowingCallable use : List.<ThrowingCallable>of(
+                () -> backups().restore("backup-1", percent -> {}),
+                () -> backups().check("backup-1", percent -> {}))) {
+            assertThatExceptionOfType(BackupFailure.class).isThrownBy(use).withMessageContaining(words);
+        }
+    }
+
+    @Test
+    void aBackupWithoutAManifestThatCanBeReadIsNotListedButNamedDamaged() throws IOException {
+        backups().create("backup-1", percent -> {});
+        Files.createDirectories(share.resolve("a-folder-of-others"));
+        Path manifest = share.resolve("backup-1/manifest.json");
+        assertThat(backups().damage("backup-1")).isEmpty();
+        Files.writeString(manifest, Files.readString(manifest).replaceFirst(":", ";"));
+        assertThat(backups().damage("backup-1")).contains("manifest.json cannot be read");
+        Files.delete(manifest);
+        assertThat(backups().damage("backup-1")).endsWith("manifest.json is missing");
+        assertThat(backups().damage("a-folder-of-others")).isEmpty();
+        assertThat(backups().damage("../" + share.getFileName() + "/backup-1")).isEmpty();
+        assertThat(backups().list()).isEmpty();
+    }
+
+    @Test
+    void aCheckTellsWhatItNeedsAndWhatWouldNotComeBack() throws IOException {
+        backups().create("backup-1", percent -> {});
+        assertThat(backups().roomToCheck("backup-1")).isEqualTo(new DatabaseArchive.Room(17, 20));
+        assertThat(backups().check("backup-1", percent -> {})).containsExactly("table ours");
+        assertThat(archive.checked).containsExactly(share.resolve("backup-1/base"));
+
+        // A digit more would be a need for more than there is.
+        Files.writeString(share.resolve("backup-1/base/backup_manifest"), "97 files");
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(() -> backups().roomToCheck("backup-1"))
+                .withMessageContaining("backup_manifest is not what was written");
     }
 
     @Test

@@ -20,6 +20,7 @@ import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.http.FakeApp;
 import org.cellkeeper.cell.http.FakeBackups;
 import org.cellkeeper.cell.http.FakeOperator;
+import org.cellkeeper.cell.http.FakeReload;
 import org.cellkeeper.cell.http.FakeRevocations;
 import org.cellkeeper.cell.journal.FileJournal;
 import org.cellkeeper.cell.model.Address;
@@ -51,6 +52,7 @@ final class OperatorCommandsTest {
     private static String cell;
     private static Path password;
     private static final FakeBackups backups = new FakeBackups();
+    private static final FakeReload reload = new FakeReload();
 
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
@@ -73,6 +75,7 @@ final class OperatorCommandsTest {
                 backups,
                 new FakeApp(),
                 new FakeRevocations(),
+                reload,
                 () -> "running",
                 () -> "");
         api.start();
@@ -140,12 +143,40 @@ final class OperatorCommandsTest {
     void backupsAreMadeListedAndDeleted() {
         backups.asked.clear();
         assertThat(run("backup", "create")).isZero();
+        assertThat(run("backup", "create", "--check")).isZero();
+        assertThat(run("backup", "check", "backup-0")).isZero();
         assertThat(run("backup", "delete", "backup-0")).isZero();
         assertThat(backups.asked)
                 .containsExactly(
-                        new BackupOperator.Request.Create(false), new BackupOperator.Request.Delete("backup-0", false));
+                        new BackupOperator.Request.Create(false, false),
+                        new BackupOperator.Request.Create(true, false),
+                        new BackupOperator.Request.Check("backup-0", false),
+                        new BackupOperator.Request.Delete("backup-0", false));
         assertThat(run("backup", "list")).isZero();
         assertThat(out.toString()).contains("backup-0  42 bytes  0.1.0  /transfer/backup-0");
+    }
+
+    @Test
+    void backupsAreListedByDate() {
+        assertThat(run("backup", "list", "--filter", "date=gt=2027-01-01T00:00:00Z", "--oldest-first"))
+                .isZero();
+        assertThat(out.toString()).isEmpty();
+        assertThat(run("backup", "list", "--filter", "date>2027")).isEqualTo(1);
+        assertThat(err.toString()).contains("filter is 'date>2027', and must be date=ge=2026");
+    }
+
+    @Test
+    void aServiceIsReloadedAtEveryCellThatAnswers() {
+        reload.fault = "";
+        assertThat(run("reload", "vpostgres")).isZero();
+        assertThat(out.toString()).isEqualTo("127.0.0.1  vpostgres  reloaded\n");
+        assertThat(reload.done).hasValue(1);
+        assertThat(run("reload", "vcd")).isEqualTo(1);
+        assertThat(err.toString()).contains("no-such-service");
+        reload.fault = "line 3";
+        assertThat(run("reload", "vpostgres")).isEqualTo(1);
+        assertThat(err.toString()).contains("127.0.0.1: line 3 [configuration-usable]");
+        assertThat(reload.done).hasValue(1);
     }
 
     @Test

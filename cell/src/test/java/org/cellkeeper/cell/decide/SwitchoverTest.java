@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
@@ -328,8 +329,9 @@ final class SwitchoverTest {
 
     @Test
     void aBackupWhoseCellIsGoneIsEndedByThePrimaryAndItsOwnIsNot() {
-        for (Task.Operation operation :
-                List.of(Task.Operation.BACKUP, Task.Operation.RESTORE, Task.Operation.DELETE_BACKUP)) {
+        for (Task.Operation operation : Stream.of(Task.Operation.values())
+                .filter(Task.Operation::isAboutBackups)
+                .toList()) {
             tasks.clear();
             tasks.add(new Task(
                     "id of " + operation,

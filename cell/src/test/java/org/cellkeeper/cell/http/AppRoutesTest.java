@@ -58,6 +58,7 @@ final class AppRoutesTest {
                 new FakeBackups(),
                 app,
                 new FakeRevocations(),
+                new FakeReload(),
                 null,
                 () -> "");
         api.start();

@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -546,25 +547,63 @@ final class ApplianceApiTest {
 
     @Test
     void anOwnCertificateIsServed(@TempDir Path own) throws Exception {
-        var keys = java.security.KeyStore.getInstance("PKCS12");
-        try (var in = Files.newInputStream(directory.resolve("certificate.p12"))) {
-            keys.load(in, Certificates.STORE_PASSWORD.toCharArray());
-        }
-        String alias = keys.aliases().nextElement();
-        ApiSettings.Pem pem = new ApiSettings.Pem(
-                pem("CERTIFICATE", keys.getCertificate(alias).getEncoded()),
-                pem(
-                        "PRIVATE KEY",
-                        keys.getKey(alias, Certificates.STORE_PASSWORD.toCharArray())
-                                .getEncoded()));
+        ApiSettings.Pem pem = generated(directory);
         assertThat(pem.problem()).isEmpty();
 
         int second = freePort();
         try (ApplianceApi withOwn = api(settings(second, own, pem))) {
             withOwn.start();
-            assertThat(served(second)).isEqualTo(keys.getCertificate(alias));
+            assertThat(served(second)).isEqualTo(served(port));
         }
         assertThat(own.resolve("certificate.p12")).doesNotExist();
+    }
+
+    /** The certificate that was generated into this folder, and its key. */
+    private static ApiSettings.Pem generated(Path folder) throws Exception {
+        var keys = java.security.KeyStore.getInstance("PKCS12");
+        try (var in = Files.newInputStream(folder.resolve("certificate.p12"))) {
+            keys.load(in, Certificates.STORE_PASSWORD.toCharArray());
+        }
+        String alias = keys.aliases().nextElement();
+        return new ApiSettings.Pem(
+                pem("CERTIFICATE", keys.getCertificate(alias).getEncoded()),
+                pem(
+                        "PRIVATE KEY",
+                        keys.getKey(alias, Certificates.STORE_PASSWORD.toCharArray())
+                                .getEncoded()));
+    }
+
+    @Test
+    void aRenewedCertificateIsServedOnceItIsReloadedAndABadOneIsNot(@TempDir Path own) throws Exception {
+        ApiSettings.PemFiles files = new ApiSettings.PemFiles(own.resolve("certificate.pem"), own.resolve("key.pem"));
+        int second = freePort();
+        URI cell = URI.create("https://127.0.0.1:" + second);
+        try (ApplianceApi withOwn = api(settings(second, own, generated(directory), files));
+                ApplianceClient client = client(PASSWORD, cell)) {
+            withOwn.start();
+            X509Certificate before = served(second);
+            assertThat(before).isEqualTo(served(port));
+            assertThatExceptionOfType(ApplianceFailure.Refused.class)
+                    .isThrownBy(() -> client.reload(cell, "nginx"))
+                    .withMessageContaining("certificate.pem is not there")
+                    .satisfies(refused -> assertThat(refused.code()).isEqualTo("certificate-usable"));
+
+            Path other = Files.createDirectory(own.resolve("other"));
+            Certificates.of(settings(second, other, null));
+            ApiSettings.Pem renewed = generated(other);
+            Files.writeString(files.chain(), renewed.chain());
+            Files.writeString(files.key(), generated(directory).key());
+            assertThatExceptionOfType(ApplianceFailure.Refused.class)
+                    .isThrownBy(() -> client.reload(cell, "nginx"))
+                    .withMessageContaining("is not that of the first certificate");
+            assertThat(served(second)).isEqualTo(before);
+
+            Files.writeString(files.key(), renewed.key());
+            assertThat(served(second)).isEqualTo(before);
+            client.reload(cell, "nginx");
+            assertThat(pem("CERTIFICATE", served(second).getEncoded())).isEqualTo(renewed.chain());
+            assertThat(client.nodes()).isNotNull();
+        }
     }
 
     @Test
@@ -680,7 +719,14 @@ final class ApplianceApiTest {
 
     private static ApplianceApi api(ApiSettings settings) {
         return new ApplianceApi(
-                settings, operator, new FakeBackups(), new FakeApp(), revocations, () -> "running", metrics::scrape);
+                settings,
+                operator,
+                new FakeBackups(),
+                new FakeApp(),
+                revocations,
+                new FakeReload(),
+                () -> "running",
+                metrics::scrape);
     }
 
     private static ApiSettings settings(int onPort) {
@@ -688,6 +734,10 @@ final class ApplianceApiTest {
     }
 
     private static ApiSettings settings(int onPort, Path kept, ApiSettings.Pem own) {
+        return settings(onPort, kept, own, null);
+    }
+
+    private static ApiSettings settings(int onPort, Path kept, ApiSettings.Pem own, ApiSettings.PemFiles files) {
         return new ApiSettings(
                 FakeOperator.CELL_1,
                 new Address("127.0.0.1", 5432, onPort, 5481),
@@ -695,6 +745,7 @@ final class ApplianceApiTest {
                 kept,
                 PASSWORD,
                 own,
+                files,
                 "vcloud",
                 "vcloud",
                 SECRET,

@@ -28,6 +28,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
@@ -36,6 +37,7 @@ import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -57,6 +59,7 @@ final class CellRoutesTest {
     static Path directory;
 
     private static final FakeBackups backups = new FakeBackups();
+    private static final FakeReload reload = new FakeReload();
     private static FakeOperator operator;
     private static FakeRevocations revocations;
     private static HttpClient http;
@@ -97,6 +100,7 @@ final class CellRoutesTest {
                 backups,
                 app,
                 revocations,
+                reload,
                 zookeeperStatus,
                 metrics::scrape);
         made.start();
@@ -118,6 +122,8 @@ final class CellRoutesTest {
         operator.history = List.of();
         app.reaches = true;
         app.status = App.Status.RUNNING;
+        reload.fault = "";
+        reload.done.set(0);
         revocations.ended.clear();
         revocations.known = true;
         revocations.outcome = Coordination.Outcome.APPLIED;
@@ -180,7 +186,82 @@ final class CellRoutesTest {
                 .isEqualTo("{\"product\":\"Cellkeeper\",\"version\":\"not packaged\",\"apiVersion\":\"1.0.0\"}");
         assertThat(JSON.readTree(get("/mount").body()).get("mounted").asBoolean())
                 .isTrue();
-        assertThat(get("/fips").body()).isEqualTo("{\"fipsMode\":\"off\"}");
+    }
+
+    @Test
+    void fipsIsToldOfEveryCellAndOfOne() throws Exception {
+        JsonNode all = JSON.readTree(get("/fips").body());
+        assertThat(all.findValuesAsText("name")).containsExactly("cell-1", "cell-2", "cell-3");
+        Path kernel = Path.of("/proc/sys/crypto/fips_enabled");
+        boolean on = Files.exists(kernel) && Files.readString(kernel).startsWith("1");
+        assertThat(all.get(0).toString())
+                .isEqualTo("{\"name\":\"cell-1\",\"ip\":\"127.0.0.1\",\"applianceFips\":\"" + (on ? "ON" : "OFF")
+                        + "\",\"cellFips\":\"OFF\",\"fipsMode\":\"off\"}");
+        assertThat(all.get(1).toString())
+                .isEqualTo("{\"name\":\"cell-2\",\"ip\":\"127.0.0.12\",\"cellFips\":\"OFF\",\"fipsMode\":\"off\"}");
+        assertThat(JSON.readTree(get("/fips/cell-2").body())).isEqualTo(all.get(1));
+        assertProblem(get("/fips/cell-9"), 404, "no-such-node");
+    }
+
+    @Test
+    void noCellSwitchesFipsOrMountsAShareAndItSaysWhoDoes() throws Exception {
+        JsonNode refused = assertProblem(put("/fips/cell-1", "{\"applianceFips\":\"ON\"}"), 409, "cell-switches-fips");
+        assertThat(refused.get("detail").asText()).contains("on the machine of cell-1");
+        assertThat(put("/fips/cell-1?dryRun=true", "{\"applianceFips\":\"ON\"}").body())
+                .contains("\"ok\":false");
+        assertProblem(put("/fips/cell-1", get("/fips/cell-1").body()), 409, "cell-switches-fips");
+        assertThat(bad(put("/fips/cell-1", "{\"applianceFips\":\"on\"}")))
+                .isEqualTo("applianceFips is 'on', and must be ON or OFF");
+        assertThat(bad(put("/fips/cell-1", "{\"name\":\"cell-2\",\"applianceFips\":\"ON\"}")))
+                .startsWith("name is 'cell-2', and must be 'cell-1'");
+        assertThat(bad(put("/fips/cell-1", ""))).contains("applianceFips");
+        assertThat(bad(put("/fips/cell-1", "{\"mode\":\"ON\"}"))).contains("unknown member 'mode'");
+        assertProblem(put("/fips/cell-9", "{\"applianceFips\":\"ON\"}"), 404, "no-such-node");
+
+        refused = assertProblem(put("/mount", "{\"nfs\":\"10.0.0.9:/transfer\"}"), 409, "cell-mounts-share");
+        assertThat(refused.get("detail").asText()).contains("at /transfer as transfer.folder says");
+        assertThat(put("/mount?dryRun=true", "{\"nfs\":\"\"}").body()).contains("\"ok\":false");
+        assertThat(bad(put("/mount", "{}"))).contains("nfs");
+        assertThat(bad(put("/mount", "{\"nfs\":7}"))).contains("not the JSON that is expected");
+    }
+
+    private static String bad(HttpResponse<String> answer) throws Exception {
+        return assertProblem(answer, 400, "bad-request").get("detail").asText();
+    }
+
+    private static HttpResponse<String> put(String path, String body) throws Exception {
+        return send(authorized(port, path).PUT(HttpRequest.BodyPublishers.ofString(body)));
+    }
+
+    // ---- what reads its files anew
+
+    @Test
+    void aServiceIsReloadedAndAnswersWithNothing() throws Exception {
+        HttpResponse<String> answer = post("/services/vpostgres/reload", "");
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.body()).isEmpty();
+        assertThat(reload.done).hasValue(1);
+        assertThat(post("/services/nginx/reload", "").statusCode()).isEqualTo(200);
+        assertThat(reload.done).hasValue(1);
+    }
+
+    @Test
+    void whatCannotBeReloadedIsLeftAsItIs() throws Exception {
+        JsonNode unknown = assertProblem(post("/services/vcd/reload", ""), 404, "no-such-service");
+        assertThat(unknown.get("detail").asText()).endsWith("nginx, vpostgres");
+        assertProblem(post("/services/vpostgres/reload", "{\"now\":true}"), 400, "bad-request");
+        assertProblem(get("/services/vpostgres/reload"), 405, "method-not-allowed");
+        assertProblem(
+                send(request(port, "/services/vpostgres/reload").POST(HttpRequest.BodyPublishers.noBody())),
+                401,
+                "not-authenticated");
+        assertThat(post("/services/vpostgres/reload?dryRun=true", "").body()).contains("\"ok\":true");
+        reload.fault = "pg_hba.conf line 3: nonsense";
+        assertThat(assertProblem(post("/services/vpostgres/reload", ""), 409, "configuration-usable")
+                        .get("detail")
+                        .asText())
+                .isEqualTo("pg_hba.conf line 3: nonsense");
+        assertThat(reload.done).hasValue(0);
     }
 
     @Test
@@ -325,6 +406,7 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_cluster_automatic 1.0\n")
                 .contains("\ncellkeeper_cluster_epoch 8.0\n")
                 .contains("\ncellkeeper_cluster_last_ballot 9.0\n")
+                .contains("\ncellkeeper_cluster_backup_check NaN\n")
                 .contains("\ncellkeeper_cell_state 1.0\n")
                 .contains("\ncellkeeper_cell_primary 0.0\n")
                 .contains("\ncellkeeper_cell_configuration_refused 0.0\n")
@@ -341,6 +423,37 @@ final class CellRoutesTest {
         assertThat(get("/metrics").body())
                 .contains("\ncellkeeper_cluster_automatic NaN\n")
                 .contains("\ncellkeeper_cell_state NaN\n");
+    }
+
+    @Test
+    void theLastCheckOfABackupIsMeasured() throws Exception {
+        List<Task> before = operator.tasks;
+        operator.tasks = Stream.of(
+                        task(Task.Operation.CHECK_BACKUP, Task.Status.RUNNING),
+                        task(Task.Operation.BACKUP, Task.Status.SUCCESS),
+                        task(Task.Operation.BACKUP_AND_CHECK, Task.Status.ERROR),
+                        task(Task.Operation.CHECK_BACKUP, Task.Status.SUCCESS))
+                .toList();
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cluster_backup_check 0.0\n");
+        operator.tasks = List.of(task(Task.Operation.CHECK_BACKUP, Task.Status.SUCCESS));
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cluster_backup_check 1.0\n");
+        operator.tasks = before;
+    }
+
+    private static Task task(Task.Operation operation, Task.Status status) {
+        return new Task(
+                "an id",
+                operation,
+                FakeOperator.CELL_1,
+                FakeOperator.CELL_1,
+                false,
+                status,
+                FakeOperator.NOON,
+                null,
+                0,
+                0,
+                "",
+                "backup-1");
     }
 
     @Test
@@ -487,6 +600,7 @@ final class CellRoutesTest {
                 "/backups/backup-0",
                 "/storage",
                 "/fips",
+                "/fips/cell-2",
                 "/metrics",
                 "/livez",
                 "/readyz",
@@ -501,7 +615,7 @@ final class CellRoutesTest {
                     .isEqualTo(200);
         }
         assertProblem(
-                send(authorized(port, path).method("PUT", HttpRequest.BodyPublishers.noBody())),
+                send(authorized(port, path).method("PATCH", HttpRequest.BodyPublishers.noBody())),
                 405,
                 "method-not-allowed");
     }
@@ -704,12 +818,13 @@ final class CellRoutesTest {
         return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
     }
 
-    private static void assertProblem(HttpResponse<String> answer, int status, String code) throws Exception {
+    private static JsonNode assertProblem(HttpResponse<String> answer, int status, String code) throws Exception {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/problem+json");
         JsonNode problem = JSON.readTree(answer.body());
         assertThat(problem.get("detail").asText()).isNotEmpty();
         assertThat(problem.get("code").asText()).isEqualTo(code);
+        return problem;
     }
 
     private static int freePort() throws IOException {

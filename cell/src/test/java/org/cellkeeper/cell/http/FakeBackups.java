@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.http;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -14,7 +15,7 @@ import org.cellkeeper.cell.port.Operator;
 /** A share with as many backups as it is told, which remembers what it was asked. */
 public final class FakeBackups implements BackupOperator {
     public static final Backups.Share SHARE =
-            new Backups.Share(true, Path.of("/transfer"), 1000, 300, 700, "backups are kept there");
+            new Backups.Share(true, Path.of("/transfer"), "", 1000, 300, 700, "backups are kept there");
 
     public volatile Backups.Share share = SHARE;
     public volatile int count = 1;
@@ -34,7 +35,7 @@ public final class FakeBackups implements BackupOperator {
     private static Backup backup(int number) {
         return new Backup(
                 "backup-" + number,
-                FakeOperator.NOON,
+                FakeOperator.NOON.minus(Duration.ofMinutes(number)),
                 FakeOperator.CELL_2,
                 "0.1.0",
                 "17.6",
@@ -44,6 +45,11 @@ public final class FakeBackups implements BackupOperator {
                 5000,
                 List.of(new Backup.Part("base/base.tar.gz", 40, "aa"), new Backup.Part("base/pg_wal.tar.gz", 2, "bb")),
                 List.of("event trigger watch (left out)"));
+    }
+
+    @Override
+    public CompletableFuture<String> damage(String name) {
+        return CompletableFuture.completedFuture(name.equals("backup-damaged") ? "its manifest.json is missing" : "");
     }
 
     @Override

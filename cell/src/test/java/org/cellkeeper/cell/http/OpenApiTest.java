@@ -46,6 +46,7 @@ final class OpenApiTest {
                 new FakeBackups(),
                 new FakeApp(),
                 new FakeRevocations(),
+                new FakeReload(),
                 null,
                 () -> "")) {
             served = api.served();

@@ -2,6 +2,7 @@ package org.cellkeeper.cell.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,10 +11,14 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
@@ -498,5 +503,191 @@ final class RestoreIT {
         assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ 'restoring'"))
                 .isEmpty();
         assertThat(Files.exists(bench.dataDir("a").resolveSibling("restore"))).isFalse();
+    }
+
+    // ---- rehearsed
+
+    /** What a restore, or anything else, could have changed at either cell. */
+    private static List<String> cluster() throws SQLException {
+        List<String> all = new ArrayList<>();
+        for (String cell : List.of("a", "b")) {
+            all.addAll(list(
+                    cell,
+                    "SELECT datname || datdba || datallowconn FROM pg_database"
+                            + " UNION ALL SELECT rolname || coalesce(rolpassword, '') FROM pg_authid"
+                            + " UNION ALL SELECT name || setting FROM pg_file_settings ORDER BY 1"));
+        }
+        all.addAll(rows("SELECT n || xmin::text FROM items"));
+        return all;
+    }
+
+    private static Path scratch(String cell) {
+        return bench.dataDir(cell).resolveSibling("restore");
+    }
+
+    private static PostgresArchive archiveOf(String cell) {
+        return new PostgresArchive(bench.settings(cell));
+    }
+
+    @Test
+    void aCheckSaysWhatWouldNotComeBackAndChangesNothingAtPrimaryOrStandby() throws Exception {
+        asTenant("CREATE TABLE items (n int)", "INSERT INTO items VALUES (1)", "CREATE EXTENSION hstore");
+        asSuperuser("CREATE ROLE dba SUPERUSER", "CREATE TABLE ours (n int)", "ALTER TABLE ours OWNER TO dba");
+        Copy copy = backUp();
+        // The standby shows it, and so all that was before.
+        asTenant("SET synchronous_commit = remote_apply", "CREATE TABLE last (n int)");
+        List<String> before = cluster();
+        for (String cell : List.of("a", "b")) {
+            List<Integer> told = new ArrayList<>();
+            assertThat(archiveOf(cell).check(copy.folder(), told::add))
+                    .as(cell)
+                    .isEqualTo(copy.origin().warnings())
+                    .hasSize(2);
+            assertThat(told).isSorted().endsWith(99);
+            assertThat(scratch(cell)).doesNotExist();
+        }
+        assertThat(cluster()).isEqualTo(before);
+    }
+
+    private static BackupFailure refusal(Copy copy) {
+        BackupFailure failure =
+                catchThrowableOfType(BackupFailure.class, () -> archive.check(copy.folder(), percent -> {}));
+        assertThat(failure).isNotNull();
+        assertThat(scratch("a")).doesNotExist();
+        return failure;
+    }
+
+    @Test
+    void aCheckFailsWhereARestoreWould() throws Exception {
+        asTenant(
+                "CREATE TABLE items (n int) PARTITION BY LIST (n)",
+                "CREATE TABLE ones PARTITION OF items FOR VALUES IN (1)");
+        asSuperuser("CREATE ROLE reporter", "ALTER TABLE ones OWNER TO reporter");
+        assertThat(refusal(backUp())).hasMessageContaining("a restore would fail: table public.ones (no restore");
+    }
+
+    /** As if its library had been there once. */
+    private static String loses(String function) {
+        return "UPDATE pg_proc SET probin = '$libdir/absent', prosrc = proname,"
+                + " prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') WHERE proname = '" + function + "'";
+    }
+
+    @Test
+    void anExtensionThatThisMachineCannotMakeIsNamedWithItsLibrary() throws Exception {
+        asSuperuser("CREATE EXTENSION hstore", "CREATE EXTENSION citext");
+        asSuperuser(loses("hstore_in"), "UPDATE pg_extension SET extname = 'not_here' WHERE extname = 'citext'");
+        assertThat(refusal(backUp()))
+                .hasMessageContaining("extension hstore (")
+                .hasMessageContaining("could not access file \"$libdir/absent\"")
+                .hasMessageContaining("extension not_here (it is not installed here)");
+    }
+
+    @Test
+    void aLibraryThatTheRowsNeedIsNamed() throws Exception {
+        asSuperuser(
+                "CREATE TYPE odd",
+                "CREATE FUNCTION odd_in(cstring) RETURNS odd IMMUTABLE STRICT LANGUAGE internal AS 'int4in'",
+                "CREATE FUNCTION odd_out(odd) RETURNS cstring IMMUTABLE STRICT LANGUAGE internal AS 'int4out'",
+                "CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = int4)",
+                "CREATE TABLE items (n odd)",
+                "INSERT INTO items VALUES ('1')",
+                loses("odd_out"));
+        assertThat(refusal(backUp()))
+                .hasMessageContaining("pg_dump")
+                .hasMessageContaining("could not access file \"$libdir/absent\"");
+    }
+
+    @Test
+    void aDamagedCopyIsNamed() throws Exception {
+        Copy copy = backUp();
+        Path base = copy.folder().resolve("base.tar.gz");
+        byte[] whole = Files.readAllBytes(base);
+        Files.write(base, Arrays.copyOf(whole, whole.length / 2));
+        assertThat(refusal(copy)).hasMessageContaining("base.tar.gz cannot be unpacked: tar: ");
+        Files.write(base, whole);
+        Path list = copy.folder().resolve("backup_manifest");
+        String told = Files.readString(list);
+        Files.writeString(list, told.replaceFirst("PG_VERSION\", \"Size\": [0-9]+", "PG_VERSION\", \"Size\": 77"));
+        assertThat(refusal(copy)).hasMessageContaining("manifest checksum mismatch");
+        Files.writeString(list, "no list");
+        assertThat(refusal(copy)).hasMessageContaining("backup_manifest is no list");
+        Files.delete(list);
+        assertThat(refusal(copy)).hasMessageContaining("backup_manifest");
+    }
+
+    @Test
+    void withoutRoomNothingIsUnpacked() throws Exception {
+        Copy copy = backUp();
+        DatabaseArchive.Room room = archive.roomToCheck(copy.folder());
+        assertThat(room.neededBytes()).isBetween(copy.origin().databaseBytes(), 4L << 30);
+        assertThat(room.isEnough()).isTrue();
+        Path list = copy.folder().resolve("backup_manifest");
+        Files.writeString(
+                list,
+                Files.readString(list)
+                        .replaceFirst("PG_VERSION\", \"Size\": [0-9]+", "PG_VERSION\", \"Size\": 1000000000000000"));
+        List<Integer> told = new ArrayList<>();
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(() -> archive.check(copy.folder(), told::add))
+                .withMessageContaining("MB free")
+                .withMessageContaining("nothing was changed, make room");
+        assertThat(told).isEmpty();
+    }
+
+    @Test
+    void aCheckThatIsInterruptedLeavesNothing() throws Exception {
+        Copy copy = backUp();
+        AtomicReference<Throwable> end = new AtomicReference<>();
+        Thread check = Thread.ofPlatform().start(() -> {
+            try {
+                archive.check(copy.folder(), percent -> {
+                    if (percent > 50) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+            } catch (RuntimeException e) {
+                end.set(e);
+            }
+        });
+        assertThat(check.join(Duration.ofMinutes(1))).isTrue();
+        assertThat(end.get()).isNotNull();
+        nothingIsLeft();
+    }
+
+    private static void nothingIsLeft() {
+        assertThat(scratch("a")).doesNotExist();
+        assertThat(ProcessHandle.allProcesses()
+                        .map(process -> process.info().commandLine().orElse(""))
+                        .filter(line -> line.contains(scratch("a").toString())))
+                .isEmpty();
+    }
+
+    /** An agent that is killed leaves its programs, and PostgreSQL, behind. */
+    @Test
+    void theNextAgentEndsAndRemovesWhatAKilledOneLeft() throws Exception {
+        PostgresSettings settings = bench.settings("a");
+        new Scratch(settings, new Programs(settings.binDir(), settings.osUser()), new OwnedFiles(settings.osUser()))
+                .start(backUp().folder(), percent -> {});
+        Path pipe = share.resolve("pipe");
+        PostgresBench.run("mkfifo", pipe.toString());
+        Process tar = new ProcessBuilder(
+                        "/usr/bin/tar",
+                        "--extract",
+                        "--file=" + pipe,
+                        "--directory=" + scratch("a").resolve("data"))
+                .start();
+        Process editor = new ProcessBuilder(
+                        "/usr/bin/tail", "--follow", scratch("a").resolve("log").toString())
+                .start();
+        try {
+            archiveOf("a").tidy();
+            assertThat(tar.waitFor(5, TimeUnit.SECONDS)).isTrue();
+            assertThat(editor.isAlive()).isTrue();
+        } finally {
+            tar.destroyForcibly();
+            editor.destroyForcibly().waitFor();
+            Files.delete(pipe);
+        }
+        nothingIsLeft();
     }
 }

@@ -60,7 +60,7 @@ final class BackupIT {
     }
 
     private BackupFile backUp() {
-        cells.succeeds(cells.client().submit(new Request.Backup()), LONG);
+        cells.succeeds(cells.client().submit(new Request.Backup(false)), LONG);
         return cells.client().backups().getFirst();
     }
 
@@ -93,6 +93,13 @@ final class BackupIT {
                 .satisfies(refused -> assertThat(refused.status()).isEqualTo(400));
         everyCellHas("three", "two");
 
+        // A standby rehearses it meanwhile, beside the writes.
+        cells.client().preferStandby();
+        TaskInfo checked = cells.succeeds(cells.client().submit(new Request.CheckBackup(backup.name())), LONG);
+        assertThat(checked.operation()).isEqualTo("CHECK_BACKUP");
+        assertThat(checked.result().message()).startsWith(backup.name() + " can be restored");
+        assertThat(cells.epoch()).isEqualTo(epoch);
+
         // A client that holds a session, and one that always comes again, do not keep a restore from its end.
         try (Connection held = cells.connect(Duration.ofSeconds(60));
                 Writer writer = cells.writer()) {
@@ -112,6 +119,9 @@ final class BackupIT {
         TaskInfo refused = cells.ends(cells.client().submit(new Request.Restore(backup.name(), backup.name())), LONG);
         assertThat(refused.status()).isEqualTo("ERROR");
         assertThat(refused.error().message()).contains("base.tar.gz").contains("nothing was changed");
+        TaskInfo damaged = cells.ends(cells.client().submit(new Request.CheckBackup(backup.name())), LONG);
+        assertThat(damaged.status()).isEqualTo("ERROR");
+        assertThat(damaged.error().message()).contains("base.tar.gz is not what was written");
         everyCellHas("one", "two", "zebra");
 
         cells.succeeds(cells.client().submit(new Request.DeleteBackup(backup.name())), Duration.ofSeconds(20));
@@ -132,8 +142,8 @@ final class BackupIT {
         int before = cells.client().backups().size();
         String old = cells.primary();
         Runnable kill = cells.readyToKill(old);
-        String task = cells.client().submit(new Request.Backup());
-        assertThat(cells.client().submit(new Request.Backup())).isEqualTo(task);
+        String task = cells.client().submit(new Request.Backup(false));
+        assertThat(cells.client().submit(new Request.Backup(false))).isEqualTo(task);
         Patience.await(
                 "the backup runs",
                 Duration.ofSeconds(20),
