@@ -853,7 +853,7 @@ public final class CellLoop {
     // ---- telling the others
 
     private void tell(Plan plan, View view) {
-        if (plan.rule().pace() == Rule.Pace.CALM) {
+        if (plan.actions().isEmpty() && plan.rule().pace() == Rule.Pace.CALM) {
             lastFailure.forget();
         }
         PeerView mine =
