@@ -14,7 +14,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Child {
     private static final long[] DELAYS_MILLIS = {0, 200, 500, 1000, 2000, 5000};
-    private static final long STABLE_NANOS = TimeUnit.MINUTES.toNanos(1);
+    /** Longer than one that hangs at its start is let be. */
+    private static final long STABLE_NANOS = TimeUnit.SECONDS.toNanos(30);
+
     private static final long LOOK_MILLIS = 250;
 
     private final String name;
@@ -50,6 +52,11 @@ final class Child {
 
     synchronized boolean isAlive() {
         return process != null && process.isAlive();
+    }
+
+    /** The process; null when it does not run. */
+    synchronized @Nullable Target target() {
+        return process == null ? null : Target.of(process.pid());
     }
 
     synchronized void kill() {
@@ -126,15 +133,19 @@ final class Child {
                 if (isStopping()) {
                     return;
                 }
-                ends = System.nanoTime() - started >= STABLE_NANOS ? 0 : ends;
-                long delay = DELAYS_MILLIS[Math.min(ends, DELAYS_MILLIS.length - 1)];
-                ends++;
+                ends = endsInARow(ends, System.nanoTime() - started);
+                long delay = DELAYS_MILLIS[Math.min(ends, DELAYS_MILLIS.length) - 1];
                 Guard.say(name + " " + how + ", starting it again in " + delay + " ms");
                 pause(delay);
             }
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** This end counted, and those before it if it had not run well since. */
+    static int endsInARow(int before, long livedNanos) {
+        return livedNanos >= STABLE_NANOS ? 1 : before + 1;
     }
 
     /** Starts it and waits for its end. */

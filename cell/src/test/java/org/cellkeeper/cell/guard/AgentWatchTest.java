@@ -21,7 +21,12 @@ final class AgentWatchTest {
     }
 
     private void pass(long millis) {
-        watch.pass(millis(millis));
+        watch.pass(millis(millis), millis(millis));
+    }
+
+    /** A machine on which the agent wants to run, and gets next to nothing. */
+    private void starve(long millis) {
+        watch.pass(millis(millis), millis(millis) / 100);
     }
 
     @Test
@@ -61,6 +66,53 @@ final class AgentWatchTest {
         assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
         pass(2);
         assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aStartingAgentMayTakeAsLongForEachStep() {
+        watch.agentStarted();
+        for (int i = 0; i < 5; i++) {
+            pass(19_999);
+            assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
+            watch.step();
+        }
+        pass(20_001);
+        assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aStartingAgentThatIsNotLetRunIsNotHung() {
+        watch.agentStarted();
+        starve(590_000);
+        assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
+        starve(11_000);
+        assertThat(watch.judge(true)).as("not for ever").isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aPrimaryDoesNotWaitForAnAgentThatIsNotLetRunOrTellsItsSteps() {
+        watch.beat(Role.PRIMARY, POSTMASTER);
+        watch.agentStarted();
+        for (int i = 0; i < 6; i++) {
+            starve(1000);
+            watch.step();
+        }
+        assertThat(watch.judge(true)).isEqualTo(Verdict.STOP_PRIMARY);
+    }
+
+    @Test
+    void anAgentThatHasBeatenIsSilentHoweverItIsStarvedAndWhateverStepItTells() {
+        watch.agentStarted();
+        watch.beat(Role.STANDBY, POSTMASTER);
+        starve(5001);
+        watch.step();
+        assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void whatRanWellForHalfAMinuteIsStartedAgainAtOnce() {
+        assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(46))).isEqualTo(1);
+        assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(21))).isEqualTo(6);
     }
 
     @Test
