@@ -686,8 +686,10 @@ public final class Wiring implements AutoCloseable {
     private void makePostgresFolder() throws IOException {
         Files.createDirectories(postgresFolder());
         if (isRoot()) {
-            // PostgreSQL's user must be able to go through to its own folder.
-            Files.setPosixFilePermissions(config.dataDir(), PosixFilePermissions.fromString("rwxr-xr-x"));
+            // PostgreSQL's user must be able to go through to its own folder, whatever the umask was.
+            for (Path folder : List.of(config.dataDir(), postgresFolder())) {
+                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
         }
     }
 

@@ -29,6 +29,7 @@ final class AgentWatch {
     private long sinceSign;
     /** The same, without the time in which it wanted to run and was not let. */
     private long unused;
+
     private long sinceSupervised;
     private long agentAge;
     private boolean hasBeaten;
@@ -116,8 +117,7 @@ final class AgentWatch {
         if (sinceSupervised > timeoutNanos && primary() != null) {
             return Verdict.STOP_PRIMARY;
         }
-        boolean hung =
-                hasBeaten ? sinceSign > timeoutNanos : unused > startNanos || sinceSign > STARVED * startNanos;
+        boolean hung = hasBeaten ? sinceSign > timeoutNanos : unused > startNanos || sinceSign > STARVED * startNanos;
         return agentAlive && hung ? Verdict.KILL_AGENT : Verdict.CALM;
     }
 

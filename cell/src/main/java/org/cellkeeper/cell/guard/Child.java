@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,8 @@ final class Child {
     private static final long STABLE_NANOS = TimeUnit.SECONDS.toNanos(30);
 
     private static final long LOOK_MILLIS = 250;
+
+    private static final Set<String> PASSED_ON = Set.of("HOME", "LD_LIBRARY_PATH", "PATH", "TZ", "USER");
 
     private final String name;
     private final List<String> command;
@@ -159,6 +163,7 @@ final class Child {
                 ProcessBuilder builder = new ProcessBuilder(command)
                         .redirectOutput(ProcessBuilder.Redirect.INHERIT)
                         .redirectError(ProcessBuilder.Redirect.INHERIT);
+                clean(builder.environment());
                 builder.environment().put(GuardWatch.VARIABLE, Long.toString(guardPid));
                 running = builder.start();
                 process = running;
@@ -178,6 +183,12 @@ final class Child {
         }
         int code = running.waitFor();
         return running.pid() + " ended with " + code;
+    }
+
+    /** Whoever started the cell: neither language nor options of Java's, of curl's or of PostgreSQL's come with it. */
+    static void clean(Map<String, String> environment) {
+        environment.keySet().removeIf(name -> !PASSED_ON.contains(name) && !name.startsWith("CELL"));
+        environment.put("LC_ALL", "C.UTF-8");
     }
 
     private void awaitRelease() throws InterruptedException {

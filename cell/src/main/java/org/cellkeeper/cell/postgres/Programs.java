@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
@@ -52,6 +53,8 @@ final class Programs {
     }
 
     private static final List<String> FOLDERS = List.of("/usr/bin", "/bin", "/usr/sbin", "/sbin");
+
+    private static final Set<String> PASSED_ON = Set.of("LD_LIBRARY_PATH", "PATH", "TZ");
 
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
@@ -125,7 +128,7 @@ final class Programs {
         command.add(path(program));
         command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
+        builder.environment().keySet().retainAll(PASSED_ON);
         builder.environment().put("LC_ALL", "C");
         return builder;
     }

@@ -2,6 +2,8 @@ package org.cellkeeper.cell.guard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.guard.AgentWatch.Verdict;
@@ -113,6 +115,16 @@ final class AgentWatchTest {
     void whatRanWellForHalfAMinuteIsStartedAgainAtOnce() {
         assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(46))).isEqualTo(1);
         assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(21))).isEqualTo(6);
+    }
+
+    @Test
+    void whatAChildIsStartedWithIsNotWhatItsGuardsCallerHad() {
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LANG", "tr_TR.UTF-8", "LC_ALL", "ar_EG",
+                "JAVA_TOOL_OPTIONS", "-Xmx1m", "PGHOST", "nowhere", "https_proxy", "http://127.0.0.1:9"));
+        Child.clean(environment);
+        assertThat(environment)
+                .isEqualTo(Map.of("PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LC_ALL", "C.UTF-8"));
     }
 
     @Test

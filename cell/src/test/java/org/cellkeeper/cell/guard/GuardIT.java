@@ -294,8 +294,7 @@ final class GuardIT {
                 .filter(line -> line.startsWith("Cpus_allowed_list:"))
                 .findFirst()
                 .orElseThrow();
-        return "taskset --cpu-list "
-                + allowed.replaceAll("\\D+", " ").strip().split(" ", -1)[0] + " ";
+        return "taskset --cpu-list " + allowed.replaceAll("\\D+", " ").strip().split(" ", -1)[0] + " ";
     }
 
     @Test
@@ -305,8 +304,8 @@ final class GuardIT {
         String spins = "exec " + onOneProcessor() + "nice -n 19 sh -c 'while :; do :; done'";
         List<Process> greedy = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            greedy.add(
-                    started(script("greedy" + i, "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'")));
+            greedy.add(started(
+                    script("greedy" + i, "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'")));
         }
         guard(script("agent", "echo agent started >> log", spins));
         await("started", () -> count("agent started") == 1);
@@ -322,7 +321,8 @@ final class GuardIT {
     @Test
     void aStartingAgentThatWaitsForAChildThatIsNotLetRunIsLeftAlone() throws Exception {
         startMillis = 1000;
-        Process greedy = started(script("greedy", "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'"));
+        Process greedy =
+                started(script("greedy", "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'"));
         guard(script(
                 "agent",
                 "echo agent started >> log",
