@@ -696,8 +696,8 @@ public final class Wiring implements AutoCloseable {
     private PostgresSettings postgresSettings(byte[] secret) {
         Path folder = postgresFolder();
         return new PostgresSettings(
-                config.postgres().binDir(),
-                folder.resolve("data"),
+                config.postgres().programs(),
+                config.database(),
                 folder.resolve("run"),
                 config.host(),
                 config.ports().postgres(),

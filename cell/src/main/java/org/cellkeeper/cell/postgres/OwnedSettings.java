@@ -95,14 +95,17 @@ final class OwnedSettings {
 
     private final PostgresSettings settings;
     private final Path passFile;
-    private final int version;
-    private final Map<String, String> fixed;
+    private volatile Map<String, String> fixed;
 
     OwnedSettings(PostgresSettings settings, Path passFile, int version) {
         this.settings = settings;
         this.passFile = passFile;
-        this.version = version;
-        this.fixed = makeFixed();
+        this.fixed = fixed(version);
+    }
+
+    /** From here on for this major version. */
+    void use(int version) {
+        fixed = fixed(version);
     }
 
     /** Tells the processes of this data directory from those of any other on the machine. */
@@ -110,7 +113,7 @@ final class OwnedSettings {
         return "cellkeeper-%08x".formatted(dataDir.toString().hashCode());
     }
 
-    private Map<String, String> makeFixed() {
+    private Map<String, String> fixed(int version) {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("listen_addresses", settings.listenHost());
         map.put("port", String.valueOf(settings.port()));

@@ -53,7 +53,7 @@ public final class PostgresArchive implements DatabaseArchive {
 
     public PostgresArchive(PostgresSettings settings) {
         this.settings = settings;
-        this.programs = new Programs(settings.binDir(), settings.osUser());
+        this.programs = new Programs(settings);
         this.files = new OwnedFiles(settings.osUser());
         this.live = new Sessions(settings);
         this.scratch = settings.dataDir().resolveSibling("restore");
@@ -275,7 +275,7 @@ public final class PostgresArchive implements DatabaseArchive {
 
     private Sessions scratchSessions() {
         return new Sessions(new PostgresSettings(
-                settings.binDir(),
+                settings.programs(),
                 scratch.resolve("data"),
                 scratch,
                 settings.listenHost(),
