@@ -252,7 +252,9 @@ public record CellConfig(
             if (postgres != null && dataDir != null) {
                 try {
                     judges.settings(
-                                    postgres.programs().fitting(database(dataDir)), postgres.osUser(), postgres.settings())
+                                    postgres.programs().fitting(database(dataDir)),
+                                    postgres.osUser(),
+                                    postgres.settings())
                             .forEach(problem -> from.complain(from.where(Keys.SETTINGS), problem));
                 } catch (RuntimeException unknown) {
                     from.complain(from.where(Keys.SETTINGS), String.valueOf(unknown.getMessage()));
@@ -374,7 +376,8 @@ public record CellConfig(
                     var _ = programs.fitting(database(dataDir));
                 } catch (NoSuchElementException missing) {
                     from.complain(
-                            Keys.BIN_DIR.path(), missing.getMessage() + ", or set it to the folder of its server programs");
+                            Keys.BIN_DIR.path(),
+                            missing.getMessage() + ", or set it to the folder of its server programs");
                 }
             }
             String osUser = from.value(Keys.OS_USER);

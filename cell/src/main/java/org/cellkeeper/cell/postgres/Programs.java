@@ -86,8 +86,7 @@ final class Programs {
             theirs = new Programs(Installations.only(installations.of(version)), dataDir, asUser);
         } catch (NoSuchElementException missing) {
             throw new DatabaseFailure(
-                    "the primary runs " + missing.getMessage() + " on this machine, or set postgres.bin-dir",
-                    missing);
+                    "the primary runs " + missing.getMessage() + " on this machine, or set postgres.bin-dir", missing);
         }
         int own = theirs.version();
         if (own != version) {

@@ -3,8 +3,8 @@ package org.cellkeeper.cell.wire;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.NoSuchElementException;
 import java.util.NavigableMap;
+import java.util.NoSuchElementException;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -52,8 +52,7 @@ public record Installations(Path folder, boolean one) {
         NavigableMap<Integer, Path> all = all();
         Path programs = all.get(version);
         if (programs == null) {
-            String others =
-                    all.keySet().stream().map(String::valueOf).collect(Collectors.joining(", "));
+            String others = all.keySet().stream().map(String::valueOf).collect(Collectors.joining(", "));
             throw new NoSuchElementException("PostgreSQL " + version + ", which is not under " + folder + " (there is "
                     + (others.isEmpty() ? "none" : others) + "); install that version");
         }

@@ -91,7 +91,8 @@ final class CellConfigTest {
         assertThat(config.heartbeat()).isEqualTo(Duration.ofMillis(200));
         assertThat(config.guardTimeout()).isEqualTo(Duration.ofSeconds(10));
         assertThat(config.sessionTimeout()).isEqualTo(Duration.ofSeconds(4));
-        assertThat(config.postgres()).isEqualTo(new CellConfig.Postgres(Installations.only(folder), "postgres", Map.of()));
+        assertThat(config.postgres())
+                .isEqualTo(new CellConfig.Postgres(Installations.only(folder), "postgres", Map.of()));
         assertThat(config.tls()).isNull();
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
@@ -233,7 +234,10 @@ final class CellConfigTest {
                         + yaml.substring(at).replaceFirst("(?s)postgres:\\s+bin-dir: [^\\n]+\\n", "")))
                 .singleElement()
                 .asString()
-                .contains("postgres.bin-dir", folder + "/cell/postgres/data need PostgreSQL 11, which is not under", "install that version");
+                .contains(
+                        "postgres.bin-dir",
+                        folder + "/cell/postgres/data need PostgreSQL 11, which is not under",
+                        "install that version");
     }
 
     @Test

@@ -120,11 +120,26 @@ final class AgentWatchTest {
     @Test
     void whatAChildIsStartedWithIsNotWhatItsGuardsCallerHad() {
         Map<String, String> environment = new HashMap<>(Map.of(
-                "PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LANG", "tr_TR.UTF-8", "LC_ALL", "ar_EG",
-                "JAVA_TOOL_OPTIONS", "-Xmx1m", "PGHOST", "nowhere", "https_proxy", "http://127.0.0.1:9"));
+                "PATH",
+                "/bin",
+                "CELL_NAME",
+                "cell-1",
+                "CELLKEEPER_LOG",
+                "json",
+                "LANG",
+                "tr_TR.UTF-8",
+                "LC_ALL",
+                "ar_EG",
+                "JAVA_TOOL_OPTIONS",
+                "-Xmx1m",
+                "PGHOST",
+                "nowhere",
+                "https_proxy",
+                "http://127.0.0.1:9"));
         Child.clean(environment);
         assertThat(environment)
-                .isEqualTo(Map.of("PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LC_ALL", "C.UTF-8"));
+                .isEqualTo(
+                        Map.of("PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LC_ALL", "C.UTF-8"));
     }
 
     @Test

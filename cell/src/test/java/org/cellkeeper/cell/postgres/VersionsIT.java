@@ -42,8 +42,10 @@ final class VersionsIT {
         Path programs = Files.createDirectories(home.resolve(NEWER).resolve("bin"));
         for (String name : List.of("postgres", "initdb", "pg_basebackup", "pg_controldata", "pg_waldump")) {
             Path program = programs.resolve(name);
-            Files.writeString(program, "#!/bin/sh\n[ \"$1\" = --version ] || { echo \"I am of " + NEWER
-                    + "\" >&2; exit 1; }\necho '" + name + " (PostgreSQL) " + NEWER + ".1'\n");
+            Files.writeString(
+                    program,
+                    "#!/bin/sh\n[ \"$1\" = --version ] || { echo \"I am of " + NEWER + "\" >&2; exit 1; }\necho '"
+                            + name + " (PostgreSQL) " + NEWER + ".1'\n");
             Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
     }

@@ -118,8 +118,7 @@ final class HostileEnvironmentIT {
         assertThat(run(inContainer, "appliance-image/cell-health")).startsWith("0: ");
         inContainer.put("CELLCTL_PASSWORD_FILE", lab + "/root.password");
         inContainer.put("CELLKEEPER_JAR", lab + "/program/cell.jar");
-        assertThat(run(inContainer, "scripts/cellctl", "check", "--writable"))
-                .startsWith("0: ");
+        assertThat(run(inContainer, "scripts/cellctl", "check", "--writable")).startsWith("0: ");
 
         assertThat(run("scripts/lab", "kill", "primary")).startsWith("0: ");
         assertThat(run("scripts/lab", "start", "cell-1")).startsWith("0: ");
