@@ -136,7 +136,8 @@ final class Mark implements AutoCloseable {
                 .forEach(found ->
                         ifThere(() -> docker().removeVolumeCmd(found.getName()).exec()));
         docker().listNetworksCmd().exec().stream()
-                .filter(found -> found.getLabels() != null && id.equals(found.getLabels().get(CLUSTER)))
+                .filter(found ->
+                        found.getLabels() != null && id.equals(found.getLabels().get(CLUSTER)))
                 .forEach(found ->
                         ifThere(() -> docker().removeNetworkCmd(found.getId()).exec()));
         // Last, as nothing else tells the next one of what could not be removed.

@@ -28,7 +28,7 @@ final class AgentWatch {
     /** Since the last beat or step of the present agent. */
     private long sinceSign;
     /** The same, without the time in which it wanted to run and was not let. */
-    private long unused;
+    private long had;
 
     private long sinceSupervised;
     private long agentAge;
@@ -53,7 +53,7 @@ final class AgentWatch {
      */
     void pass(long nanos, long given) {
         sinceSign += nanos;
-        unused += given;
+        had += given;
         sinceSupervised += nanos;
         agentAge += nanos;
     }
@@ -85,7 +85,7 @@ final class AgentWatch {
 
     private void signOfLife() {
         sinceSign = 0;
-        unused = 0;
+        had = 0;
     }
 
     /**
@@ -117,7 +117,7 @@ final class AgentWatch {
         if (sinceSupervised > timeoutNanos && primary() != null) {
             return Verdict.STOP_PRIMARY;
         }
-        boolean hung = hasBeaten ? sinceSign > timeoutNanos : unused > startNanos || sinceSign > STARVED * startNanos;
+        boolean hung = hasBeaten ? sinceSign > timeoutNanos : had > startNanos || sinceSign > STARVED * startNanos;
         return agentAlive && hung ? Verdict.KILL_AGENT : Verdict.CALM;
     }
 

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -335,6 +336,7 @@ final class GuardIT {
     }
 
     @Test
+    @Tag("quick")
     void aStartingAgentThatMakesStepsIsLeftAloneAndOneThatHangsIsKilled() throws Exception {
         startMillis = 1000;
         guard(script(
@@ -357,6 +359,7 @@ final class GuardIT {
     }
 
     @Test
+    @Tag("quick")
     void aHungAgentOfAPrimaryHasItsPostgresStoppedAndIsStartedAgain() throws Exception {
         Process postmaster = postmaster();
         says(Role.PRIMARY, postmaster.pid());

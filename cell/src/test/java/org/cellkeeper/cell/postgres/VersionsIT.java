@@ -13,6 +13,7 @@ import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.wire.Installations;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A newer PostgreSQL beside the cluster's: it only says its version, and fails at all else. */
@@ -81,6 +82,7 @@ final class VersionsIT {
     }
 
     @Test
+    @Tag("quick")
     void aCloneIsMadeAndRunByTheProgramsOfThePrimarysVersion() throws Exception {
         installNewer();
         bench.equip("b", Installations.below(home));

@@ -32,7 +32,9 @@ final class LabIT {
                 .contains("cell-1 was removed and takes no part; to use it again: scripts/cellctl deploy cell-1")
                 .contains("the failover mode was automatic, and is manual now; back by: scripts/cellctl mode automatic")
                 .doesNotContain("app does not know", "within 120 s");
-        assertThat(cells.lab("up", "--mode", "manual")).contains("running already").doesNotContain("failover mode was");
+        assertThat(cells.lab("up", "--mode", "manual"))
+                .contains("running already")
+                .doesNotContain("failover mode was");
         cells.restore(true);
     }
 }
