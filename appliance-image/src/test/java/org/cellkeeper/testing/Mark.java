@@ -46,6 +46,11 @@ final class Mark implements AutoCloseable {
         }
 
         @Override
+        public int read(byte[] into, int offset, int length) throws IOException {
+            return read();
+        }
+
+        @Override
         public void close() {
             over.countDown();
         }
