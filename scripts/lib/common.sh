@@ -1,6 +1,18 @@
 # shellcheck shell=bash
 # What the scripts share: saying, finding Java, installing what is missing, building. To be sourced.
 
+# Functions of the caller's, before there are any of ours.
+while read -r _ _ function; do
+  unset -f "$function"
+done < <(declare -F)
+unset function
+# shellcheck source-path=SCRIPTDIR source=../../appliance-image/clean-environment disable=SC2154
+source "$project/appliance-image/clean-environment"
+# Java looks there, whatever HOME says; so does Maven.
+passwd_home=$(getent passwd "$EUID" | cut --delimiter=: --fields=6)
+: "${HOME:=${passwd_home:-/}}"
+export HOME
+
 # shellcheck disable=SC2034
 readonly needed_java=25 needed_postgres=15
 
@@ -40,18 +52,32 @@ find_java() { find_java_with java; }
 # One that compiles, too.
 find_jdk() { find_java_with javac; }
 
-has_postgres() {
-  local program version
+# The newest of a library in the local Maven repository.
+library() {
+  local -a found
+  mapfile -t found < <(find "${passwd_home:-$HOME}/.m2/repository/$1" -name '*.jar' ! -name '*-sources.jar' 2>/dev/null |
+    sort --version-sort)
+  if ((${#found[@]} == 0)); then
+    complain "no $1 in the local Maven repository: run it without --no-build"
+    return 1
+  fi
+  printf '%s\n' "${found[-1]}"
+}
+
+# The folder of the programs of the newest PostgreSQL that is new enough; fails when there is none.
+find_postgres() {
+  local program version newest=$((needed_postgres - 1))
   for program in /usr/lib/postgresql/*/bin/postgres; do
-    [[ -x $program ]] || continue
     version=${program#/usr/lib/postgresql/}
     version=${version%%/*}
-    if [[ $version =~ ^[0-9]+$ ]] && ((version >= needed_postgres)); then
-      return 0
+    if [[ -x $program && $version =~ ^[0-9]{1,4}$ ]] && ((version > newest)); then
+      newest=$version
     fi
   done
-  return 1
+  ((newest >= needed_postgres)) && printf '/usr/lib/postgresql/%s/bin\n' "$newest"
 }
+
+has_postgres() { find_postgres >/dev/null; }
 
 # Installs Debian packages, or says what is missing.
 install_packages() {

@@ -164,6 +164,8 @@ must_build() { return 1; }
 # Done while the image is built.
 rehearse() { :; }
 
+check_name() { :; }
+
 check_way() { :; }
 
 # A new lab makes new secrets: what another one of the same project has left, or runs, would not take them.

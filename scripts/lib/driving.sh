@@ -32,7 +32,7 @@ api() {
   local path=$1 cell
   shift
   for ((cell = 1; cell <= cells; cell++)); do
-    if curl --config "$lab/curl.conf" --max-time 3 --connect-timeout 1 "$@" \
+    if curl --disable --config "$lab/curl.conf" --max-time 3 --connect-timeout 1 "$@" \
       "https://$(host_of "$cell"):$api_port/api/1.0.0/$path" 2>/dev/null; then
       return 0
     fi
@@ -63,7 +63,7 @@ health() { text_of localClusterHealth "$(api nodes)"; }
 primary() {
   local cell
   for ((cell = 1; cell <= cells; cell++)); do
-    if [[ $(curl --config "$lab/curl.conf" --max-time 1 \
+    if [[ $(curl --disable --config "$lab/curl.conf" --max-time 1 \
       "https://$(host_of "$cell"):$api_port/api/1.0.0/isPrimary" 2>/dev/null) == *'"isPrimary"'*true* ]]; then
       printf 'cell-%s\n' "$cell"
       return 0
@@ -116,10 +116,9 @@ now() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
 # Debian's psql is a Perl program that looks for the real one: several of them a second would be a load of their own.
 psql_program() {
-  local -a found
-  mapfile -t found < <(printf '%s\n' /usr/lib/postgresql/*/bin/psql | sort --version-sort)
-  if [[ -x ${found[-1]} ]]; then
-    printf '%s\n' "${found[-1]}"
+  local bin
+  if bin=$(find_postgres) && [[ -x $bin/psql ]]; then
+    printf '%s\n' "$bin/psql"
   else
     command -v psql
   fi

@@ -3,9 +3,7 @@ package org.cellkeeper.testing;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
-import com.github.dockerjava.api.exception.ConflictException;
 import com.github.dockerjava.api.exception.DockerException;
-import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.exception.NotModifiedException;
 import com.github.dockerjava.api.model.Bind;
 import com.github.dockerjava.api.model.Capability;
@@ -71,7 +69,8 @@ import org.testcontainers.utility.LogUtils;
  * so on; {@code cell-1} founds the cluster.
  *
  * <p>Nothing is left behind: {@link #close} removes containers, volumes and network, and so does the end of the JVM. What a
- * killed JVM left, the next cluster removes. Ryuk is not needed.
+ * killed JVM left, the next cluster removes, whichever JVM that is of: a container beside the cells, the keeper, ends with the JVM
+ * that made the cluster, and tells. Ryuk is not needed.
  *
  * <p>The image is {@code cellkeeper/cell}, or what the system property {@code cellkeeper.image} names. The containers get the
  * capability NET_ADMIN, for {@link #cut}; the cells themselves run without it.
@@ -84,8 +83,6 @@ public final class CellCluster implements Startable {
     private static final int LINK = 5481;
     private static final String IMAGE = "cellkeeper/cell";
     private static final String DATA = "/var/lib/cell";
-    private static final String LABEL = "org.cellkeeper.testing.cluster";
-    private static final String OWNER = "org.cellkeeper.testing.owner";
     private static final String USER = "vcloud";
     private static final int FIRST_SUBNET = 91;
     private static final int LAST_SUBNET = 191;
@@ -150,6 +147,7 @@ public final class CellCluster implements Startable {
     private final Map<String, String> environment = new LinkedHashMap<>();
     private final Map<String, Integer> disks = new LinkedHashMap<>();
     private final Map<String, Cell> cells = new LinkedHashMap<>();
+    private Mark mark = new Mark(id);
     private final String clusterSecret = secret(16);
     private final String rootPassword = secret(8);
     private final String password = secret(8);
@@ -215,9 +213,11 @@ public final class CellCluster implements Startable {
         if (!cells.isEmpty()) {
             return;
         }
-        removeLeftovers();
+        Mark.removeLeftovers();
         Runtime.getRuntime().addShutdownHook(atExit);
         try {
+            mark = new Mark(id);
+            mark.keep(image);
             host = DockerClientFactory.instance().dockerHostIpAddress();
             if (host.equals("localhost")) {
                 host = "127.0.0.1";
@@ -848,14 +848,14 @@ public final class CellCluster implements Startable {
                 .withName(volume(cell))
                 .withDriver("local")
                 .withDriverOpts(options)
-                .withLabels(labels())
+                .withLabels(mark.labels())
                 .exec();
     }
 
     private void run(Cell cell, String volume) {
         GenericContainer<?> container = new GenericContainer<>(DockerImageName.parse(image))
                 .withNetworkMode(id)
-                .withLabels(labels())
+                .withLabels(mark.labels())
                 .withEnv(environment)
                 .withEnv("CELL_NAME", cell.name)
                 .withEnv("CELL_CLUSTER_NAME", "testing")
@@ -970,7 +970,7 @@ public final class CellCluster implements Startable {
             try {
                 network = docker().createNetworkCmd()
                         .withName(id)
-                        .withLabels(labels())
+                        .withLabels(mark.labels())
                         .withIpam(new Network.Ipam()
                                 .withConfig(new Network.Ipam.Config().withSubnet("172.28." + n + ".0/24")))
                         .exec()
@@ -1012,21 +1012,6 @@ public final class CellCluster implements Startable {
 
     // ---- clearing away
 
-    private Map<String, String> labels() {
-        return Map.of(LABEL, id, OWNER, owner(ProcessHandle.current()));
-    }
-
-    private static String owner(ProcessHandle process) {
-        String machine;
-        try {
-            machine = InetAddress.getLocalHost().getHostName();
-        } catch (IOException e) {
-            machine = "unknown";
-        }
-        String begun = process.info().startInstant().map(Object::toString).orElse("unknown");
-        return machine + " " + process.pid() + " " + begun;
-    }
-
     private void removeAll() {
         for (Cell cell : cells.values()) {
             GenericContainer<?> container = cell.container;
@@ -1034,63 +1019,7 @@ public final class CellCluster implements Startable {
                 saveLog(cell, container.getContainerId());
             }
         }
-        removeLabelled(LABEL, id);
+        mark.close();
         cells.clear();
-    }
-
-    /** What JVMs of this machine left that did not come to an orderly end. */
-    private static void removeLeftovers() {
-        String machine = owner(ProcessHandle.current()).split(" ", 2)[0];
-        Set<String> owners = new TreeSet<>();
-        List<Map<String, String>> found = new ArrayList<>();
-        docker().listNetworksCmd().exec().forEach(each -> found.add(each.getLabels()));
-        docker().listVolumesCmd().exec().getVolumes().forEach(each -> found.add(each.getLabels()));
-        for (Map<String, String> labels : found) {
-            if (labels != null && labels.containsKey(OWNER)) {
-                owners.add(labels.get(OWNER));
-            }
-        }
-        for (String owner : owners) {
-            String[] parts = owner.split(" ", 3);
-            boolean lives = ProcessHandle.of(Long.parseLong(parts[1]))
-                    .filter(process -> owner(process).equals(owner))
-                    .isPresent();
-            if (parts[0].equals(machine) && !lives) {
-                removeLabelled(OWNER, owner);
-            }
-        }
-    }
-
-    private static void removeLabelled(String label, String value) {
-        Map<String, String> filter = Map.of(label, value);
-        docker().listContainersCmd()
-                .withShowAll(true)
-                .withLabelFilter(filter)
-                .exec()
-                .forEach(found -> ifThere(() -> docker().removeContainerCmd(found.getId())
-                        .withForce(true)
-                        .withRemoveVolumes(true)
-                        .exec()));
-        docker().listVolumesCmd()
-                .withFilter("label", List.of(label + "=" + value))
-                .exec()
-                .getVolumes()
-                .forEach(found ->
-                        ifThere(() -> docker().removeVolumeCmd(found.getName()).exec()));
-        docker().listNetworksCmd().exec().stream()
-                .filter(found -> found.getLabels() != null
-                        && value.equals(found.getLabels().get(label)))
-                .forEach(found ->
-                        ifThere(() -> docker().removeNetworkCmd(found.getId()).exec()));
-    }
-
-    private static void ifThere(Runnable removal) {
-        try {
-            removal.run();
-        } catch (NotFoundException gone) {
-            // It is to be gone.
-        } catch (ConflictException used) {
-            // By another cluster's cell: the next one clears it away.
-        }
     }
 }

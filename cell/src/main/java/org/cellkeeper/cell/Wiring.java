@@ -47,6 +47,7 @@ import org.cellkeeper.cell.door.NoDoor;
 import org.cellkeeper.cell.guard.GuardWatch;
 import org.cellkeeper.cell.guard.Heartbeat;
 import org.cellkeeper.cell.guard.Role;
+import org.cellkeeper.cell.guard.StartSteps;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.journal.FileJournal;
@@ -102,6 +103,9 @@ public final class Wiring implements AutoCloseable {
 
     /** Environment: the file that the agent is to record in what it loads, so that a start cache can be made of it. */
     private static final String RECORDING = "CELLKEEPER_RECORDING";
+
+    /** It may be written on a starved machine. */
+    private static final long RECORDING_MILLIS = TimeUnit.MINUTES.toMillis(5);
 
     /** Small and single-minded: an agent decides little, but must decide soon after its start. */
     private static final List<String> AGENT_FLAGS = List.of(
@@ -182,11 +186,14 @@ public final class Wiring implements AutoCloseable {
                 classPath,
                 "org.cellkeeper.cell.guard.Guard",
                 "--run=" + run(config),
-                "--guard-timeout-millis=" + config.guardTimeout().toMillis(),
-                "--agent-command",
-                java.toString()));
-        arguments.addAll(AGENT_FLAGS);
+                "--guard-timeout-millis=" + config.guardTimeout().toMillis()));
         String recording = System.getenv(RECORDING);
+        if (recording != null) {
+            // At its end it writes the recording, and nobody waits for this cell's PostgreSQL.
+            arguments.add("--agent-stop-millis=" + RECORDING_MILLIS);
+        }
+        arguments.addAll(List.of("--agent-command", java.toString()));
+        arguments.addAll(AGENT_FLAGS);
         arguments.addAll(
                 recording == null ? cache : List.of("-XX:AOTMode=record", "-XX:AOTConfiguration=" + recording));
         arguments.addAll(List.of("-cp", classPath, Main.class.getName(), "agent"));
@@ -338,6 +345,8 @@ public final class Wiring implements AutoCloseable {
 
     /** Starts everything; returns at once. */
     public void start() throws IOException {
+        StartSteps steps = new StartSteps(run(config));
+        steps.made("the configuration is read");
         byte[] secret = config.cluster().secret().secret();
         CellSettings settings = settings();
         Path zookeeper = serverFolder(config);
@@ -350,9 +359,11 @@ public final class Wiring implements AutoCloseable {
         Mailbox mailbox = opened(new Mailbox(Wiring::fence));
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
+        steps.made("the cell's state is open");
         makePostgresFolder();
         PostgresSettings postgresSettings = postgresSettings(secret);
         LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
+        steps.made("PostgreSQL's programs are found");
         TcpPeers peers = opened(new TcpPeers(
                 config.name(),
                 new InetSocketAddress(config.host(), config.ports().link()),
@@ -360,6 +371,7 @@ public final class Wiring implements AutoCloseable {
                 config.heartbeat()));
         ZooKeeperCoordination coordination =
                 opened(new ZooKeeperCoordination(coordinationSettings(config, settings.servers())));
+        steps.made("ZooKeeper and the other agents are called");
         SecureRandom random = new SecureRandom();
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
@@ -407,6 +419,7 @@ public final class Wiring implements AutoCloseable {
                 new PostgresReload(postgresSettings),
                 zookeeperStatus(),
                 metrics::scrape)));
+        steps.made("all parts are made, the loop begins");
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));
         mailbox.every(BEAT_MILLIS, () -> beat(heartbeat, loop));
         loop.start();
@@ -711,16 +724,18 @@ public final class Wiring implements AutoCloseable {
     private void makePostgresFolder() throws IOException {
         Files.createDirectories(postgresFolder());
         if (isRoot()) {
-            // PostgreSQL's user must be able to go through to its own folder.
-            Files.setPosixFilePermissions(config.dataDir(), PosixFilePermissions.fromString("rwxr-xr-x"));
+            // PostgreSQL's user must be able to go through to its own folder, whatever the umask was.
+            for (Path folder : List.of(config.dataDir(), postgresFolder())) {
+                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
         }
     }
 
     private PostgresSettings postgresSettings(byte[] secret) {
         Path folder = postgresFolder();
         return new PostgresSettings(
-                config.postgres().binDir(),
-                folder.resolve("data"),
+                config.postgres().programs(),
+                config.database(),
                 folder.resolve("run"),
                 config.host(),
                 config.ports().postgres(),

@@ -1,22 +1,21 @@
 package org.cellkeeper.cell.config;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,7 +43,6 @@ public record CellConfig(
         Duration guardTimeout,
         CellSettings.Timing timing) {
 
-    private static final Path POSTGRES_HOME = Path.of("/usr/lib/postgresql");
     private static final int SHORTEST_SECRET = 16;
     private static final int SHORTEST_PASSWORD = 1;
     private static final int LONGEST_SECRET = 4096;
@@ -118,12 +116,8 @@ public record CellConfig(
      */
     public record Server(int id, CellName cell, String host) {}
 
-    /**
-     * The local PostgreSQL.
-     *
-     * @param binDir the folder of the server's programs
-     */
-    public record Postgres(Path binDir, String osUser, Map<String, String> settings) {}
+    /** The local PostgreSQL. */
+    public record Postgres(Installations programs, String osUser, Map<String, String> settings) {}
 
     public record Passwords(SideFile root, SideFile vcloud) {}
 
@@ -137,6 +131,15 @@ public record CellConfig(
      */
     static CellConfig of(Settings from, @Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
         return new Draft(from).finish(judges, known);
+    }
+
+    /** PostgreSQL's data directory. */
+    public Path database() {
+        return database(dataDir);
+    }
+
+    private static Path database(Path dataDir) {
+        return dataDir.resolve("postgres/data");
     }
 
     public Address address() {
@@ -187,7 +190,7 @@ public record CellConfig(
             Integer minStandbys = from.value(Keys.MIN_STANDBYS);
             Referee referee = referee(name, host, ports);
             Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
-            Postgres postgres = postgres();
+            Postgres postgres = postgres(dataDir);
             Path transfer = from.optional(Keys.TRANSFER_FOLDER);
             SideFile root = password(Keys.ROOT_PASSWORD);
             SideFile vcloud = password(Keys.VCLOUD_PASSWORD);
@@ -198,7 +201,7 @@ public record CellConfig(
             boolean judged =
                     judges == null || (known != null && from.kept(known.from()).equals(known));
             if (judges != null && !judged) {
-                judge(judges, postgres, tls);
+                judge(judges, postgres, dataDir, tls);
             }
             if (!from.problems().isEmpty()) {
                 throw new InvalidConfiguration(from.problems());
@@ -245,10 +248,13 @@ public record CellConfig(
             return Objects.requireNonNull(value, "missing without a complaint");
         }
 
-        private void judge(Judges judges, @Nullable Postgres postgres, @Nullable Tls tls) {
-            if (postgres != null) {
+        private void judge(Judges judges, @Nullable Postgres postgres, @Nullable Path dataDir, @Nullable Tls tls) {
+            if (postgres != null && dataDir != null) {
                 try {
-                    judges.settings(postgres.binDir(), postgres.osUser(), postgres.settings())
+                    judges.settings(
+                                    postgres.programs().fitting(database(dataDir)),
+                                    postgres.osUser(),
+                                    postgres.settings())
                             .forEach(problem -> from.complain(from.where(Keys.SETTINGS), problem));
                 } catch (RuntimeException unknown) {
                     from.complain(from.where(Keys.SETTINGS), String.valueOf(unknown.getMessage()));
@@ -355,41 +361,30 @@ public record CellConfig(
             return ports == null ? null : new Referee.Cells(List.copyOf(servers), ports.zookeeperClient());
         }
 
-        private @Nullable Postgres postgres() {
+        private @Nullable Postgres postgres(@Nullable Path dataDir) {
             Path binDir = from.optional(Keys.BIN_DIR);
-            if (binDir == null && !from.isGiven(Keys.BIN_DIR)) {
-                binDir = newestPostgres().orElse(null);
-                if (binDir == null) {
-                    from.complain(
-                            Keys.BIN_DIR.path(),
-                            "no PostgreSQL under " + POSTGRES_HOME + "; set it to the folder of its server programs");
-                }
-            } else if (binDir != null && !Files.isExecutable(binDir.resolve("postgres"))) {
+            Installations programs = null;
+            if (binDir != null && Files.isExecutable(binDir.resolve("postgres"))) {
+                programs = Installations.only(binDir);
+            } else if (binDir != null) {
                 from.complain(
                         from.where(Keys.BIN_DIR),
                         binDir + " holds no program postgres; allowed: the folder of PostgreSQL's server programs");
-                binDir = null;
+            } else if (dataDir != null && !from.isGiven(Keys.BIN_DIR)) {
+                programs = Installations.usual();
+                try {
+                    var _ = programs.fitting(database(dataDir));
+                } catch (NoSuchElementException missing) {
+                    from.complain(
+                            Keys.BIN_DIR.path(),
+                            missing.getMessage() + ", or set it to the folder of its server programs");
+                }
             }
             String osUser = from.value(Keys.OS_USER);
             Map<String, String> settings = from.optional(Keys.SETTINGS);
-            return binDir == null || osUser == null
+            return programs == null || osUser == null
                     ? null
-                    : new Postgres(binDir, osUser, settings == null ? Map.of() : settings);
-        }
-
-        private static Optional<Path> newestPostgres() {
-            try (Stream<Path> versions = Files.list(POSTGRES_HOME)) {
-                return versions.filter(
-                                version -> version.getFileName().toString().matches("\\d{1,4}"))
-                        .sorted(Comparator.comparingInt((Path version) ->
-                                        Integer.parseInt(version.getFileName().toString()))
-                                .reversed())
-                        .map(version -> version.resolve("bin"))
-                        .filter(bin -> Files.isExecutable(bin.resolve("postgres")))
-                        .findFirst();
-            } catch (IOException none) {
-                return Optional.empty();
-            }
+                    : new Postgres(programs, osUser, settings == null ? Map.of() : settings);
         }
 
         private @Nullable Tls tls() {

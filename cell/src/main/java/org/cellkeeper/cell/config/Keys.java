@@ -88,7 +88,7 @@ final class Keys {
     static final Key<Path> BIN_DIR = Key.computed(
             "postgres.bin-dir",
             Kind.PATH,
-            "the newest under /usr/lib/postgresql",
+            "under /usr/lib/postgresql those of the data's version; for new data the newest",
             "Folder of PostgreSQL's server programs, version 15 or newer.");
     static final Key<String> OS_USER =
             Key.with("postgres.os-user", Kind.NAME, "postgres", "The operating system's user that PostgreSQL runs as.");

@@ -56,7 +56,8 @@ final class Verdicts implements Judges {
     /** This one was found good. */
     void trust(CellConfig config) {
         CellConfig.Postgres postgres = config.postgres();
-        good.put("settings", digest(aboutSettings(postgres.binDir(), postgres.osUser(), postgres.settings())));
+        Path programs = postgres.programs().fitting(config.database());
+        good.put("settings", digest(aboutSettings(programs, postgres.osUser(), postgres.settings())));
         CellConfig.Tls tls = config.tls();
         if (tls != null) {
             good.put(

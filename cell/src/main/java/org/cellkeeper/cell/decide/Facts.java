@@ -718,7 +718,8 @@ public record Facts(
     /** Whether the cell's entry in the cluster is another one than its configuration makes. */
     private static boolean entryDue(View view, Standing standing) {
         ClusterState state = view.state();
-        Member entry = state == null ? null : state.members().get(view.settings().name());
+        Member entry =
+                state == null ? null : state.members().get(view.settings().name());
         return entry != null
                 && (standing == Standing.ACTIVE || standing == Standing.PRIMARY)
                 // The others would look for PostgreSQL where it does not listen yet.

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -14,8 +16,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Child {
     private static final long[] DELAYS_MILLIS = {0, 200, 500, 1000, 2000, 5000};
-    private static final long STABLE_NANOS = TimeUnit.MINUTES.toNanos(1);
+    /** Longer than one that hangs at its start is let be. */
+    private static final long STABLE_NANOS = TimeUnit.SECONDS.toNanos(30);
+
     private static final long LOOK_MILLIS = 250;
+
+    private static final Set<String> PASSED_ON = Set.of("HOME", "LD_LIBRARY_PATH", "PATH", "TZ", "USER");
 
     private final String name;
     private final List<String> command;
@@ -50,6 +56,11 @@ final class Child {
 
     synchronized boolean isAlive() {
         return process != null && process.isAlive();
+    }
+
+    /** The process; null when it does not run. */
+    synchronized @Nullable Target target() {
+        return process == null ? null : Target.of(process.pid());
     }
 
     synchronized void kill() {
@@ -126,15 +137,19 @@ final class Child {
                 if (isStopping()) {
                     return;
                 }
-                ends = System.nanoTime() - started >= STABLE_NANOS ? 0 : ends;
-                long delay = DELAYS_MILLIS[Math.min(ends, DELAYS_MILLIS.length - 1)];
-                ends++;
+                ends = endsInARow(ends, System.nanoTime() - started);
+                long delay = DELAYS_MILLIS[Math.min(ends, DELAYS_MILLIS.length) - 1];
                 Guard.say(name + " " + how + ", starting it again in " + delay + " ms");
                 pause(delay);
             }
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** This end counted, and those before it if it had not run well since. */
+    static int endsInARow(int before, long livedNanos) {
+        return livedNanos >= STABLE_NANOS ? 1 : before + 1;
     }
 
     /** Starts it and waits for its end. */
@@ -148,6 +163,7 @@ final class Child {
                 ProcessBuilder builder = new ProcessBuilder(command)
                         .redirectOutput(ProcessBuilder.Redirect.INHERIT)
                         .redirectError(ProcessBuilder.Redirect.INHERIT);
+                clean(builder.environment());
                 builder.environment().put(GuardWatch.VARIABLE, Long.toString(guardPid));
                 running = builder.start();
                 process = running;
@@ -167,6 +183,12 @@ final class Child {
         }
         int code = running.waitFor();
         return running.pid() + " ended with " + code;
+    }
+
+    /** Whoever started the cell: neither language nor options of Java's, of curl's or of PostgreSQL's come with it. */
+    static void clean(Map<String, String> environment) {
+        environment.keySet().removeIf(name -> !PASSED_ON.contains(name) && !name.startsWith("CELL"));
+        environment.put("LC_ALL", "C.UTF-8");
     }
 
     private void awaitRelease() throws InterruptedException {

@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>The agent beats ({@link Heartbeat}) in {@code agent.heartbeat}. When it lives but has not beaten for the guard timeout
  *       it is hung: if it was primary, its PostgreSQL is stopped in mode immediate; then the agent is killed and started
  *       again. The same goes for a primary whose agent cannot be brought back within the guard timeout.
+ *   <li>An agent that starts tells each step that it has made ({@link StartSteps}). It is hung when it makes none for the start
+ *       time, without the time in which it wanted to run and the machine did not let it: to kill that one would only make more
+ *       work. A primary does not wait for it any longer for that.
  *   <li>When the guard itself has not run for that long, the agent, which fences by itself, gets the time once more.
  *   <li>While {@code zookeeper.hold} exists the ZooKeeper peer is not started again: create the file, then end the peer,
  *       for maintenance of it; remove the file, and it is back within a quarter of a second.
@@ -55,8 +58,10 @@ public final class Guard {
     private final @Nullable Child zookeeper;
     private final Path heartbeat;
     private final CountDownLatch stopping = new CountDownLatch(1);
+    private final StartSteps steps;
     private @Nullable FileTime lastBeat;
     private long agentStarts;
+    private long usedNanos;
 
     private Guard(Options options) {
         long self = ProcessHandle.current().pid();
@@ -65,6 +70,7 @@ public final class Guard {
         agentStopMillis = options.agentStopMillis;
         watch = new AgentWatch(timeoutNanos, TimeUnit.MILLISECONDS.toNanos(options.agentStartMillis));
         heartbeat = folder.resolve(Heartbeat.FILE);
+        steps = new StartSteps(folder);
         agent = new Child("agent", options.agent, folder, null, self);
         zookeeper = options.zookeeper.isEmpty()
                 ? null
@@ -114,23 +120,43 @@ public final class Guard {
                 watch.forgive();
             } else {
                 // More than twice the usual means that the guard was held up: that is not the agent's silence.
-                watch.pass(Math.min(passed, TimeUnit.MILLISECONDS.toNanos(2 * LOOK_MILLIS)));
+                long counted = Math.min(passed, TimeUnit.MILLISECONDS.toNanos(2 * LOOK_MILLIS));
+                watch.pass(counted, watch.awaitsFirstBeat() ? given(counted) : counted);
             }
             look();
         }
+    }
+
+    /** What a starting agent had of this time: all, unless it wants to run; then what it did run. */
+    private long given(long nanos) {
+        Target starting = agent.target();
+        if (starting == null) {
+            return nanos;
+        }
+        long before = usedNanos;
+        usedNanos = starting.usedNanos();
+        return starting.wantsToRun() ? Math.clamp(usedNanos - before, 0, nanos) : nanos;
     }
 
     private void look() throws InterruptedException {
         long starts = agent.starts();
         if (starts != agentStarts) {
             agentStarts = starts;
+            usedNanos = 0;
+            steps.begin();
             watch.agentStarted();
+        }
+        if (steps.hasMoved()) {
+            watch.step();
         }
         readBeat();
         switch (watch.judge(agent.isAlive())) {
             case CALM -> {}
             case KILL_AGENT -> {
-                say("the agent has not beaten for too long: killing it");
+                say(
+                        watch.awaitsFirstBeat()
+                                ? "the agent hangs at its start (" + steps.last() + "): killing it"
+                                : "the agent has not beaten for too long: killing it");
                 agent.kill();
             }
             case STOP_PRIMARY -> {

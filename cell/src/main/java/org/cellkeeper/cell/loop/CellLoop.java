@@ -856,8 +856,7 @@ public final class CellLoop {
         if (plan.actions().isEmpty() && plan.rule().pace() == Rule.Pace.CALM) {
             lastFailure.forget();
         }
-        PeerView mine =
-                withProblem(withServer(view, SelfReport.of(view, plan, progress)), lastFailure.told());
+        PeerView mine = withProblem(withServer(view, SelfReport.of(view, plan, progress)), lastFailure.told());
         snapshot = new Snapshot(view, plan, mine, takeovers);
         PeerView before = published;
         boolean changed = before == null

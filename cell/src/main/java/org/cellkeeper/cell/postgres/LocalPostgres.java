@@ -145,7 +145,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     public LocalPostgres(PostgresSettings settings) {
         this.settings = settings;
         this.files = new OwnedFiles(settings.osUser());
-        this.programs = new Programs(settings.binDir(), settings.osUser());
+        this.programs = new Programs(settings);
         this.passFile = settings.passFile();
         this.logDir = settings.runDir().resolve("log");
         try {
@@ -432,6 +432,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             if (data.state() == DatabaseView.Data.PRESENT) {
                 throw new DatabaseFailure("there are data already");
             }
+            owned.use(programs.version());
             Path incoming = data.beginReplacing();
             Path passwordFile = settings.runDir().resolve("initdb.password");
             files.write(passwordFile, settings.passwords().superuser() + "\n");
@@ -528,10 +529,13 @@ public final class LocalPostgres implements Database, AutoCloseable {
                         + ": the agent of " + source.primary().name()
                         + " has not made it yet, or it is another cell that answers there");
             }
+            int version = versionAt(source);
+            Programs theirs = programs.ofPrimary(version);
             Path incoming = data.beginReplacing();
             if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> makeSlotAnew(source, slot))) {
-                throw new DatabaseFailure("the slot " + slot + " at " + source.primary().name()
-                        + " is still in use, by a clone that was cut off, or by another cell that holds this cell's name");
+                throw new DatabaseFailure(
+                        "the slot " + slot + " at " + source.primary().name()
+                                + " is still in use, by a clone that was cut off, or by another cell that holds this cell's name");
             }
             List<String> arguments = List.of(
                     "--pgdata=" + incoming,
@@ -542,7 +546,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     "--checkpoint=fast",
                     "--progress");
             percent.accept(0);
-            expect(programs.run(
+            expect(theirs.run(
                     cancellation,
                     Duration.ofDays(7),
                     "pg_basebackup",
@@ -551,6 +555,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     null,
                     line -> {},
                     line -> progress(line, percent, incoming)));
+            owned.use(version);
             SettingsFile first = new SettingsFile(settings, owned, files, incoming);
             files.write(incoming.resolve("standby.signal"), "");
             first.write(SettingsFile.Content.FIRST);
@@ -559,6 +564,13 @@ public final class LocalPostgres implements Database, AutoCloseable {
             replaced();
             percent.accept(100);
         });
+    }
+
+    /** The major version of its PostgreSQL. */
+    private int versionAt(Upstream source) throws SQLException {
+        try (Connection session = sessions.openReplication(source.host(), source.port(), Duration.ofSeconds(5))) {
+            return session.getMetaData().getDatabaseMajorVersion();
+        }
     }
 
     /** Whether the source's agent has made it: so this is the source. It may have been lost since. */

@@ -94,14 +94,17 @@ final class OwnedSettings {
 
     private final PostgresSettings settings;
     private final Path passFile;
-    private final int version;
-    private final Map<String, String> fixed;
+    private volatile Map<String, String> fixed;
 
     OwnedSettings(PostgresSettings settings, Path passFile, int version) {
         this.settings = settings;
         this.passFile = passFile;
-        this.version = version;
-        this.fixed = makeFixed();
+        this.fixed = fixed(version);
+    }
+
+    /** From here on for this major version. */
+    void use(int version) {
+        fixed = fixed(version);
     }
 
     /** Tells the processes of this data directory from those of any other on the machine. */
@@ -109,7 +112,7 @@ final class OwnedSettings {
         return "cellkeeper-%08x".formatted(dataDir.toString().hashCode());
     }
 
-    private Map<String, String> makeFixed() {
+    private Map<String, String> fixed(int version) {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("listen_addresses", settings.listenHost());
         map.put("port", String.valueOf(settings.port()));
@@ -182,7 +185,8 @@ final class OwnedSettings {
         map.put("max_standby_archive_delay", "2s");
         // A long reader at a standby does not bloat the primary, unless that is wanted.
         map.put("hot_standby_feedback", "off");
-        // A start after a crash fsyncs every file of the data folder first, and a failover may wait for it: one call does the same.
+        // A start after a crash fsyncs every file of the data folder first, and a failover may wait for it: one call
+        // does the same.
         map.put("recovery_init_sync_method", "syncfs");
         map.put("log_line_prefix", "%m [%p] %q%u@%d %a ");
         map.put("log_checkpoints", "on");

@@ -57,7 +57,7 @@ public final class PostgresArchive implements DatabaseArchive {
 
     public PostgresArchive(PostgresSettings settings) {
         this.settings = settings;
-        this.programs = new Programs(settings.binDir(), settings.osUser());
+        this.programs = new Programs(settings);
         this.files = new OwnedFiles(settings.osUser());
         this.live = new Sessions(settings);
         this.scratch = new Scratch(settings, programs, files);

@@ -4,12 +4,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
+import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What the adapter must know of the cell's configuration.
  *
- * @param binDir where postgres, initdb, pg_basebackup and pg_controldata are
+ * @param programs where postgres, initdb, pg_basebackup and pg_controldata are
  * @param dataDir the data directory; its parent is on the same volume and is ours too (clones are made there and moved in place)
  * @param runDir sockets, logs and password files
  * @param listenHost what PostgreSQL listens on, as {@code listen_addresses} takes it
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param extra further settings of PostgreSQL; those that this adapter owns are refused
  */
 public record PostgresSettings(
-        Path binDir,
+        Installations programs,
         Path dataDir,
         Path runDir,
         String listenHost,
@@ -43,7 +44,6 @@ public record PostgresSettings(
     public static final String APP_DATABASE = "cellkeeper";
 
     public PostgresSettings {
-        binDir = binDir.toAbsolutePath().normalize();
         dataDir = dataDir.toAbsolutePath().normalize();
         runDir = runDir.toAbsolutePath().normalize();
         extra = Map.copyOf(new TreeMap<>(extra));

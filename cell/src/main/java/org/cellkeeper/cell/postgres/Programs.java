@@ -13,12 +13,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseFailure;
+import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,14 +60,52 @@ final class Programs {
 
     private static final List<String> FOLDERS = List.of("/usr/bin", "/bin", "/usr/sbin", "/sbin");
 
+    private static final Set<String> PASSED_ON = Set.of("LD_LIBRARY_PATH", "PATH", "TZ");
+
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ([0-9]+)");
 
-    private final Path binDir;
+    private final Installations installations;
+    private final Path dataDir;
     private final List<String> asUser;
 
-    Programs(Path binDir, @Nullable String osUser) {
-        this.binDir = binDir;
-        this.asUser = prefix(osUser);
+    Programs(PostgresSettings settings) {
+        this(settings.programs(), settings.dataDir(), settings.osUser());
+    }
+
+    /** Those that fit the data in {@code dataDir} at the time. */
+    Programs(Installations installations, Path dataDir, @Nullable String osUser) {
+        this(installations, dataDir, prefix(osUser));
+    }
+
+    private Programs(Installations installations, Path dataDir, List<String> asUser) {
+        this.installations = installations;
+        this.dataDir = dataDir;
+        this.asUser = asUser;
+    }
+
+    /** Those of a primary's version, whatever data are here; {@link DatabaseFailure} when this machine has none. */
+    Programs ofPrimary(int version) {
+        Programs theirs;
+        try {
+            theirs = new Programs(Installations.only(installations.of(version)), dataDir, asUser);
+        } catch (NoSuchElementException missing) {
+            throw new DatabaseFailure(
+                    "the primary runs " + missing.getMessage() + " on this machine, or set postgres.bin-dir", missing);
+        }
+        int own = theirs.version();
+        if (own != version) {
+            throw new DatabaseFailure("the primary runs PostgreSQL " + version + ", and postgres.bin-dir is "
+                    + theirs.folder() + " with " + own + ": set it to the folder of " + version);
+        }
+        return theirs;
+    }
+
+    private Path folder() {
+        try {
+            return installations.fitting(dataDir);
+        } catch (NoSuchElementException missing) {
+            throw new DatabaseFailure(String.valueOf(missing.getMessage()), missing);
+        }
     }
 
     private static List<String> prefix(@Nullable String osUser) {
@@ -113,13 +154,13 @@ final class Programs {
                 run(new Cancellation(), Duration.ofMinutes(2), "postgres", List.of("--version"), Map.of(), null);
         Matcher matcher = VERSION.matcher(result.out());
         if (!matcher.find()) {
-            throw new IllegalArgumentException("no PostgreSQL in " + binDir + ": " + result.lastWords());
+            throw new IllegalArgumentException("no PostgreSQL in " + folder() + ": " + result.lastWords());
         }
         return Integer.parseInt(matcher.group(1));
     }
 
     String path(String program) {
-        return binDir.resolve(program).toString();
+        return folder().resolve(program).toString();
     }
 
     /** A builder for a program of PostgreSQL, as its user. */
@@ -129,7 +170,7 @@ final class Programs {
         command.add(path(program));
         command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
+        builder.environment().keySet().retainAll(PASSED_ON);
         builder.environment().put("LC_ALL", "C");
         return builder;
     }

@@ -90,7 +90,7 @@ final class Reconfiguration {
                             + " WHERE pending_restart AND source <> 'command line'");
             waiting = new Waiting(run.id(), names == null ? "" : names);
             password(statement);
-        } catch (SQLException | IOException e) {
+        } catch (SQLException | IOException | RuntimeException e) {
             LOG.debug("What waits for a restart cannot be asked: {}", e.getMessage());
         }
     }
@@ -121,10 +121,10 @@ final class Reconfiguration {
     private String digest() {
         try {
             Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(new SecretKeySpec(settings.passwords().superuser().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            mac.init(
+                    new SecretKeySpec(settings.passwords().superuser().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
             return HexFormat.of()
-                    .formatHex(mac.doFinal(
-                            settings.passwords().application().getBytes(StandardCharsets.UTF_8)));
+                    .formatHex(mac.doFinal(settings.passwords().application().getBytes(StandardCharsets.UTF_8)));
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java has no HmacSHA256", e);
         }

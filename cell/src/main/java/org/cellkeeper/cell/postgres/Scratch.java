@@ -185,7 +185,7 @@ final class Scratch {
 
     Sessions sessions() {
         return new Sessions(new PostgresSettings(
-                settings.binDir(),
+                settings.programs(),
                 data,
                 folder,
                 settings.listenHost(),

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.port.DatabaseFailure;
+import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +63,7 @@ final class TrialSettings {
         OwnedFiles files = new OwnedFiles(osUser);
         Path folder = null;
         try {
-            Programs programs = new Programs(binDir, osUser);
+            Programs programs = new Programs(Installations.only(binDir), Path.of("/"), osUser);
             folder = Files.createTempDirectory(
                     "cellkeeper-trial",
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -153,7 +154,7 @@ final class TrialSettings {
     /** Empty when it would start. */
     private String refusal(Map<String, String> extra) throws IOException {
         PostgresSettings settings = new PostgresSettings(
-                binDir,
+                Installations.only(binDir),
                 folder,
                 folder,
                 "localhost",

@@ -32,6 +32,7 @@ import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.wire.Installations;
 
 /** A real primary, cell-a, and a standby that acknowledges, cell-b; on loopback, under target/. */
 final class TwoDatabases implements AutoCloseable {
@@ -68,13 +69,9 @@ final class TwoDatabases implements AutoCloseable {
     }
 
     private PostgresSettings settings(String name) throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-                Stream<Path> versions = Files.list(Path.of("/usr/lib/postgresql"))) {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return new PostgresSettings(
-                    versions.max(Comparator.comparingInt(version ->
-                                    Integer.parseInt(version.getFileName().toString())))
-                            .orElseThrow()
-                            .resolve("bin"),
+                    Installations.usual(),
                     root.resolve(name).resolve("data"),
                     root.resolve(name).resolve("run"),
                     HOST,

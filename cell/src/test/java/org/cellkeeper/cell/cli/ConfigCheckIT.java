@@ -60,7 +60,10 @@ final class ConfigCheckIT {
 
     @Test
     void settingsThatPostgresWouldNotRunWithAreNamedAllAtOnce() throws IOException {
-        assertThat(check(withSettings("work_mem: 8MB, hot_standby_feedback: on, shared_preload_libraries: '', TimeZone: Europe/Berlin")))
+        assertThat(
+                        check(
+                                withSettings(
+                                        "work_mem: 8MB, hot_standby_feedback: on, shared_preload_libraries: '', TimeZone: Europe/Berlin")))
                 .as(err.toString())
                 .isZero();
         for (String setting : List.of(

@@ -18,6 +18,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.wire.Installations;
 import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -90,7 +91,8 @@ final class CellConfigTest {
         assertThat(config.heartbeat()).isEqualTo(Duration.ofMillis(200));
         assertThat(config.guardTimeout()).isEqualTo(Duration.ofSeconds(10));
         assertThat(config.sessionTimeout()).isEqualTo(Duration.ofSeconds(4));
-        assertThat(config.postgres()).isEqualTo(new CellConfig.Postgres(folder, "postgres", Map.of()));
+        assertThat(config.postgres())
+                .isEqualTo(new CellConfig.Postgres(Installations.only(folder), "postgres", Map.of()));
         assertThat(config.tls()).isNull();
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
@@ -218,6 +220,24 @@ final class CellConfigTest {
         environment.put("CELL_POSTGRES_BIN_DIR", folder.toString());
         CellConfig config = load((Path) null);
         assertThat(config.zookeeper().addresses()).containsExactly("10.0.0.1:2181", "cell-2:2181");
+    }
+
+    @Test
+    void dataOfAVersionThatIsNotInstalledAreSaid() throws Exception {
+        Files.createDirectories(folder.resolve("cell/postgres/data"));
+        Files.writeString(folder.resolve("cell/postgres/data/PG_VERSION"), "11\n");
+        environment.put("CELL_DATA_DIR", folder + "/cell");
+        String yaml = minimal();
+        int at = yaml.indexOf("postgres:");
+        assertThat(at).isPositive();
+        assertThat(problems(yaml.substring(0, at)
+                        + yaml.substring(at).replaceFirst("(?s)postgres:\\s+bin-dir: [^\\n]+\\n", "")))
+                .singleElement()
+                .asString()
+                .contains(
+                        "postgres.bin-dir",
+                        folder + "/cell/postgres/data need PostgreSQL 11, which is not under",
+                        "install that version");
     }
 
     @Test

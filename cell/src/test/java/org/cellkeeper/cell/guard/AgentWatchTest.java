@@ -2,6 +2,8 @@ package org.cellkeeper.cell.guard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.guard.AgentWatch.Verdict;
@@ -21,7 +23,12 @@ final class AgentWatchTest {
     }
 
     private void pass(long millis) {
-        watch.pass(millis(millis));
+        watch.pass(millis(millis), millis(millis));
+    }
+
+    /** A machine on which the agent wants to run, and gets next to nothing. */
+    private void starve(long millis) {
+        watch.pass(millis(millis), millis(millis) / 100);
     }
 
     @Test
@@ -61,6 +68,78 @@ final class AgentWatchTest {
         assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
         pass(2);
         assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aStartingAgentMayTakeAsLongForEachStep() {
+        watch.agentStarted();
+        for (int i = 0; i < 5; i++) {
+            pass(19_999);
+            assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
+            watch.step();
+        }
+        pass(20_001);
+        assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aStartingAgentThatIsNotLetRunIsNotHung() {
+        watch.agentStarted();
+        starve(590_000);
+        assertThat(watch.judge(true)).isEqualTo(Verdict.CALM);
+        starve(11_000);
+        assertThat(watch.judge(true)).as("not for ever").isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void aPrimaryDoesNotWaitForAnAgentThatIsNotLetRunOrTellsItsSteps() {
+        watch.beat(Role.PRIMARY, POSTMASTER);
+        watch.agentStarted();
+        for (int i = 0; i < 6; i++) {
+            starve(1000);
+            watch.step();
+        }
+        assertThat(watch.judge(true)).isEqualTo(Verdict.STOP_PRIMARY);
+    }
+
+    @Test
+    void anAgentThatHasBeatenIsSilentHoweverItIsStarvedAndWhateverStepItTells() {
+        watch.agentStarted();
+        watch.beat(Role.STANDBY, POSTMASTER);
+        starve(5001);
+        watch.step();
+        assertThat(watch.judge(true)).isEqualTo(Verdict.KILL_AGENT);
+    }
+
+    @Test
+    void whatRanWellForHalfAMinuteIsStartedAgainAtOnce() {
+        assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(46))).isEqualTo(1);
+        assertThat(Child.endsInARow(5, TimeUnit.SECONDS.toNanos(21))).isEqualTo(6);
+    }
+
+    @Test
+    void whatAChildIsStartedWithIsNotWhatItsGuardsCallerHad() {
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "PATH",
+                "/bin",
+                "CELL_NAME",
+                "cell-1",
+                "CELLKEEPER_LOG",
+                "json",
+                "LANG",
+                "tr_TR.UTF-8",
+                "LC_ALL",
+                "ar_EG",
+                "JAVA_TOOL_OPTIONS",
+                "-Xmx1m",
+                "PGHOST",
+                "nowhere",
+                "https_proxy",
+                "http://127.0.0.1:9"));
+        Child.clean(environment);
+        assertThat(environment)
+                .isEqualTo(
+                        Map.of("PATH", "/bin", "CELL_NAME", "cell-1", "CELLKEEPER_LOG", "json", "LC_ALL", "C.UTF-8"));
     }
 
     @Test

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,6 +32,7 @@ final class GuardIT {
     private final List<Process> processes = new ArrayList<>();
     private final CountDownLatch never = new CountDownLatch(1);
     private long timeoutMillis = TIMEOUT_MILLIS;
+    private long startMillis = 20_000;
 
     private interface Look {
         boolean holds() throws IOException;
@@ -149,6 +151,7 @@ final class GuardIT {
                 Guard.class.getName(),
                 "--run=" + folder,
                 "--guard-timeout-millis=" + timeoutMillis,
+                "--agent-start-millis=" + startMillis,
                 "--agent-stop-millis=2000",
                 "--agent-command"));
         command.addAll(agent);
@@ -282,7 +285,81 @@ final class GuardIT {
         awaitChild("agent");
     }
 
+    private boolean guardSaid(String words) {
+        return guardSays().stream().anyMatch(line -> line.contains(words));
+    }
+
+    /** A command on one processor alone, which others of its kind take from each other. */
+    private static String onOneProcessor() throws IOException {
+        String allowed = Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith("Cpus_allowed_list:"))
+                .findFirst()
+                .orElseThrow();
+        return "taskset --cpu-list " + allowed.replaceAll("\\D+", " ").strip().split(" ", -1)[0] + " ";
+    }
+
     @Test
+    void aStartingAgentThatIsNotLetRunIsLeftAloneAndOneThatRunsAndGetsNowhereIsKilled() throws Exception {
+        startMillis = 1000;
+        // It would run for ever, as an agent does that has far to go.
+        String spins = "exec " + onOneProcessor() + "nice -n 19 sh -c 'while :; do :; done'";
+        List<Process> greedy = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            greedy.add(started(
+                    script("greedy" + i, "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'")));
+        }
+        guard(script("agent", "echo agent started >> log", spins));
+        await("started", () -> count("agent started") == 1);
+        letPass(6 * startMillis);
+        assertThat(guardSays()).noneMatch(line -> line.contains("killing it"));
+        for (Process process : greedy) {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+        }
+        await("killed when it is let run", () -> guardSaid("hangs at its start (it has made no step)"));
+    }
+
+    @Test
+    void aStartingAgentThatWaitsForAChildThatIsNotLetRunIsLeftAlone() throws Exception {
+        startMillis = 1000;
+        Process greedy =
+                started(script("greedy", "exec " + onOneProcessor() + "timeout 30 sh -c 'while :; do :; done'"));
+        guard(script(
+                "agent",
+                "echo agent started >> log",
+                onOneProcessor() + "nice -n 19 timeout 20 sh -c 'while :; do :; done' & wait"));
+        await("started", () -> count("agent started") == 1);
+        letPass(4 * startMillis);
+        assertThat(guardSays()).noneMatch(line -> line.contains("killing it"));
+        greedy.descendants().forEach(ProcessHandle::destroyForcibly);
+        greedy.destroyForcibly();
+    }
+
+    @Test
+    @Tag("quick")
+    void aStartingAgentThatMakesStepsIsLeftAloneAndOneThatHangsIsKilled() throws Exception {
+        startMillis = 1000;
+        guard(script(
+                "agent",
+                "echo agent started >> log",
+                "for step in 1 2 3 4 5 6 7; do sleep 0.5; echo step $step > agent.step; done",
+                "exec sleep 30"));
+        await("killed", () -> guardSaid("hangs at its start"));
+        assertThat(guardSays()).anyMatch(line -> line.contains("hangs at its start (its last step: step 7)"));
+    }
+
+    @Test
+    void aStartingAgentThatIsStoppedIsKilled() throws Exception {
+        startMillis = 1000;
+        guard(idle("agent"));
+        Target agent = awaitChild("agent");
+        signal("STOP", agent.pid());
+        await("killed", () -> guardSaid("hangs at its start"));
+        await("a new agent", () -> target("agent") != null && !agent.equals(target("agent")));
+    }
+
+    @Test
+    @Tag("quick")
     void aHungAgentOfAPrimaryHasItsPostgresStoppedAndIsStartedAgain() throws Exception {
         Process postmaster = postmaster();
         says(Role.PRIMARY, postmaster.pid());

@@ -399,7 +399,7 @@ final class PostgresBehaviourIT {
         if (slot != null) {
             arguments.add("--slot=" + slot);
         }
-        Process process = new Programs(settings.binDir(), settings.osUser())
+        Process process = new Programs(settings)
                 .builder(List.of(), "pg_receivewal", arguments)
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)

@@ -29,6 +29,7 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.port.Bench;
 import org.cellkeeper.cell.port.DatabaseFailure;
+import org.cellkeeper.cell.wire.Installations;
 
 /** Real PostgreSQL instances on loopback, under target/, each on a free port; run as postgres when the tests run as root. */
 final class PostgresBench implements Bench {
@@ -84,15 +85,7 @@ final class PostgresBench implements Bench {
     }
 
     static Path binDir() {
-        try (var versions = Files.list(Path.of("/usr/lib/postgresql"))) {
-            return versions.map(version -> version.resolve("bin"))
-                    .filter(bin -> Files.isExecutable(bin.resolve("initdb")))
-                    .max(java.util.Comparator.comparingInt(bin ->
-                            Integer.parseInt(bin.getParent().getFileName().toString())))
-                    .orElseThrow();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return Installations.usual().newest();
     }
 
     static String osUser() {
@@ -131,7 +124,7 @@ final class PostgresBench implements Bench {
         settings.put(
                 name,
                 new PostgresSettings(
-                        before.binDir(),
+                        before.programs(),
                         before.dataDir(),
                         before.runDir(),
                         host,
@@ -143,9 +136,18 @@ final class PostgresBench implements Bench {
                         before.timeouts()));
     }
 
+    /** Before its first use: with these programs. */
+    void equip(String name, Installations programs) {
+        settings.put(name, settingsWith(name, programs, common));
+    }
+
     PostgresSettings settingsWith(String name, Map<String, String> extra) {
+        return settingsWith(name, Installations.usual(), extra);
+    }
+
+    private PostgresSettings settingsWith(String name, Installations programs, Map<String, String> extra) {
         return new PostgresSettings(
-                binDir(),
+                programs,
                 root.resolve(name).resolve("data"),
                 root.resolve(name).resolve("run"),
                 HOST,

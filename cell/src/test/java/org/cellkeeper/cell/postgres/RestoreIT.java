@@ -666,7 +666,7 @@ final class RestoreIT {
     @Test
     void theNextAgentEndsAndRemovesWhatAKilledOneLeft() throws Exception {
         PostgresSettings settings = bench.settings("a");
-        new Scratch(settings, new Programs(settings.binDir(), settings.osUser()), new OwnedFiles(settings.osUser()))
+        new Scratch(settings, new Programs(settings), new OwnedFiles(settings.osUser()))
                 .start(backUp().folder(), percent -> {});
         Path pipe = share.resolve("pipe");
         PostgresBench.run("mkfifo", pipe.toString());

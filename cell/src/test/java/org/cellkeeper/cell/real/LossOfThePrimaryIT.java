@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutionException;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.HistoryEvent;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -37,6 +38,7 @@ final class LossOfThePrimaryIT {
     }
 
     @Test
+    @Tag("quick")
     void aKilledPrimaryIsReplacedWithinSecondsAndNothingAcknowledgedIsLost() {
         String old = cells.primary();
         long epoch = cells.epoch();
@@ -64,6 +66,7 @@ final class LossOfThePrimaryIT {
     }
 
     @Test
+    @Tag("quick")
     void aDeposedPrimaryStaysHaltedUntilAnOperatorRemovesAndDeploysIt() {
         String old = cells.primary();
         cells.kill(old);
@@ -111,6 +114,7 @@ final class LossOfThePrimaryIT {
     }
 
     @Test
+    @Tag("quick")
     void aKilledAgentOfThePrimaryIsNoOutage() {
         String primary = cells.primary();
         long epoch = cells.epoch();

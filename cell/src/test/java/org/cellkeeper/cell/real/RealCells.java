@@ -168,7 +168,8 @@ final class RealCells implements AutoCloseable {
         }
     }
 
-    private String lab(String... words) {
+    /** What a verb of {@code scripts/lab} says. */
+    String lab(String... words) {
         List<String> command = new ArrayList<>();
         command.add(projectFolder().resolve("scripts/lab").toString());
         command.addAll(List.of(words));

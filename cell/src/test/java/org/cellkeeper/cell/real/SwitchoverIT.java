@@ -11,6 +11,7 @@ import java.util.Random;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.TaskInfo;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -31,6 +32,7 @@ final class SwitchoverIT {
     }
 
     @Test
+    @Tag("quick")
     void twoSwitchoversInARowLoseNothingAndHaltNobody() {
         try (Writer writer = cells.writer()) {
             for (int round = 0; round < 2; round++) {

@@ -3,8 +3,8 @@ package org.cellkeeper.cell.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.cellkeeper.cell.model.Address;
-import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.port.Operator;
@@ -69,10 +69,12 @@ final class StageTest {
         stage.kill("b");
         stage.cell("b").reconfigure(never);
         stage.boot("b");
-        stage.await("it is on record", () -> stage.state()
-                .members()
-                .get(before.name())
-                .equals(never.entry(stage.cell("b").id().incarnation())));
+        stage.await(
+                "it is on record",
+                () -> stage.state()
+                        .members()
+                        .get(before.name())
+                        .equals(never.entry(stage.cell("b").id().incarnation())));
         stage.await("all vote again", () -> stage.state().voters().size() == 3);
 
         // Its stream counts, at its new address.

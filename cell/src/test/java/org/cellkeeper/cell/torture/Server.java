@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -12,7 +11,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.Map;
 import java.util.Properties;
 import org.cellkeeper.cell.model.CellId;
@@ -21,6 +19,7 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.wire.Installations;
 
 /** One PostgreSQL, the adapter that is tried out on it, and what is known of it without that adapter. */
 final class Server implements AutoCloseable {
@@ -30,7 +29,7 @@ final class Server implements AutoCloseable {
 
     private final String name;
     private final Path root;
-    private final Path binDir = newestPostgres();
+    private final Installations programs = Installations.usual();
     private final int port = freePort();
     private final WalFiles disk;
     private final Processes processes;
@@ -42,21 +41,9 @@ final class Server implements AutoCloseable {
     Server(String name, Path root, Map<String, String> settings) {
         this.name = name;
         this.root = root;
-        this.disk = new WalFiles(dataDir(), binDir);
+        this.disk = new WalFiles(dataDir(), programs.newest());
         this.processes = new Processes(dataDir());
         this.adapter = new LocalPostgres(settingsWith(settings));
-    }
-
-    private static Path newestPostgres() {
-        try (var versions = Files.list(Path.of("/usr/lib/postgresql"))) {
-            return versions.map(version -> version.resolve("bin"))
-                    .filter(bin -> Files.isExecutable(bin.resolve("initdb")))
-                    .max(Comparator.comparingInt(bin ->
-                            Integer.parseInt(bin.getParent().getFileName().toString())))
-                    .orElseThrow(() -> new IllegalStateException("no PostgreSQL below /usr/lib/postgresql"));
-        } catch (IOException e) {
-            throw new IllegalStateException("no PostgreSQL below /usr/lib/postgresql", e);
-        }
     }
 
     private static int freePort() {
@@ -70,7 +57,7 @@ final class Server implements AutoCloseable {
     private PostgresSettings settingsWith(Map<String, String> extra) {
         PostgresSettings.Timeouts usual = PostgresSettings.Timeouts.defaults();
         return new PostgresSettings(
-                binDir,
+                programs,
                 dataDir(),
                 root.resolve(name).resolve("run"),
                 HOST,
