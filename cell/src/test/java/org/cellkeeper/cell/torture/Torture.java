@@ -692,10 +692,12 @@ final class Torture implements AutoCloseable {
             if (look(standby).closed() == null) {
                 throw new Mismatch(standby.name() + " cannot follow: " + look(standby));
             }
-            // It follows nobody and lets nobody in: as a cell does (716), it is read at rest, and started as the primary's.
+            // It follows nobody and lets nobody in: as a cell does (716), it is read at rest, and started as the
+            // primary's.
             need("stop", standby.adapter().stopImmediate());
             atRest(standby);
             tried("start", standby.adapter().startStandby(primary.asUpstream(epoch()), standby.id()));
+            return;
         }
         upstreamIsInForce(standby);
     }
