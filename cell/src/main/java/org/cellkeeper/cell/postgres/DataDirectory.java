@@ -2,6 +2,7 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,7 @@ final class DataDirectory {
     /** How many timelines are looked through at most. */
     private static final int TIMELINES = 10_000;
 
+    private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final Pattern SEGMENT = Pattern.compile("[0-9A-F]{24}");
     private static final String FABRICATED =
             "# Written by Cellkeeper: a timeline of a reign that this cell never saw\n";
@@ -74,8 +77,52 @@ final class DataDirectory {
 
     // ---- new data
 
+    /**
+     * Why new data cannot be moved in place here, and what would be right; empty when they can. The volume may be mounted, or linked to,
+     * at any folder above the data directory.
+     */
+    String obstacle() throws IOException {
+        if (Files.isSymbolicLink(root)) {
+            return root + " is a symbolic link, which a clone would replace: make it a folder, and link or mount " + parent()
+                    + " instead";
+        }
+        Path wal = root.resolve("pg_wal");
+        if (Files.isSymbolicLink(wal)) {
+            return wal + " is a symbolic link, which a clone would not keep: stop the cell, and move the WAL to where the"
+                    + " link is";
+        }
+        if (isMounted(root)) {
+            return root + " is a mount of its own, where a clone cannot be moved to: mount the volume at " + parent()
+                    + " instead";
+        }
+        return "";
+    }
+
+    private static boolean isMounted(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return false;
+        }
+        String place = folder.toRealPath().toString();
+        for (String line : Files.readAllLines(MOUNTS, StandardCharsets.ISO_8859_1)) {
+            String[] fields = line.split(" ", 6);
+            // Blanks and the like are escaped; the data directory has none.
+            if (fields.length > 4 && fields[4].equals(place)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void requireNoObstacle() throws IOException {
+        String obstacle = obstacle();
+        if (!obstacle.isEmpty()) {
+            throw new DatabaseFailure(obstacle);
+        }
+    }
+
     /** From here on what lies in the directory is void. Returns the folder that the new data are to be made in. */
     Path beginReplacing() throws IOException {
+        requireNoObstacle();
         files.makeFolder(parent(), permissionsOf(parent()));
         files.write(marker, "The data directory beside this file is not complete.\n");
         OwnedFiles.deleteTree(incoming);
@@ -102,6 +149,7 @@ final class DataDirectory {
     }
 
     void wipe() throws IOException {
+        requireNoObstacle();
         if (state() != DatabaseView.Data.EMPTY) {
             files.write(marker, "The data directory beside this file is being wiped.\n");
         }

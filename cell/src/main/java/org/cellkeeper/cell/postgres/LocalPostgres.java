@@ -169,7 +169,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 data.volume(),
                 String.valueOf(settings.dataDir().getFileName()),
                 settings.timeouts().probe());
-        this.reconfiguration = new Reconfiguration(settings, sessions, postmaster, files);
+        this.reconfiguration = new Reconfiguration(settings, sessions, postmaster, files, data);
         this.observer = new Observer(
                 sessions,
                 postmaster,
@@ -183,7 +183,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         sentinel.start();
         verbs.execute(this::adoptSettings);
         var _ = housekeeping.scheduleWithFixedDelay(
-                reconfiguration::look, RECONFIGURED_WITHIN_SECONDS, RECONFIGURED_WITHIN_SECONDS, TimeUnit.SECONDS);
+                reconfiguration::look, 0, RECONFIGURED_WITHIN_SECONDS, TimeUnit.SECONDS);
         var _ = housekeeping.scheduleWithFixedDelay(this::pruneLogs, 1, 60, TimeUnit.SECONDS);
         var _ = housekeeping.scheduleWithFixedDelay(
                 this::refuseClients, REFUSED_WITHIN_SECONDS, REFUSED_WITHIN_SECONDS, TimeUnit.SECONDS);

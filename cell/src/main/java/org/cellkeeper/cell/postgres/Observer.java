@@ -199,6 +199,9 @@ final class Observer implements AutoCloseable {
         if (present == DatabaseView.Data.INCOMPLETE) {
             problems.add("the data directory is not complete: a clone or an initdb was cut off");
         }
+        if (!reconfiguration.obstacle().isEmpty()) {
+            problems.add(reconfiguration.obstacle());
+        }
         Postmaster.Run run = postmaster.find();
         long seenFollows = follows.get();
         Process process = Process.STOPPED;

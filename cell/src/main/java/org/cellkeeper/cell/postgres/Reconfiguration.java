@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What was configured anew while PostgreSQL ran: the application's password is changed, where this is the primary; of what PostgreSQL
- * takes up at its next start alone it is said that it waits for that. Lives on the thread {@code postgres-housekeeping}; the words are
+ * takes up at its next start alone it is said that it waits for that; and of a data directory that cannot be replaced, why. Lives on the thread {@code postgres-housekeeping}; the words are
  * for any thread.
  */
 final class Reconfiguration {
@@ -35,16 +35,24 @@ final class Reconfiguration {
     private final Postmaster postmaster;
     private final OwnedFiles files;
     private final Path given;
+    private final DataDirectory data;
 
     private record Waiting(long run, String settings) {}
 
     private volatile Waiting waiting = new Waiting(0, "");
+    private volatile String obstacle = "";
 
-    Reconfiguration(PostgresSettings settings, Sessions sessions, Postmaster postmaster, OwnedFiles files) {
+    Reconfiguration(
+            PostgresSettings settings,
+            Sessions sessions,
+            Postmaster postmaster,
+            OwnedFiles files,
+            DataDirectory data) {
         this.settings = settings;
         this.sessions = sessions;
         this.postmaster = postmaster;
         this.files = files;
+        this.data = data;
         this.given = settings.runDir().resolve(GIVEN);
     }
 
@@ -75,8 +83,18 @@ final class Reconfiguration {
                         + ". Restart the cell for it; if it is the primary, switch over first";
     }
 
+    /** Why no clone can take the place of the data here, as it was found last; empty when one can. */
+    String obstacle() {
+        return obstacle;
+    }
+
     /** Looks what waits, and changes the password if that was configured anew. Tried again at the next look when it fails. */
     void look() {
+        try {
+            obstacle = data.obstacle();
+        } catch (IOException e) {
+            LOG.debug("How the data directory is mounted cannot be read: {}", e.getMessage());
+        }
         Postmaster.Run run = postmaster.find();
         if (run == null || !postmaster.saysReady(run)) {
             return;
