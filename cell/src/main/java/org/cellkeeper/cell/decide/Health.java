@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
@@ -50,10 +49,12 @@ public final class Health {
 
     private final Inputs in;
     private final Truth truth;
+    private final Referees referees;
 
     private Health(Inputs in) {
         this.in = in;
         this.truth = truth(in);
+        this.referees = new Referees(in.servers);
     }
 
     /**
@@ -114,7 +115,7 @@ public final class Health {
                 state == null ? 0 : state.acks(),
                 state == null ? 0 : state.sealQuorum(),
                 canSurvive(health, nodes),
-                new ClusterReport.Servers(in.servers.size(), (int) serving()),
+                referees.count(),
                 phase(),
                 List.copyOf(nodes),
                 warnings(health, mode, nodes));
@@ -233,7 +234,7 @@ public final class Health {
             case LOST -> ClusterReport.Health.NO_ACTIVE_PRIMARY;
             case READ_ONLY -> ClusterReport.Health.READ_ONLY_PRIMARY;
             case WRITABLE ->
-                allStream(nodes) && unfinishedMove(nodes).isEmpty() && refereeIsWhole()
+                allStream(nodes) && unfinishedMove(nodes).isEmpty() && in.referee.connected() && referees.areWhole()
                         ? ClusterReport.Health.HEALTHY
                         : ClusterReport.Health.DEGRADED;
         };
@@ -371,7 +372,7 @@ public final class Health {
 
     /** The primary goes on if it may narrow the voters (for which it needs ZooKeeper), or need not. */
     private boolean survivesLossOfStandbys(int lost, int standbys, long voters) {
-        boolean mayNarrow = refereeSurvives(lost, false);
+        boolean mayNarrow = referees.survive(lost, truth.primary, false);
         return mayNarrow ? standbys - lost >= 1 : voters - lost >= acks();
     }
 
@@ -380,75 +381,10 @@ public final class Health {
         int others = lost - 1;
         return state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
-                && refereeSurvives(lost, true)
+                && referees.survive(lost, truth.primary, true)
                 && voters - others >= state.sealQuorum()
                 && electable - others >= 1
                 && standbys - others - 1 >= Math.max(1, in.settings.minStandbysAfterFailover());
-    }
-
-    // ---- the ZooKeeper servers
-
-    private long serving() {
-        return in.servers.stream().filter(RefereeServer::serves).count();
-    }
-
-    /** Whether a majority serves after the loss of so many cells, of which as many run a server as can. */
-    private boolean refereeSurvives(int lost, boolean primaryIsLost) {
-        if (!onCells()) {
-            return true;
-        }
-        long withPrimary = in.servers.stream()
-                .filter(RefereeServer::serves)
-                .filter(server -> truth.primary != null && truth.primary.name().equals(server.cell()))
-                .count();
-        long fall = primaryIsLost
-                ? withPrimary + Math.min(lost - 1, serving() - withPrimary)
-                : Math.min(lost, serving() - withPrimary);
-        return serving() - fall >= serversNeeded();
-    }
-
-    private boolean onCells() {
-        return in.servers.stream().anyMatch(server -> server.cell() != null);
-    }
-
-    private int serversNeeded() {
-        return in.servers.size() / 2 + 1;
-    }
-
-    private List<RefereeServer> serversAway() {
-        return in.servers.stream().filter(server -> !server.serves()).toList();
-    }
-
-    /** Of servers that others run, the redundancy is theirs to judge: a list of addresses need not be whole. */
-    private boolean refereeIsWhole() {
-        return in.referee.connected() && (!onCells() || serversAway().isEmpty());
-    }
-
-    private String serverWarning() {
-        List<RefereeServer> away = serversAway().stream()
-                .filter(server -> server.standing() != RefereeServer.Standing.UNKNOWN)
-                .toList();
-        if (away.isEmpty()) {
-            return "";
-        }
-        String which = away.stream()
-                .map(server -> server.name()
-                        + (server.standing() == RefereeServer.Standing.SILENT
-                                ? " does not answer"
-                                : " runs, and is not part of a majority"))
-                .collect(Collectors.joining(", "));
-        if (!onCells()) {
-            return "ZooKeeper's " + which;
-        }
-        String left = serving() + " of the " + in.servers.size() + " ZooKeeper servers "
-                + (serving() == 1 ? "serves" : "serve") + ", and " + serversNeeded()
-                + " must, or no primary is replaced: " + which;
-        boolean silent = away.stream().anyMatch(server -> server.standing() == RefereeServer.Standing.SILENT);
-        return silent
-                ? left
-                        + ". Bring its cell back; the guard there starts a server that has ended, unless run/zookeeper.hold"
-                        + " holds it back"
-                : left;
     }
 
     private String phase() {
@@ -706,7 +642,7 @@ public final class Health {
                             + " change of mode, removal or deploy is possible until a majority of the ZooKeeper servers is back."
                             + " The primary takes writes as long as enough standbys acknowledge");
         }
-        String servers = serverWarning();
+        String servers = referees.warning();
         if (!servers.isEmpty()) {
             warnings.add(servers);
         }
