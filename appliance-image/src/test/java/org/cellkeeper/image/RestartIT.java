@@ -1,12 +1,17 @@
 package org.cellkeeper.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
+import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
 import org.junit.jupiter.api.Test;
 
@@ -52,6 +57,37 @@ final class RestartIT extends Scenario {
             }
             assertNoBallotWasOpened();
             assertNothingLost(writer);
+        }
+    }
+
+    /** PostgreSQL keeps some for the app: from version 16 on it can. */
+    @Test
+    void clientsThatHaveAllConnectionsLeaveTheAppItsOwn() throws Exception {
+        String primary = cells.primary();
+        List<Connection> crowd = new ArrayList<>();
+        try {
+            assertThatThrownBy(() -> {
+                        for (int client = 0; client < 1000; client++) {
+                            crowd.add(DriverManager.getConnection(
+                                    cells.jdbcUrl(primary), cells.user(), cells.password()));
+                        }
+                    })
+                    .isInstanceOf(SQLException.class)
+                    .hasMessageContaining("reserved");
+            cells.execute(
+                    primary, "sh", "-c", "kill -9 $(cut --delimiter=' ' --fields=1 /var/lib/cell/run/agent.pid)");
+            Patience.await("the app of " + primary + " is back", SOON, () -> {
+                try {
+                    return cells.api().registeredCells(cells.apiOf(primary)).values().isEmpty() ? "no cell" : null;
+                } catch (RuntimeException e) {
+                    return String.valueOf(e.getMessage());
+                }
+            });
+            assertThat(cells.primary()).isEqualTo(primary);
+        } finally {
+            for (Connection client : crowd) {
+                client.close();
+            }
         }
     }
 

@@ -64,6 +64,10 @@ final class OwnedSettings {
                 "the agent's own sessions come in, however many clients there are",
                 owned,
                 "superuser_reserved_connections");
+        because(
+                "the cell's own app comes in, however many clients there are (from version 16 on)",
+                owned,
+                "reserved_connections");
         because("pg_hba.conf, which the cell writes, asks for it", owned, "password_encryption");
         because(
                 "the cell reads PostgreSQL's logs, and removes old ones",
@@ -91,6 +95,9 @@ final class OwnedSettings {
     /** Of the settings that a standby must have no less of than its primary. */
     private static final Map<String, String> POSTGRES_DEFAULTS =
             Map.of("max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
+
+    /** From this major version on there are places for roles that are no superusers. */
+    static final int RESERVES = 16;
 
     private final PostgresSettings settings;
     private final Path passFile;
@@ -152,6 +159,9 @@ final class OwnedSettings {
         map.put("log_filename", "postgresql-%Y%m%d-%H%M%S.log");
         map.put("log_rotation_size", "20MB");
         map.put("log_rotation_age", "1d");
+        if (version >= RESERVES) {
+            map.put("reserved_connections", "6");
+        }
         if (version >= 17) {
             map.put("allow_alter_system", "off");
         }

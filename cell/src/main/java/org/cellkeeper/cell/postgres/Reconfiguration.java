@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What was configured anew while PostgreSQL ran: the application's password is changed, where this is the primary; of what PostgreSQL
- * takes up at its next start alone it is said that it waits for that; and of a data directory that cannot be replaced, why. Lives on the thread {@code postgres-housekeeping}; the words are
- * for any thread.
+ * What was configured anew while PostgreSQL ran: where this is the primary, the application's password is changed, and the cell's own
+ * app gets its places among the connections. Of what PostgreSQL takes up at its next start alone it is said that it waits for that, and
+ * of a data directory that cannot be replaced, why. Lives on the thread {@code postgres-housekeeping}; the words are for any thread.
  */
 final class Reconfiguration {
     private static final Logger LOG = LoggerFactory.getLogger(Reconfiguration.class);
@@ -41,6 +41,7 @@ final class Reconfiguration {
 
     private volatile Waiting waiting = new Waiting(0, "");
     private volatile String obstacle = "";
+    private long placesGivenIn;
 
     Reconfiguration(
             PostgresSettings settings,
@@ -108,6 +109,7 @@ final class Reconfiguration {
                             + " WHERE pending_restart AND source <> 'command line'");
             waiting = new Waiting(run.id(), names == null ? "" : names);
             password(statement);
+            places(session, statement, run);
         } catch (SQLException | IOException | RuntimeException e) {
             LOG.debug("What waits for a restart cannot be asked: {}", e.getMessage());
         }
@@ -130,6 +132,23 @@ final class Reconfiguration {
                 + LocalPostgres.literal(settings.passwords().application()));
         noteGiven();
         LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
+    }
+
+    /** The app's places among the connections, in a cluster of before it had any. */
+    private void places(Connection session, Statement statement, Postmaster.Run run) throws SQLException {
+        if (placesGivenIn == run.id()
+                || session.getMetaData().getDatabaseMajorVersion() < OwnedSettings.RESERVES
+                || "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"))) {
+            return;
+        }
+        String has = text(
+                statement,
+                "SELECT pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'USAGE')::text"
+                        + " FROM pg_catalog.pg_roles WHERE rolname = '" + PostgresSettings.APP_ROLE + "'");
+        if ("false".equals(has)) {
+            statement.execute("GRANT pg_use_reserved_connections TO " + PostgresSettings.APP_ROLE);
+        }
+        placesGivenIn = has == null ? 0 : run.id();
     }
 
     void noteGiven() throws IOException {
