@@ -74,11 +74,15 @@ final class RestartIT extends Scenario {
                     })
                     .isInstanceOf(SQLException.class)
                     .hasMessageContaining("reserved");
-            cells.execute(
-                    primary, "sh", "-c", "kill -9 $(cut --delimiter=' ' --fields=1 /var/lib/cell/run/agent.pid)");
+            cells.execute(primary, "sh", "-c", "kill -9 $(cut --delimiter=' ' --fields=1 /var/lib/cell/run/agent.pid)");
             Patience.await("the app of " + primary + " is back", SOON, () -> {
                 try {
-                    return cells.api().registeredCells(cells.apiOf(primary)).values().isEmpty() ? "no cell" : null;
+                    return cells.api()
+                                    .registeredCells(cells.apiOf(primary))
+                                    .values()
+                                    .isEmpty()
+                            ? "no cell"
+                            : null;
                 } catch (RuntimeException e) {
                     return String.valueOf(e.getMessage());
                 }

@@ -43,9 +43,8 @@ record Referees(List<RefereeServer> servers) {
             return true;
         }
         long atPrimary = servers.stream()
-                .filter(server -> server.serves()
-                        && primary != null
-                        && primary.name().equals(server.cell()))
+                .filter(server ->
+                        server.serves() && primary != null && primary.name().equals(server.cell()))
                 .count();
         long elsewhere = serving() - atPrimary;
         long left = primaryIsLost
@@ -76,7 +75,8 @@ record Referees(List<RefereeServer> servers) {
                 + which;
         boolean silent = away.stream().anyMatch(server -> server.standing() == Standing.SILENT);
         return silent
-                ? left + ". Bring its cell back; the guard there starts a server that has ended, unless run/zookeeper.hold"
+                ? left
+                        + ". Bring its cell back; the guard there starts a server that has ended, unless run/zookeeper.hold"
                         + " holds it back"
                 : left;
     }

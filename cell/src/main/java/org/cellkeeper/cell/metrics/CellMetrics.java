@@ -102,13 +102,9 @@ public final class CellMetrics {
                 "How many further cells may be lost with the cluster staying writable without loss",
                 at -> at.report().canSurvive());
         gauge(
-                "cellkeeper.cluster.zookeeper.servers",
-                "How many ZooKeeper servers there are",
-                at -> at.report().zookeeper().all());
-        gauge(
-                "cellkeeper.cluster.zookeeper.serving",
-                "How many of them this cell finds serving",
-                at -> at.report().zookeeper().serving());
+                "cellkeeper.cluster.zookeeper.missing",
+                "How many of the ZooKeeper servers this cell does not find serving",
+                at -> at.report().zookeeper().all() - at.report().zookeeper().serving());
         gauge(
                 "cellkeeper.cluster.acks",
                 "How many standbys must acknowledge a commit",

@@ -83,12 +83,13 @@ final class DataDirectory {
      */
     String obstacle() throws IOException {
         if (Files.isSymbolicLink(root)) {
-            return root + " is a symbolic link, which a clone would replace: make it a folder, and link or mount " + parent()
-                    + " instead";
+            return root + " is a symbolic link, which a clone would replace: make it a folder, and link or mount "
+                    + parent() + " instead";
         }
         Path wal = root.resolve("pg_wal");
         if (Files.isSymbolicLink(wal)) {
-            return wal + " is a symbolic link, which a clone would not keep: stop the cell, and move the WAL to where the"
+            return wal
+                    + " is a symbolic link, which a clone would not keep: stop the cell, and move the WAL to where the"
                     + " link is";
         }
         if (isMounted(root)) {

@@ -44,11 +44,7 @@ final class Reconfiguration {
     private long placesGivenIn;
 
     Reconfiguration(
-            PostgresSettings settings,
-            Sessions sessions,
-            Postmaster postmaster,
-            OwnedFiles files,
-            DataDirectory data) {
+            PostgresSettings settings, Sessions sessions, Postmaster postmaster, OwnedFiles files, DataDirectory data) {
         this.settings = settings;
         this.sessions = sessions;
         this.postmaster = postmaster;

@@ -407,6 +407,7 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_cluster_epoch 8.0\n")
                 .contains("\ncellkeeper_cluster_last_ballot 9.0\n")
                 .contains("\ncellkeeper_cluster_backup_check NaN\n")
+                .contains("\ncellkeeper_cluster_zookeeper_missing 1.0\n")
                 .contains("\ncellkeeper_cell_state 1.0\n")
                 .contains("\ncellkeeper_cell_primary 0.0\n")
                 .contains("\ncellkeeper_cell_configuration_refused 0.0\n")

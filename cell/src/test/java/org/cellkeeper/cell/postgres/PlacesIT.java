@@ -49,9 +49,7 @@ final class PlacesIT {
                 .isInstanceOf(DatabaseFailure.class)
                 .hasMessageContaining(words);
         bench.awaitTrue(
-                SOON,
-                () -> bench.get(bench.database("b").observe()).problem().contains(words),
-                "the status says it");
+                SOON, () -> bench.get(bench.database("b").observe()).problem().contains(words), "the status says it");
     }
 
     @Test
