@@ -48,6 +48,7 @@ final class Faults {
         STANDBY_CLOSED,
         PROMOTIONS_FAIL,
         CLOCK_SET,
+        CONFIGURED_ANEW,
         MODE,
         PROMOTE,
         PROMOTE_FORCED,
@@ -378,6 +379,11 @@ final class Faults {
                 long ahead = world.between(-SimCell.CLOCKS_DIFFER_MILLIS, SimCell.CLOCKS_DIFFER_MILLIS);
                 cell.setClock(ahead);
                 world.note(cell.label(), "clock is set", ahead, null);
+            }
+            case CONFIGURED_ANEW -> {
+                int priority = world.perMille(700) ? 100 : 0;
+                world.note(cell.label(), "is configured with the priority", priority, null);
+                cell.prioritise(priority);
             }
             case ADDRESSES_SWAPPED -> {
                 world.swapAddresses(cell, other(cell));

@@ -19,6 +19,8 @@ final class SimCell {
     private final World world;
     private final int index;
     private CellSettings settings;
+    /** Before anybody changed it; -1 while nobody has. */
+    private int priorityAtFirst = -1;
     private final SimPostgres postgres;
     private final DoorState doorState;
     private final double clockRate;
@@ -70,6 +72,15 @@ final class SimCell {
     /** What the next agent of this cell finds configured. */
     void reconfigure(CellSettings next) {
         settings = next;
+    }
+
+    /** An operator changes the cell's priority in its file, and ends the agent. */
+    void prioritise(int priority) {
+        if (priorityAtFirst < 0) {
+            priorityAtFirst = settings.priority();
+        }
+        settings = Records.with(settings, "priority", priority);
+        killAgent();
     }
 
     SimPostgres postgres() {
@@ -377,6 +388,9 @@ final class SimCell {
     }
 
     void heal() {
+        if (priorityAtFirst >= 0 && priorityAtFirst != settings.priority()) {
+            prioritise(priorityAtFirst);
+        }
         resume();
         healDisk();
         postgres.keepClosed(false);
