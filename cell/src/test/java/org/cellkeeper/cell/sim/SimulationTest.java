@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Some seeds with every build; {@code scripts/simulate} runs as many as one likes. */
 final class SimulationTest {
-    private static final int SEEDS_OF_EACH_SIZE = 700;
+    private static final int SEEDS_OF_EACH_SIZE = Integer.getInteger("cellkeeper.seeds", 700);
 
     @ParameterizedTest
     @ValueSource(ints = {3, 4, 5})
