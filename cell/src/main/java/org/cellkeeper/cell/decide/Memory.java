@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param shortSince since when the primary has too few acknowledging standbys
  * @param primaryStartingSince since when the primary says that its PostgreSQL is starting
  * @param refereeAwaySince since when ZooKeeper cannot be asked
+ * @param refereeBackSince since when this session reaches it
  * @param votersAway since when each voter does not stream from this primary
  * @param reignedIn the run of the postmaster that this agent has seen reign, 0 for none: when it is gone, it has crashed or been stopped
  * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
@@ -62,6 +63,7 @@ public record Memory(
         long unsavedSince,
         long shortSince,
         long refereeAwaySince,
+        long refereeBackSince,
         long primaryStartingSince,
         Map<CellId, Long> votersAway,
         long reignedIn,
@@ -95,8 +97,8 @@ public record Memory(
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, Map.of(), 0, null, null, 0, 0, 0,
-                0, Map.of(), null);
+                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, 0, Map.of(), 0, null, null, 0, 0,
+                0, 0, Map.of(), null);
     }
 
     /** A compare-and-set of this cell was applied. */
@@ -172,6 +174,7 @@ public record Memory(
                 unsavedSince,
                 shortSince,
                 refereeAwaySince,
+                refereeBackSince,
                 primaryStartingSince,
                 votersAway,
                 reignedIn,
@@ -231,6 +234,7 @@ public record Memory(
                 since(view.unsaved(), unsavedSince, now),
                 since(Primaries.isShortOfAckers(view), shortSince, now),
                 since(!view.refereeKnown(), refereeAwaySince, now),
+                since(view.referee().connected(), refereeBackSince, now),
                 since(Suspicion.primaryIsStarting(view), primaryStartingSince, now),
                 votersAwayAfter(view),
                 Primaries.reigns(view) ? database.postmaster() : handsOver(view) ? 0 : reignedIn,

@@ -29,7 +29,10 @@ public final class Suspicion {
             return false;
         }
         long grace = view.settings().timing().coldStartGrace().toMillis();
-        long since = Math.max(view.memory().started(), view.memory().epochSince());
+        // A primary that starts does not before ZooKeeper confirms it (603): the time without it is none that it had.
+        long since = Math.max(
+                Math.max(view.memory().started(), view.memory().epochSince()),
+                view.memory().refereeBackSince());
         return hasStreamed(view) || view.now() - since >= grace;
     }
 

@@ -21,6 +21,7 @@ final class SimCell {
     private CellSettings settings;
     /** Before anybody changed it; -1 while nobody has. */
     private int priorityAtFirst = -1;
+
     private final SimPostgres postgres;
     private final DoorState doorState;
     private final double clockRate;

@@ -2,6 +2,7 @@ package org.cellkeeper.cell.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
@@ -58,6 +59,28 @@ final class StageTest {
     @Test
     void among_equals_one_that_is_open_goes_before_one_that_must_be_started_first() {
         Stories.theFirstOfEqualsLetsNobodyIn(new Stage(3).born());
+    }
+
+    /** ZooKeeper's servers come up late, on a busy machine; until then no primary may start. */
+    @Test
+    void after_a_cold_start_a_primary_has_its_time_from_when_zookeeper_is_there() {
+        Stage stage = new Stage(3).born();
+        long epoch = stage.state().epoch();
+        long commit = stage.write("a");
+        stage.await("acknowledged", () -> stage.isAcknowledged(commit));
+        List<String> all = List.of("b", "c", "a");
+        all.forEach(stage::kill);
+        all.forEach(cell -> stage.network().cutReferee(stage.cell(cell), true));
+        all.forEach(stage::boot);
+        stage.pass(25_000);
+        // The standbys reach it a moment before the primary does.
+        for (String cell : all) {
+            stage.network().cutReferee(stage.cell(cell), false);
+            stage.pass(700);
+        }
+        stage.await("a is writable", () -> stage.isWritable("a"));
+        assertThat(stage.state().epoch()).isEqualTo(epoch);
+        stage.endWell();
     }
 
     @Test
