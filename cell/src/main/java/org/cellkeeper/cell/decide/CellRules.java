@@ -335,12 +335,7 @@ public final class CellRules {
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
-                v -> cas(
-                        v,
-                        state -> state.withMember(
-                                v.settings().name(),
-                                v.settings().entry(v.local().incarnation())),
-                        "join as " + v.self()));
+                v -> enter(v, "join as " + v.self()));
         rest(
                 221,
                 Section.BIRTH,
@@ -387,12 +382,7 @@ public final class CellRules {
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
-                v -> cas(
-                        v,
-                        state -> state.withMember(
-                                v.settings().name(),
-                                v.settings().entry(v.local().incarnation())),
-                        describeEntry(v)));
+                v -> enter(v, describeEntry(v)));
     }
 
     private static boolean isUnborn(Facts f) {
@@ -1077,6 +1067,12 @@ public final class CellRules {
         return state == null
                 ? Steps.none(what)
                 : Steps.of(what, new Action.Cas(v.version(), change.apply(state), what));
+    }
+
+    /** Writes this cell's entry in the cluster as it is configured. */
+    private static Steps enter(View v, String what) {
+        Member entry = v.settings().entry(v.local().incarnation());
+        return cas(v, state -> state.withMember(v.settings().name(), entry), what);
     }
 
     private static String describeEntry(View v) {

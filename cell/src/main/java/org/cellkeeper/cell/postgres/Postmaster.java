@@ -54,6 +54,10 @@ final class Postmaster {
     private final @Nullable String setsid;
     private final Runnable gone;
 
+    private record Place(Run run, Listening listening) {}
+
+    private volatile @Nullable Place place;
+
     private @Nullable Run run;
     private @Nullable Process child;
     private boolean knownClean;
@@ -156,12 +160,21 @@ final class Postmaster {
         }
     }
 
-    /** Where this run listens, as its lock file says; null when that does not say it yet. */
+    /** Where this run listens, as its lock file says, which is read until it says so; null when it does not yet. */
     @Nullable
     Listening listening(Run of) {
+        Place known = place;
+        if (known != null && known.run.equals(of)) {
+            return known.listening;
+        }
         String[] lines = pidFile();
         boolean whole = lines.length > 6 && lines[0].strip().equals(String.valueOf(of.pid));
-        return whole ? new Listening(lines[5].strip(), Integer.parseInt(lines[3].strip())) : null;
+        if (!whole) {
+            return null;
+        }
+        Listening read = new Listening(lines[5].strip(), Integer.parseInt(lines[3].strip()));
+        place = new Place(of, read);
+        return read;
     }
 
     /** Whether a child of this kind runs, by its title: for when PostgreSQL itself cannot be asked. */
