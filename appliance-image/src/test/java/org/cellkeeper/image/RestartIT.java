@@ -132,4 +132,53 @@ final class RestartIT extends Scenario {
             assertNothingLost(writer);
         }
     }
+
+    /** An address is no identity: whoever answers there now may be another cell, and its PostgreSQL as good a copy. */
+    @Test
+    void cellsThatComeBackAtEachOthersAddressesAreKnownByWhoTheyAre() {
+        String primary = cells.primary();
+        String standby = cells.standbys().getFirst();
+        List<String> all = cells.cells();
+        try (Writer writer = cells.writer()) {
+            writer.awaitRow(SOON);
+            all.forEach(cells::kill);
+            cells.exchangeAddresses(primary, standby);
+            all.forEach(cells::start);
+            cells.awaitHealth("HEALTHY", SOON);
+            assertThat(cells.primary()).isEqualTo(primary);
+            writer.awaitRow(SOON);
+            assertNothingLost(writer);
+        }
+    }
+
+    @Test
+    void aStandbyDoesNotStreamFromAnotherOneAtTheAddressOfTheLostPrimary() {
+        String old = cells.primary();
+        String other = cells.standbys().getFirst();
+        String third = cells.standbys().getLast();
+        try (Writer writer = cells.writer()) {
+            writer.awaitRow(SOON);
+            CellCluster.together(() -> cells.kill(other), () -> cells.kill(old));
+            Patience.await(
+                    third + " knows that it is alone",
+                    SOON,
+                    () -> cells.node(third).state().equals("STREAMING") ? cells.summary() : null);
+            cells.exchangeAddresses(old, other);
+            cells.start(other);
+            List<String> streaming = new ArrayList<>();
+            Patience.await("the lost primary is replaced", SOON, () -> {
+                List<String> primaries = cells.primaries();
+                if (primaries.isEmpty() && cells.node(third).state().equals("STREAMING")) {
+                    streaming.add(cells.summary());
+                }
+                return primaries.equals(List.of(other)) || primaries.equals(List.of(third)) ? null : cells.summary();
+            });
+            writer.awaitRow(SOON);
+            said(old + " is lost, " + cells.primary() + " took over");
+            assertThat(streaming).as("while there was no primary").isEmpty();
+            cells.start(old);
+            awaitHalted(old);
+            assertNothingLost(writer);
+        }
+    }
 }

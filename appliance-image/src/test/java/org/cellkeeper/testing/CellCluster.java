@@ -114,18 +114,21 @@ public final class CellCluster implements Startable {
 
     private static final class Cell {
         final String name;
-        final int number;
         final int postgresPort;
         final int apiPort;
         volatile State state = State.NOT_THERE;
         volatile boolean connected = true;
+        /** The last part of its address. */
+        volatile int place;
+        /** Its container knows the others by addresses of before, whenever it is started. */
+        volatile boolean outdated;
 
         @Nullable
         GenericContainer<?> container;
 
         Cell(String name, int number, int postgresPort, int apiPort) {
             this.name = name;
-            this.number = number;
+            this.place = 10 + number;
             this.postgresPort = postgresPort;
             this.apiPort = apiPort;
         }
@@ -301,6 +304,11 @@ public final class CellCluster implements Startable {
     /** Starts a container that was killed or stopped. It does not wait for the cell. */
     public void start(String name) {
         Cell cell = cell(name);
+        if (cell.outdated) {
+            removeContainer(cell);
+            run(cell, volume(cell));
+            return;
+        }
         try {
             docker().startContainerCmd(cell.id()).exec();
         } catch (NotModifiedException runs) {
@@ -429,7 +437,7 @@ public final class CellCluster implements Startable {
     public void heal() {
         for (Cell cell : cells.values()) {
             if (cell.answers()) {
-                route(cell, "while ip rule del lookup " + NOWHERE + " 2>/dev/null; do :; done");
+                asRoot(cell, "while ip rule del lookup " + NOWHERE + " 2>/dev/null; do :; done");
             }
         }
     }
@@ -451,24 +459,43 @@ public final class CellCluster implements Startable {
                 .withContainerId(cell.id())
                 .withNetworkId(network)
                 .withContainerNetwork(new ContainerNetwork()
-                        .withIpamConfig(new ContainerNetwork.Ipam().withIpv4Address(address(cell.number))))
+                        .withIpamConfig(new ContainerNetwork.Ipam().withIpv4Address(address(cell))))
                 .exec();
         cell.connected = true;
+    }
+
+    /**
+     * These two, which must be down, will come back at each other's address, as containers do that are started in another order. All
+     * cells find each by its name.
+     */
+    public void exchangeAddresses(String one, String other) {
+        int place = cell(one).place;
+        cell(one).place = cell(other).place;
+        cell(other).place = place;
+        StringBuilder hosts = new StringBuilder("127.0.0.1 localhost\n");
+        cells.values().forEach(each -> hosts.append(address(each) + " " + each.name + "\n"));
+        for (Cell cell : cells.values()) {
+            cell.outdated = true;
+            if (cell.answers()) {
+                // Docker has mounted the file; it cannot be replaced, only written.
+                asRoot(cell, "printf '%s' '" + hosts + "' >/etc/hosts");
+            }
+        }
     }
 
     private void lose(String from, String to, String what) {
         String nobody = subnet + ".250";
         // A network that was disconnected comes back as another device.
-        route(
+        asRoot(
                 cell(from),
-                "device=$(ip -oneline -4 address show to " + address(cell(from).number) + " | cut -d ' ' -f 2)"
+                "device=$(ip -oneline -4 address show to " + address(cell(from)) + " | cut -d ' ' -f 2)"
                         + " && ip neighbour replace " + nobody
                         + " lladdr 02:00:00:00:00:00 nud permanent dev \"$device\""
                         + " && ip route replace default via " + nobody + " table " + NOWHERE
-                        + " && ip rule add to " + address(cell(to).number) + what + " lookup " + NOWHERE);
+                        + " && ip rule add to " + address(cell(to)) + what + " lookup " + NOWHERE);
     }
 
-    private void route(Cell cell, String commands) {
+    private void asRoot(Cell cell, String commands) {
         Container.ExecResult result = execute(cell, "root", "sh", "-c", commands);
         if (result.getExitCode() != 0) {
             throw new AssertionError(cell.name + ": " + commands + ": " + result.getStderr());
@@ -805,7 +832,11 @@ public final class CellCluster implements Startable {
                     && now.localClusterFailover().equals("MANUAL")) {
                 succeeds(api().setMode(true), TASK);
             }
-            return others.isEmpty() && now.localClusterHealth().equals("HEALTHY") ? null : summary();
+            return others.isEmpty()
+                            && now.localClusterHealth().equals("HEALTHY")
+                            && now.warnings().isEmpty()
+                    ? null
+                    : summary();
         });
         if (!nodes().localClusterFailover().equals(wanted.name())) {
             succeeds(api().setMode(wanted == Mode.AUTOMATIC), TASK);
@@ -826,8 +857,8 @@ public final class CellCluster implements Startable {
         return cell;
     }
 
-    private String address(int number) {
-        return subnet + ".1" + number;
+    private String address(Cell cell) {
+        return subnet + "." + cell.place;
     }
 
     private String volume(Cell cell) {
@@ -876,11 +907,10 @@ public final class CellCluster implements Startable {
                     protected void waitUntilReady() {}
                 });
         // Docker forgets the names of those that are down.
-        for (int n = 1; n <= count; n++) {
-            container.withExtraHost("cell-" + n, address(n));
-        }
+        cells.values().forEach(each -> container.withExtraHost(each.name, address(each)));
         container.start();
         cell.container = container;
+        cell.outdated = false;
         cell.connected = true;
         cell.state = State.RUNNING;
     }
@@ -909,7 +939,7 @@ public final class CellCluster implements Startable {
                 .withCapAdd(Capability.NET_ADMIN);
         create.withName(id + "-" + cell.name)
                 .withHostName(cell.name)
-                .withIpv4Address(address(cell.number))
+                .withIpv4Address(address(cell))
                 .withExposedPorts(ExposedPort.tcp(POSTGRES), ExposedPort.tcp(API));
     }
 

@@ -35,14 +35,6 @@ final class Postmaster {
         }
     }
 
-    /** Where a run listens. */
-    record Listening(String host, int port) {
-        @Override
-        public String toString() {
-            return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
-        }
-    }
-
     private static final Duration STEP = Duration.ofMillis(2);
 
     private final Programs programs;
@@ -54,7 +46,7 @@ final class Postmaster {
     private final @Nullable String setsid;
     private final Runnable gone;
 
-    private record Place(Run run, Listening listening) {}
+    private record Place(Run run, LockFile.Listening listening) {}
 
     private volatile @Nullable Place place;
 
@@ -103,17 +95,9 @@ final class Postmaster {
     }
 
     private @Nullable Run adoptable() {
-        String[] lines = pidFile();
-        if (lines.length < 2) {
-            return null;
-        }
-        try {
-            long pid = Long.parseLong(lines[0].strip());
-            long started = startOf(pid);
-            return started > 0 && isPostmasterOfOurs(pid) ? new Run(pid, started) : null;
-        } catch (NumberFormatException e) {
-            return null;
-        }
+        long pid = lockFile().pid();
+        long started = pid > 0 ? startOf(pid) : 0;
+        return started > 0 && isPostmasterOfOurs(pid) ? new Run(pid, started) : null;
     }
 
     private boolean isPostmasterOfOurs(long pid) {
@@ -151,30 +135,26 @@ final class Postmaster {
         }
     }
 
-    private String[] pidFile() {
+    private LockFile lockFile() {
         try {
-            String text = OwnedFiles.read(dataDir.resolve("postmaster.pid"));
-            return text == null ? new String[0] : text.split("\n", -1);
+            return LockFile.of(OwnedFiles.read(dataDir.resolve("postmaster.pid")));
         } catch (UncheckedIOException e) {
-            return new String[0];
+            return LockFile.of(null);
         }
     }
 
-    /** Where this run listens, as its lock file says, which is read until it says so; null when it does not yet. */
-    @Nullable
-    Listening listening(Run of) {
+    /** Where this run listens, which the lock file is asked for until it says so; null when it does not yet. */
+    LockFile.@Nullable Listening listening(Run of) {
         Place known = place;
         if (known != null && known.run.equals(of)) {
             return known.listening;
         }
-        String[] lines = pidFile();
-        boolean whole = lines.length > 6 && lines[0].strip().equals(String.valueOf(of.pid));
-        if (!whole) {
+        LockFile file = lockFile();
+        if (file.pid() != of.pid || file.listening() == null) {
             return null;
         }
-        Listening read = new Listening(lines[5].strip(), Integer.parseInt(lines[3].strip()));
-        place = new Place(of, read);
-        return read;
+        place = new Place(of, file.listening());
+        return file.listening();
     }
 
     /** Whether a child of this kind runs, by its title: for when PostgreSQL itself cannot be asked. */
@@ -190,10 +170,8 @@ final class Postmaster {
 
     /** Whether the postmaster says that it takes connections. */
     boolean saysReady(Run of) {
-        String[] lines = pidFile();
-        return lines.length > 7
-                && lines[0].strip().equals(String.valueOf(of.pid))
-                && lines[7].strip().equals("ready");
+        LockFile file = lockFile();
+        return file.pid() == of.pid && file.ready();
     }
 
     // ---- starting

@@ -55,18 +55,18 @@ final class Reconfiguration {
 
     /** Whether this run of PostgreSQL listens at another address or port than it is to. */
     boolean listensElsewhere(Postmaster.Run run) {
-        Postmaster.Listening at = postmaster.listening(run);
+        LockFile.Listening at = postmaster.listening(run);
         return at != null && !at.equals(configured());
     }
 
-    private Postmaster.Listening configured() {
-        return new Postmaster.Listening(settings.listenHost(), settings.port());
+    private LockFile.Listening configured() {
+        return new LockFile.Listening(settings.listenHost(), settings.port());
     }
 
     /** What this run of PostgreSQL does not do yet, and from when on it will; empty when it does all that is configured. */
     String waitsForStart(Postmaster.Run run) {
         List<String> what = new ArrayList<>();
-        Postmaster.Listening at = postmaster.listening(run);
+        LockFile.Listening at = postmaster.listening(run);
         if (at != null && !at.equals(configured())) {
             what.add("listening at " + configured() + " in place of " + at);
         }
