@@ -83,7 +83,12 @@ await() {
   done
 }
 
-is_healthy() { [[ $(health) == HEALTHY ]]; }
+# HEALTHY, and nothing to say about it.
+is_healthy() {
+  local answer
+  answer=$(api nodes)
+  [[ $(text_of localClusterHealth "$answer") == HEALTHY && ${answer//[[:space:]]/} == *'"warnings":[]'* ]]
+}
 
 is_state() { [[ $'\n'$(states "$(api nodes)")$'\n' == *$'\n'"$1 $2"$'\n'* ]]; }
 

@@ -597,7 +597,11 @@ final class RealCells implements AutoCloseable {
                     default -> {}
                 }
             }
-            return others.isEmpty() && now.localClusterHealth().equals("HEALTHY") ? null : summary();
+            return others.isEmpty()
+                            && now.localClusterHealth().equals("HEALTHY")
+                            && now.warnings().isEmpty()
+                    ? null
+                    : summary();
         });
         cells().forEach(this::awaitApi);
     }
