@@ -58,8 +58,6 @@ states() {
   }
 }
 
-health() { text_of localClusterHealth "$(api nodes)"; }
-
 primary() {
   local cell
   for ((cell = 1; cell <= cells; cell++)); do
