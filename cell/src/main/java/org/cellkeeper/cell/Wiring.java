@@ -35,7 +35,7 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.cellkeeper.cell.app.AppSettings;
 import org.cellkeeper.cell.app.CellApp;
-import org.cellkeeper.cell.app.Surroundings;
+import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.Referee;
@@ -51,11 +51,11 @@ import org.cellkeeper.cell.guard.StartSteps;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.journal.FileJournal;
-import org.cellkeeper.cell.loop.BackupDesk;
-import org.cellkeeper.cell.loop.BackupErrands;
+import org.cellkeeper.cell.loop.CellBackupOperator;
+import org.cellkeeper.cell.loop.BackupTaskRunner;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
-import org.cellkeeper.cell.loop.HealthWatch;
+import org.cellkeeper.cell.loop.HealthHistory;
 import org.cellkeeper.cell.loop.Mailbox;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
@@ -393,8 +393,8 @@ public final class Wiring implements AutoCloseable {
                 config.name(),
                 version(),
                 Json.write(config));
-        BackupDesk backupDesk = opened(new BackupDesk(loop, ports, backups));
-        BackupErrands errands = opened(new BackupErrands(loop, ports, backups));
+        CellBackupOperator backupOperator = opened(new CellBackupOperator(loop, ports, backups));
+        BackupTaskRunner errands = opened(new BackupTaskRunner(loop, ports, backups));
         CellMetrics metrics = new CellMetrics(operator, () -> {
             CellLoop.Snapshot snapshot = loop.snapshot();
             return new CellMetrics.Agent(
@@ -406,14 +406,14 @@ public final class Wiring implements AutoCloseable {
         loop.onTakeover(metrics::takeover);
         CellApp app = opened(new CellApp(
                 appSettings(secret),
-                () -> surroundings(loop.snapshot()),
+                () -> context(loop.snapshot()),
                 new PostgresAppDatabase(postgresSettings),
                 operator::history));
         ApiSettings apiSettings = apiSettings(secret);
         ApiServing api = opened(new ApiServing(() -> new ApplianceApi(
                 apiSettings,
                 operator,
-                backupDesk,
+                backupOperator,
                 app,
                 coordination,
                 new PostgresReload(postgresSettings),
@@ -428,7 +428,7 @@ public final class Wiring implements AutoCloseable {
             loop.stop().get(STOP_SECONDS, TimeUnit.SECONDS);
         });
         errands.start();
-        new HealthWatch(loop, ports, operator).start();
+        new HealthHistory(loop, ports, operator).start();
         app.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
         api.serve();
@@ -590,7 +590,7 @@ public final class Wiring implements AutoCloseable {
     }
 
     /** The cluster as the app sees it; null while this cell knows of none. */
-    private static @Nullable Surroundings surroundings(CellLoop.@Nullable Snapshot snapshot) {
+    private static @Nullable AppContext context(CellLoop.@Nullable Snapshot snapshot) {
         ClusterState state = snapshot == null ? null : snapshot.view().state();
         if (snapshot == null || state == null) {
             return null;
@@ -599,7 +599,7 @@ public final class Wiring implements AutoCloseable {
         PeerView self = snapshot.self();
         PeerView primary = state.primary().equals(view.self()) ? self : view.fresh(state.primary());
         boolean serves = primary != null && primary.state() == CellState.PRIMARY && !primary.readOnly();
-        return new Surroundings(
+        return new AppContext(
                 view.self(),
                 state.epoch(),
                 state.primary(),

@@ -30,32 +30,32 @@ public final class CellApp implements App, AutoCloseable {
     private static final Duration FOR_ITS_OWN = Duration.ofSeconds(1);
 
     private final AppSettings settings;
-    private final Supplier<@Nullable Surroundings> surroundings;
+    private final Supplier<@Nullable AppContext> context;
     private final Pool primary;
     private final Pool local;
     private final Reachability reachability;
-    private final Readings readings;
-    private final Chores chores;
+    private final ReplicaReads reads;
+    private final AppMaintenance maintenance;
     private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().daemon().name("app").factory());
 
     /**
-     * @param surroundings what is seen of the cluster; null while nothing is known. Any thread may ask
+     * @param context what is seen of the cluster; null while nothing is known. Any thread may ask
      * @param history the newest entries of the history, so many, newest first
      */
     public CellApp(
             AppSettings settings,
-            Supplier<@Nullable Surroundings> surroundings,
+            Supplier<@Nullable AppContext> context,
             AppDatabase database,
             IntFunction<CompletableFuture<List<HistoryEntry>>> history) {
         this.settings = settings;
-        this.surroundings = surroundings;
+        this.context = context;
         this.primary = new Pool("app-primary", settings, FOR_THE_PRIMARY);
         this.local = new Pool("app-local", settings, FOR_ITS_OWN);
         local.follow(ownRoute(settings));
         this.reachability = new Reachability(primary);
-        this.readings = new Readings(local, primary, this::localIsCurrent);
-        this.chores = new Chores(settings, primary, local, database, history, reachability::reached);
+        this.reads = new ReplicaReads(local, primary, this::localIsCurrent);
+        this.maintenance = new AppMaintenance(settings, primary, local, database, history, reachability::reached);
     }
 
     /** Goes to work. */
@@ -68,7 +68,7 @@ public final class CellApp implements App, AutoCloseable {
     @Override
     public void close() {
         thread.shutdownNow();
-        readings.close();
+        reads.close();
         reachability.close();
         primary.close();
         local.close();
@@ -76,18 +76,18 @@ public final class CellApp implements App, AutoCloseable {
 
     private void look() {
         try {
-            Surroundings now = surroundings.get();
+            AppContext now = context.get();
             if (now != null) {
                 primary.follow(route(now));
             }
-            chores.look(now);
+            maintenance.look(now);
         } catch (RuntimeException e) {
             LOG.error("The app could not look at the cluster; it looks again", e);
         }
     }
 
     private boolean localIsCurrent() {
-        Surroundings now = surroundings.get();
+        AppContext now = context.get();
         return now != null && now.localCurrent();
     }
 
@@ -97,7 +97,7 @@ public final class CellApp implements App, AutoCloseable {
     }
 
     /** All members, the one first that should be the primary: the others are asked when this cell's knowledge is old. */
-    private static Pool.Route route(Surroundings now) {
+    private static Pool.Route route(AppContext now) {
         List<Pool.Host> hosts = new ArrayList<>();
         now.members().forEach((CellName name, Member member) -> {
             Pool.Host host =
@@ -128,11 +128,11 @@ public final class CellApp implements App, AutoCloseable {
 
     @Override
     public CompletableFuture<List<RegisteredCell>> cells() {
-        return readings.read(session -> Registry.all(session, settings.pace().active()));
+        return reads.read(session -> Registry.all(session, settings.pace().active()));
     }
 
     @Override
     public CompletableFuture<List<HistoryEntry>> history(@Nullable Instant before, int limit) {
-        return readings.read(session -> EventArchive.read(session, before, limit));
+        return reads.read(session -> EventArchive.read(session, before, limit));
     }
 }

@@ -35,7 +35,7 @@ public final class CellOperator implements Operator {
     private final Ports ports;
     private final Supplier<List<RefereeServer>> servers;
     private final Supplier<ClusterReport> beforeTheFirst;
-    private final Chronicle chronicle;
+    private final HistoryWriter historyWriter;
 
     /**
      * Made once per agent.
@@ -49,7 +49,7 @@ public final class CellOperator implements Operator {
         this.ports = ports;
         this.servers = servers;
         this.beforeTheFirst = beforeTheFirst;
-        this.chronicle = new Chronicle(loop, ports);
+        this.historyWriter = new HistoryWriter(loop, ports);
     }
 
     @Override
@@ -293,7 +293,7 @@ public final class CellOperator implements Operator {
     private CompletableFuture<Verdict> put(Task task, String caller) {
         return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
             case APPLIED -> {
-                chronicle.asked(task, caller);
+                historyWriter.asked(task, caller);
                 yield new Verdict.Accepted(task.id());
             }
             case CONFLICT, NOT_SENT ->

@@ -66,7 +66,7 @@ final class CellAppIT {
     private CellApp app(CellId cell) {
         CellApp made = new CellApp(
                 databases.appSettings(cell, QUICK),
-                () -> databases.surroundings(cell, calm, members),
+                () -> databases.context(cell, calm, members),
                 databases.appDatabase(),
                 limit -> CompletableFuture.completedFuture(
                         history.stream().limit(limit).toList()));

@@ -125,12 +125,12 @@ final class TwoDatabases implements AutoCloseable {
                 pace);
     }
 
-    Surroundings surroundings(CellId self, boolean calm, CellId... members) {
+    AppContext context(CellId self, boolean calm, CellId... members) {
         TreeMap<CellName, Member> all = new TreeMap<>();
         for (CellId member : members) {
             all.put(member.name(), new Member(member.incarnation(), address(member), 100, "default"));
         }
-        return new Surroundings(self, EPOCH, A, calm, true, all);
+        return new AppContext(self, EPOCH, A, calm, true, all);
     }
 
     private Address address(CellId cell) {

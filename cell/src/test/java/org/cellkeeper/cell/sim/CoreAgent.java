@@ -5,7 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
-import org.cellkeeper.cell.loop.HealthWatch;
+import org.cellkeeper.cell.loop.HealthHistory;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.port.Operator;
@@ -42,7 +42,7 @@ final class CoreAgent implements SimAgent {
 
     /** Has it tell of the cluster's health; left out where many worlds are run, since no rule asks for it. */
     void watchHealth() {
-        new HealthWatch(loop, ports, operator).start();
+        new HealthHistory(loop, ports, operator).start();
     }
 
     CellLoop loop() {

@@ -570,7 +570,7 @@ final class Torture implements AutoCloseable {
             throw new Mismatch("pg_waldump finds the last record of " + server.name() + " at " + other
                     + ", and the torture's own reader does not: " + truth);
         }
-        count("readings compared with pg_waldump");
+        count("reads compared with pg_waldump");
     }
 
     /** Reads a stopped server's end by the adapter, and holds it against the disk. */

@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * the tables, the registry's tidiness and the archive. While a change of primary is under way, and for some seconds after, it does
  * nothing, and whatever fails is done later. It decides nothing for anybody.
  */
-final class Chores {
-    private static final Logger LOG = LoggerFactory.getLogger(Chores.class);
+final class AppMaintenance {
+    private static final Logger LOG = LoggerFactory.getLogger(AppMaintenance.class);
 
     /** As many entries of the history as are asked for, until one that is known is among them. */
     private static final int[] WINDOWS = {1, 50, 1000};
@@ -44,7 +44,7 @@ final class Chores {
     private final IntFunction<CompletableFuture<List<HistoryEntry>>> history;
     private final Runnable reached;
 
-    private @Nullable Surroundings before;
+    private @Nullable AppContext before;
     private long calmSince;
     private boolean tables;
     private String newest = "";
@@ -59,7 +59,7 @@ final class Chores {
      * @param history the newest entries of the history, so many, newest first
      * @param reached is told whenever the tables were worked with
      */
-    Chores(
+    AppMaintenance(
             AppSettings settings,
             Pool primary,
             Pool local,
@@ -75,9 +75,9 @@ final class Chores {
     }
 
     /** One look. Never throws. */
-    void look(@Nullable Surroundings now) {
+    void look(@Nullable AppContext now) {
         long time = System.nanoTime();
-        Surroundings last = before;
+        AppContext last = before;
         before = now;
         if (now == null || !now.calm()) {
             calmSince = time;
@@ -109,7 +109,7 @@ final class Chores {
         }
     }
 
-    private void work(Surroundings now, long time) throws SQLException, InterruptedException {
+    private void work(AppContext now, long time) throws SQLException, InterruptedException {
         if (!tables) {
             tables = now.isPrimary() ? prepared() : primary.ask(QUESTION, Schema::version) >= Schema.NEWEST;
             if (!tables) {
@@ -179,7 +179,7 @@ final class Chores {
 
     // ---- the registry
 
-    private void beat(Surroundings now) throws SQLException {
+    private void beat(AppContext now) throws SQLException {
         Collection<CellId> members = now.members().entrySet().stream()
                 .map(member -> new CellId(member.getKey(), member.getValue().incarnation()))
                 .collect(Collectors.toList());

@@ -14,14 +14,14 @@ import org.cellkeeper.cell.model.Member;
  *     acknowledgement
  * @param localCurrent whether this cell's PostgreSQL is the primary, or a standby with a live stream
  */
-public record Surroundings(
+public record AppContext(
         CellId self,
         long epoch,
         CellId primary,
         boolean calm,
         boolean localCurrent,
         SortedMap<CellName, Member> members) {
-    public Surroundings {
+    public AppContext {
         members = Collections.unmodifiableSortedMap(new TreeMap<>(members));
     }
 

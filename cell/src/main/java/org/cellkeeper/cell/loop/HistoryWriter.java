@@ -9,11 +9,11 @@ import org.cellkeeper.cell.model.Task;
  * Writes into the history what is no rule's deed: what operators asked for, and how the cluster's health changed. An entry that
  * ZooKeeper does not take is lost: the history tells, it does not decide. Any thread may use it.
  */
-final class Chronicle {
+final class HistoryWriter {
     private final CellLoop loop;
     private final Ports ports;
 
-    Chronicle(CellLoop loop, Ports ports) {
+    HistoryWriter(CellLoop loop, Ports ports) {
         this.loop = loop;
         this.ports = ports;
     }

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * while it is heard of, else the first by name of those that are. It looks on the loop's thread, now and then, and changes
  * nothing. Two cells that do not hear each other may both tell.
  */
-public final class HealthWatch {
+public final class HealthHistory {
     private static final long LOOK_EVERY = 500;
     /** A change that a failover or a switchover undoes at once is none. */
     private static final long LASTS = 1_500;
@@ -25,17 +25,17 @@ public final class HealthWatch {
     private final CellLoop loop;
     private final Ports ports;
     private final Operator operator;
-    private final Chronicle chronicle;
+    private final HistoryWriter historyWriter;
 
     private @Nullable Health known;
     private @Nullable Health coming;
     private long comingSince;
 
-    public HealthWatch(CellLoop loop, Ports ports, Operator operator) {
+    public HealthHistory(CellLoop loop, Ports ports, Operator operator) {
         this.loop = loop;
         this.ports = ports;
         this.operator = operator;
-        this.chronicle = new Chronicle(loop, ports);
+        this.historyWriter = new HistoryWriter(loop, ports);
     }
 
     public void start() {
@@ -64,7 +64,7 @@ public final class HealthWatch {
         Health before = known;
         known = health;
         if (before != null && isTeller(snapshot.view())) {
-            chronicle.note("The cluster's health is " + health + ".", "before " + before + because(report.warnings()));
+            historyWriter.note("The cluster's health is " + health + ".", "before " + before + because(report.warnings()));
         }
     }
 

@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
  * now and then. It touches no state of the cluster. Each task that it began ends, whatever happens to it: here, by the next
  * agent of this cell, or by the primary when this cell is gone.
  */
-public final class BackupErrands implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(BackupErrands.class);
+public final class BackupTaskRunner implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(BackupTaskRunner.class);
     private static final long LOOK_EVERY = 300;
     private static final long TELL_EVERY_NANOS = 1_000_000_000L;
     private static final long ANSWER_SECONDS = 5;
@@ -43,7 +43,7 @@ public final class BackupErrands implements AutoCloseable {
     private volatile @Nullable Thread worker;
     private volatile boolean closed;
 
-    public BackupErrands(CellLoop loop, Ports ports, Backups backups) {
+    public BackupTaskRunner(CellLoop loop, Ports ports, Backups backups) {
         this.loop = loop;
         this.ports = ports;
         this.backups = backups;

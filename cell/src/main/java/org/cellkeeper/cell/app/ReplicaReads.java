@@ -14,7 +14,7 @@ import java.util.function.BooleanSupplier;
  * Reads of the replicated database: of this cell's own copy while that is current, so that they need no primary; else, or when that
  * cannot be read, of the primary's. One after the other, on the thread {@code app-reads}; who has waited too long is not answered.
  */
-final class Readings implements AutoCloseable {
+final class ReplicaReads implements AutoCloseable {
     private static final Duration ANSWER = Duration.ofSeconds(1);
     private static final long WITHIN_MILLIS = 3000;
     private static final int WAITING = 256;
@@ -30,7 +30,7 @@ final class Readings implements AutoCloseable {
             new LinkedBlockingQueue<>(WAITING),
             Thread.ofPlatform().daemon().name("app-reads").factory());
 
-    Readings(Pool local, Pool primary, BooleanSupplier localCurrent) {
+    ReplicaReads(Pool local, Pool primary, BooleanSupplier localCurrent) {
         this.local = local;
         this.primary = primary;
         this.localCurrent = localCurrent;

@@ -30,10 +30,10 @@ import org.cellkeeper.cell.port.Operator.Verdict;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Examines requests about backups and makes tasks of them, for {@link BackupErrands}. Looks at the share on threads of its own,
+ * Examines requests about backups and makes tasks of them, for {@link BackupTaskRunner}. Looks at the share on threads of its own,
  * few and with a short queue, since a share may hang; the loop's thread only tells of the cluster.
  */
-public final class BackupDesk implements BackupOperator, AutoCloseable {
+public final class CellBackupOperator implements BackupOperator, AutoCloseable {
     private static final DateTimeFormatter NAME =
             DateTimeFormatter.ofPattern("'backup-'yyyyMMdd-HHmmss").withZone(ZoneOffset.UTC);
 
@@ -45,7 +45,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private final CellLoop loop;
     private final Ports ports;
     private final Backups backups;
-    private final Chronicle chronicle;
+    private final HistoryWriter historyWriter;
     /** Made here, and not read back from ZooKeeper yet: a request that is repeated at once must find it. */
     private final Map<String, Unread> unread = new ConcurrentHashMap<>();
 
@@ -57,11 +57,11 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
             new LinkedBlockingQueue<>(16),
             Thread.ofPlatform().name("backup-share-", 0).daemon().factory());
 
-    public BackupDesk(CellLoop loop, Ports ports, Backups backups) {
+    public CellBackupOperator(CellLoop loop, Ports ports, Backups backups) {
         this.loop = loop;
         this.ports = ports;
         this.backups = backups;
-        this.chronicle = new Chronicle(loop, ports);
+        this.historyWriter = new HistoryWriter(loop, ports);
     }
 
     @Override
@@ -226,7 +226,7 @@ public final class BackupDesk implements BackupOperator, AutoCloseable {
     private CompletableFuture<Verdict> put(Task task, String caller) {
         return ports.coordination().putTask(task).thenApply(outcome -> switch (outcome) {
             case APPLIED -> {
-                chronicle.asked(task, caller);
+                historyWriter.asked(task, caller);
                 yield new Verdict.Accepted(task.id());
             }
             case CONFLICT, NOT_SENT -> {
