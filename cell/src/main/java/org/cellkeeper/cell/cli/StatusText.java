@@ -16,14 +16,14 @@ final class StatusText {
         this.colours = colours;
     }
 
-    private record Cell(String text, Paint paint) {}
+    private record Cell(String text, Ansi paint) {}
 
     String of(Cluster cluster) {
         StringBuilder text = new StringBuilder();
         headline(text, cluster);
         table(text, cluster);
         for (String warning : cluster.warnings()) {
-            text.append(Paint.WORSE.on("! ", colours)).append(warning).append('\n');
+            text.append(Ansi.WORSE.on("! ", colours)).append(warning).append('\n');
         }
         return text.toString();
     }
@@ -32,24 +32,24 @@ final class StatusText {
         String primary = cluster.primary();
         text.append(health(cluster.localClusterHealth()).on(cluster.localClusterHealth(), colours))
                 .append("  mode ")
-                .append(Paint.LOUD.on(cluster.localClusterFailover(), colours))
+                .append(Ansi.LOUD.on(cluster.localClusterFailover(), colours))
                 .append("  epoch ")
                 .append(cluster.epoch())
                 .append("  primary ")
-                .append(Paint.LOUD.on(primary == null ? "none" : primary, colours))
+                .append(Ansi.LOUD.on(primary == null ? "none" : primary, colours))
                 .append("  acknowledgements ")
                 .append(cluster.acks())
                 .append("  can survive the loss of ")
                 .append(cluster.canSurvive());
         if (!cluster.phase().equals("STEADY")) {
-            text.append("  ").append(Paint.WORSE.on(cluster.phase(), colours));
+            text.append("  ").append(Ansi.WORSE.on(cluster.phase(), colours));
         }
         text.append("\n\n");
     }
 
     private void table(StringBuilder text, Cluster cluster) {
         List<List<Cell>> rows = new ArrayList<>();
-        rows.add(HEAD.stream().map(title -> new Cell(title, Paint.FAINT)).toList());
+        rows.add(HEAD.stream().map(title -> new Cell(title, Ansi.FAINT)).toList());
         for (Node node : cluster.localClusterState()) {
             rows.add(row(node));
         }
@@ -77,14 +77,14 @@ final class StatusText {
         boolean plainStandby = node.nodeRole().equals("STANDBY");
         Integer progress = node.progress();
         return List.of(
-                new Cell(node.name(), Paint.LOUD),
-                new Cell(plainStandby ? role : node.nodeRole(), Paint.PLAIN),
-                new Cell(progress == null ? node.state() : node.state() + " " + progress + "%", Paint.PLAIN),
-                new Cell(node.timeline() == 0 ? "-" : Integer.toString(node.timeline()), Paint.PLAIN),
-                new Cell(lsn(node), Paint.PLAIN),
-                new Cell(lag(node.lagBytes(), node.lagMillis()), Paint.PLAIN),
-                new Cell(node.nodeHealth(), node.nodeHealth().equals("HEALTHY") ? Paint.GOOD : Paint.BAD),
-                new Cell(node.details(), Paint.FAINT));
+                new Cell(node.name(), Ansi.LOUD),
+                new Cell(plainStandby ? role : node.nodeRole(), Ansi.PLAIN),
+                new Cell(progress == null ? node.state() : node.state() + " " + progress + "%", Ansi.PLAIN),
+                new Cell(node.timeline() == 0 ? "-" : Integer.toString(node.timeline()), Ansi.PLAIN),
+                new Cell(lsn(node), Ansi.PLAIN),
+                new Cell(lag(node.lagBytes(), node.lagMillis()), Ansi.PLAIN),
+                new Cell(node.nodeHealth(), node.nodeHealth().equals("HEALTHY") ? Ansi.GOOD : Ansi.BAD),
+                new Cell(node.details(), Ansi.FAINT));
     }
 
     private static String lsn(Node node) {
@@ -115,11 +115,11 @@ final class StatusText {
         return bytes / (1024 * 1024) + "MB";
     }
 
-    private static Paint health(String health) {
+    private static Ansi health(String health) {
         return switch (health) {
-            case "HEALTHY" -> Paint.GOOD;
-            case "DEGRADED" -> Paint.WORSE;
-            default -> Paint.BAD;
+            case "HEALTHY" -> Ansi.GOOD;
+            case "DEGRADED" -> Ansi.WORSE;
+            default -> Ansi.BAD;
         };
     }
 }

@@ -175,7 +175,7 @@ public final class CellRules {
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 HASTE,
                 HISTORY,
-                v -> Steps.of("", new Action.Wipe(), beBorn(false)));
+                v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         rest(
                 108,
                 Section.FENCING,
@@ -282,7 +282,7 @@ public final class CellRules {
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 HASTE,
                 HISTORY,
-                v -> Steps.of("", new Action.Wipe(), beBorn(false)));
+                v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         act(
                 214,
                 Section.BIRTH,
@@ -320,7 +320,7 @@ public final class CellRules {
                 EnumSet.of(Kind.PERSIST, Kind.WIPE),
                 HASTE,
                 HISTORY,
-                v -> Steps.of("", new Action.Wipe(), beBorn(false)));
+                v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         rest(
                 219,
                 Section.BIRTH,
@@ -840,7 +840,7 @@ public final class CellRules {
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
-                CellRules::strikeOff);
+                CellRules::removeMember);
         act(
                 617,
                 Section.PRIMARY,
@@ -979,7 +979,7 @@ public final class CellRules {
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
-                v -> Steps.of(describeEnd(v), beBorn(true), new Action.StopImmediate()));
+                v -> Steps.of(describeEnd(v), withNewIncarnation(true), new Action.StopImmediate()));
         act(
                 711,
                 Section.STANDBY,
@@ -1056,7 +1056,7 @@ public final class CellRules {
     }
 
     /** A new life under a new incarnation: what the old data had promised to anybody is void (T6). */
-    private Action.Persist beBorn(boolean dataRemain) {
+    private Action.Persist withNewIncarnation(boolean dataRemain) {
         Incarnation next = newIncarnation.get();
         return new Action.Persist(
                 "a new incarnation " + next, s -> s.reborn(next).withCloning(dataRemain));
@@ -1379,7 +1379,7 @@ public final class CellRules {
                 : Steps.none("");
     }
 
-    private static Steps strikeOff(View v) {
+    private static Steps removeMember(View v) {
         CellName name = Tasks.leaver(v);
         return name == null ? Steps.none("") : cas(v, state -> state.leave(name), "remove " + name);
     }

@@ -65,13 +65,13 @@ final class Handshake {
         byte[] theirs = Session.readFully(socket, CHALLENGE, deadlineNanos);
         int length = Session.readFully(socket, 1, deadlineNanos)[0];
         if (length < 1 || length > LONGEST_NAME) {
-            throw new BadPeer("not an agent");
+            throw new ProtocolViolation("not an agent");
         }
         byte[] name = Session.readFully(socket, length, deadlineNanos);
         byte[] proof = Session.readFully(socket, Secret.LENGTH, deadlineNanos);
         byte[] transcript = transcript(ours, theirs, name, bytes(self));
         if (!MessageDigest.isEqual(secret.sign(DIALER, transcript), proof)) {
-            throw new BadPeer("it does not know the cluster's secret, or takes this cell for another");
+            throw new ProtocolViolation("it does not know the cluster's secret, or takes this cell for another");
         }
         Session session = new Session(
                 socket,
@@ -84,7 +84,7 @@ final class Handshake {
     Session dial(Socket socket, CellName expected, long deadlineNanos) throws IOException {
         byte[] hello = Session.readFully(socket, MAGIC.length + CHALLENGE, deadlineNanos);
         if (!Arrays.equals(hello, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
-            throw new BadPeer("not an agent");
+            throw new ProtocolViolation("not an agent");
         }
         byte[] theirs = Arrays.copyOfRange(hello, MAGIC.length, hello.length);
         byte[] ours = challenge();
@@ -94,7 +94,7 @@ final class Handshake {
                 .write(join(ours, new byte[] {(byte) name.length}, name, secret.sign(DIALER, transcript)));
         byte[] proof = Session.readFully(socket, Secret.LENGTH, deadlineNanos);
         if (!MessageDigest.isEqual(secret.sign(ACCEPTOR, transcript), proof)) {
-            throw new BadPeer("it does not know the cluster's secret");
+            throw new ProtocolViolation("it does not know the cluster's secret");
         }
         return new Session(
                 socket, expected, secret.sessionMac(VIEWS, transcript), secret.sessionMac(RECEIPTS, transcript));

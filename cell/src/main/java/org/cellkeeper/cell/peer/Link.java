@@ -243,7 +243,7 @@ final class Link {
         } catch (IOException failure) {
             Session.closeQuietly(socket);
             host.refresh();
-            if (failure instanceof BadPeer bad) {
+            if (failure instanceof ProtocolViolation bad) {
                 owner.complain("Peer " + name + " at " + known.getHostAddress(), bad.reason());
             }
             return switch (failure) {
@@ -349,7 +349,7 @@ final class Link {
                     lock.unlock();
                 }
             }
-        } catch (BadPeer bad) {
+        } catch (ProtocolViolation bad) {
             how = End.USELESS;
             owner.complain("Peer " + name, bad.reason());
         } catch (IOException closed) {

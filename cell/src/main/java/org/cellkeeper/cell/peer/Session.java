@@ -69,11 +69,11 @@ final class Session implements Closeable {
         ByteBuffer fields = ByteBuffer.wrap(head);
         int length = fields.getInt();
         if (length < 0 || length > MAX_PAYLOAD) {
-            throw new BadPeer("a frame of " + length + " bytes");
+            throw new ProtocolViolation("a frame of " + length + " bytes");
         }
         long number = fields.getLong();
         if (number != received) {
-            throw new BadPeer("frame " + number + " instead of " + received);
+            throw new ProtocolViolation("frame " + number + " instead of " + received);
         }
         byte[] body = readFully(socket, length + Secret.LENGTH, deadlineNanos);
         receiving.update(head);
@@ -83,7 +83,7 @@ final class Session implements Closeable {
         byte[] given = new byte[Secret.LENGTH];
         ByteBuffer.wrap(body).get(payload).get(given);
         if (!MessageDigest.isEqual(expected, given)) {
-            throw new BadPeer("a frame that is not authentic");
+            throw new ProtocolViolation("a frame that is not authentic");
         }
         received++;
         return payload;

@@ -54,7 +54,7 @@ public final class TcpPeers implements Peers, AutoCloseable {
     private final long heartbeatNanos;
     private final Handshake handshake;
     private final ServerSocket server;
-    private final SparseLog complaints = new SparseLog();
+    private final RateLimitedLog complaints = new RateLimitedLog();
     private final Semaphore places = new Semaphore(MOST_CONNECTIONS);
     private final Set<Socket> accepted = ConcurrentHashMap.newKeySet();
     /** The newest connection from each peer; one that was replaced says nothing any more. */
@@ -255,7 +255,7 @@ public final class TcpPeers implements Peers, AutoCloseable {
             socket.setTcpNoDelay(true);
             Handshake.Admitted admitted = handshake.accept(socket, System.nanoTime() + STRANGER_NANOS);
             if (admitted.session().peer().equals(self)) {
-                throw new BadPeer("it bears our own name");
+                throw new ProtocolViolation("it bears our own name");
             }
             // Known before the dialer knows that it is: what it replaces can then be closed in silence.
             Session replaced = inbound.put(admitted.session().peer(), admitted.session());
@@ -263,7 +263,7 @@ public final class TcpPeers implements Peers, AutoCloseable {
                 replaced.drop();
             }
             receiveFrom(admitted);
-        } catch (BadPeer bad) {
+        } catch (ProtocolViolation bad) {
             complain(stranger, bad.reason());
         } catch (IOException incomplete) {
             if (!closed) {
@@ -290,7 +290,7 @@ public final class TcpPeers implements Peers, AutoCloseable {
                     hear(session, payload);
                 }
             }
-        } catch (BadPeer bad) {
+        } catch (ProtocolViolation bad) {
             complain("Peer " + peer, bad.reason());
         } catch (EOFException | SocketException broken) {
             lost = !session.isDropped() && !closed;
@@ -305,12 +305,12 @@ public final class TcpPeers implements Peers, AutoCloseable {
         }
     }
 
-    private void hear(Session session, byte[] payload) throws BadPeer {
+    private void hear(Session session, byte[] payload) throws ProtocolViolation {
         PeerView view;
         try {
             view = Json.read(payload, PeerView.class);
         } catch (Json.Unreadable unreadable) {
-            throw new BadPeer("a view that cannot be read: " + unreadable.getMessage());
+            throw new ProtocolViolation("a view that cannot be read: " + unreadable.getMessage());
         }
         CellName peer = session.peer();
         if (!view.cell().name().equals(peer)) {

@@ -99,8 +99,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final ControlData control;
     private final Postmaster postmaster;
     private final Sessions sessions;
-    private final Refusal refusal;
-    private final Sentinel sentinel;
+    private final ClosedPortResponder closedPort;
+    private final PostmasterExitWatch exitWatch;
     private final WriteProbe probe;
     private final Reconfiguration reconfiguration;
     private final Observer observer;
@@ -163,8 +163,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.walEnd = new WalEnd(programs, data);
         this.postmaster =
                 new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
-        this.refusal = new Refusal(settings.listenHost(), settings.port());
-        this.sentinel = new Sentinel(sessions, postmaster, this::gone);
+        this.closedPort = new ClosedPortResponder(settings.listenHost(), settings.port());
+        this.exitWatch = new PostmasterExitWatch(sessions, postmaster, this::gone);
         this.probe = new WriteProbe(
                 data.volume(),
                 String.valueOf(settings.dataDir().getFileName()),
@@ -180,7 +180,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 reconfiguration,
                 settings.timeouts().observe());
         probe.start();
-        sentinel.start();
+        exitWatch.start();
         verbs.execute(this::adoptSettings);
         var _ = housekeeping.scheduleWithFixedDelay(
                 reconfiguration::look, 0, RECONFIGURED_WITHIN_SECONDS, TimeUnit.SECONDS);
@@ -677,7 +677,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             }
             // It may have much to replay, or let nobody in for good: other verbs do not wait for that.
             var _ = awaitWhileRunning(cancellation, run, STARTS_WITHIN, () -> postmaster.saysReady(run));
-            sentinel.poke();
+            exitWatch.poke();
         });
     }
 
@@ -693,7 +693,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private Postmaster.Run launch(Cancellation cancellation, Map<String, Integer> required) throws IOException {
         file.prepare();
         files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
-        refusal.close();
+        closedPort.close();
         observer.atRest(null);
         return postmaster.start(cancellation, owned.commandLine(settings.dataDir(), required));
     }
@@ -705,7 +705,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 settings.timeouts().start(),
                 "PostgreSQL does not take connections",
                 () -> postmaster.saysReady(run));
-        sentinel.poke();
+        exitWatch.poke();
     }
 
     /** Says whether it came to that; fails when PostgreSQL goes. */
@@ -932,7 +932,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         files.write(settings.dataDir().resolve("promote"), "");
         postmaster.signal("USR1", List.of(run.pid()));
         awaitPromoted(cancellation, run, settings.timeouts().start());
-        sentinel.poke();
+        exitWatch.poke();
     }
 
     @Override
@@ -960,7 +960,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                     apply(cancellation, content().withSync(setting));
                     observer.reloads().ruleWritten();
                     if (postmaster.find() != null && !data.startsAsStandby()) {
-                        stirStandbys(cancellation);
+                        wakeSyncWaiters(cancellation);
                     }
                 },
                 observer::observeThoroughly);
@@ -971,7 +971,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
      * named it has nothing to tell, for up to wal_receiver_status_interval: some more WAL gives it something, if a commit waits. In a
      * new session, since the postmaster forks none before it has told the walsenders of the rule.
      */
-    private void stirStandbys(Cancellation cancellation) throws SQLException {
+    private void wakeSyncWaiters(Cancellation cancellation) throws SQLException {
         try (Connection session = sessions.open("verbs-anew", quickly(), quickly());
                 Cancellation.Registration _ = cancellation.onCancel(() -> abort(session))) {
             execute(session, """
@@ -1144,7 +1144,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         try {
             verbs.execute(() -> {
                 if (postmaster.find() == null) {
-                    refusal.open();
+                    closedPort.open();
                 }
             });
         } catch (RejectedExecutionException e) {
@@ -1172,12 +1172,12 @@ public final class LocalPostgres implements Database, AutoCloseable {
             generation++;
         }
         cancelInFlight();
-        sentinel.close();
+        exitWatch.close();
         probe.close();
         housekeeping.shutdownNow();
         verbs.execute(() -> {
             forgetVerbSession();
-            refusal.close();
+            closedPort.close();
         });
         verbs.shutdown();
         observer.close();

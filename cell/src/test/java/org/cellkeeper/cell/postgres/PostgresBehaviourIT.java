@@ -280,7 +280,7 @@ final class PostgresBehaviourIT {
     @Test
     void theExitOfPostgresIsAnEvent() throws Exception {
         primary("a");
-        // The sentinel has its session by now, or the exit of the child is told by the JDK.
+        // The exitWatch has its session by now, or the exit of the child is told by the JDK.
         CountDownLatch told = new CountDownLatch(1);
         bench.database("a").listen(told::countDown);
         long begun = System.nanoTime();

@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
  * starts does. A client that names several hosts then goes on to the next one, also when something between the two takes every
  * connection, as Docker's proxy does for a published port: of one that is taken and closed without a word it would make an error.
  */
-final class Refusal implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Refusal.class);
+final class ClosedPortResponder implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ClosedPortResponder.class);
 
     private static final Duration PATIENCE = Duration.ofSeconds(2);
     private static final int AT_A_TIME = 32;
@@ -38,7 +38,7 @@ final class Refusal implements AutoCloseable {
 
     private @Nullable ServerSocket listening;
 
-    Refusal(String host, int port) {
+    ClosedPortResponder(String host, int port) {
         this.host = host;
         this.port = port;
         this.answer = fields(

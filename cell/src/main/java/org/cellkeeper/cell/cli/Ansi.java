@@ -1,7 +1,7 @@
 package org.cellkeeper.cell.cli;
 
 /** Colours, or none. */
-enum Paint {
+enum Ansi {
     PLAIN(0),
     GOOD(32),
     WORSE(33),
@@ -11,7 +11,7 @@ enum Paint {
 
     private final int code;
 
-    Paint(int code) {
+    Ansi(int code) {
         this.code = code;
     }
 

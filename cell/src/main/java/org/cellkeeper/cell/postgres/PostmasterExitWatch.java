@@ -13,7 +13,7 @@ import org.postgresql.PGConnection;
  * Makes an event of PostgreSQL's exit: one idle session, on this thread of its own, blocks until its server goes. It costs
  * nothing while nothing happens, and works for a postmaster that an earlier agent started.
  */
-final class Sentinel implements AutoCloseable {
+final class PostmasterExitWatch implements AutoCloseable {
     private static final Duration LOGIN = Duration.ofSeconds(1);
 
     private final Sessions sessions;
@@ -26,11 +26,11 @@ final class Sentinel implements AutoCloseable {
     private boolean closed;
     private boolean poked;
 
-    Sentinel(Sessions sessions, Postmaster postmaster, Runnable somethingChanged) {
+    PostmasterExitWatch(Sessions sessions, Postmaster postmaster, Runnable somethingChanged) {
         this.sessions = sessions;
         this.postmaster = postmaster;
         this.somethingChanged = somethingChanged;
-        this.thread = Thread.ofPlatform().name("postgres-sentinel").daemon().unstarted(this::run);
+        this.thread = Thread.ofPlatform().name("postgres-exit-watch").daemon().unstarted(this::run);
     }
 
     void start() {
@@ -60,7 +60,7 @@ final class Sentinel implements AutoCloseable {
     private void keepWatch() {
         Connection session;
         try {
-            session = sessions.open("sentinel", LOGIN, LOGIN);
+            session = sessions.open("exitWatch", LOGIN, LOGIN);
         } catch (SQLException e) {
             return;
         }

@@ -7,7 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Complains at most once a minute about each subject, so that a stranger cannot fill the log. Any thread. */
-final class SparseLog {
+final class RateLimitedLog {
     private static final Logger LOG = LoggerFactory.getLogger(TcpPeers.class);
     private static final long PAUSE_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final int MOST_SUBJECTS = 128;
