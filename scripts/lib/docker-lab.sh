@@ -46,7 +46,7 @@ inside() {
 
 signal_all() {
   local signal=$1 cell=$2 container
-  [[ -z ${3:-} ]] || fail 'the ZooKeeper peer lives and dies with its container'
+  [[ -z ${3:-} ]] || fail 'the ZooKeeper server lives and dies with its container'
   container=$(container_of "$cell")
   case $signal in
     KILL) docker kill "$container" >/dev/null 2>&1 ;;

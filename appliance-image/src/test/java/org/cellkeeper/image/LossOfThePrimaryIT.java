@@ -66,7 +66,7 @@ final class LossOfThePrimaryIT extends Scenario {
         try (Writer writer = cells.writer()) {
             cells.kill(halted);
             String primary = cells.awaitPrimaryOtherThan(halted, SOON);
-            // It lends its ZooKeeper peer and nothing else: what is left after the next loss can still decide.
+            // It lends its ZooKeeper server and nothing else: what is left after the next loss can still decide.
             cells.start(halted);
             awaitHalted(halted);
             writer.awaitRow(SOON);

@@ -111,9 +111,9 @@ final class VolumesIT extends Scenario {
                         .as("PostgreSQL on the foreign data")
                         .isNull();
                 assertThat(systemId(cells, victim)).as("the foreign data").isEqualTo(foreign);
-                // Nor is what its ZooKeeper peer holds put among that of the others.
+                // Nor is what its ZooKeeper server holds put among that of the others.
                 assertThat(cells.log(victim)).contains("this cell's peer is not started");
-                assertThat(cells.execute(victim, "pgrep", "-f", "ZooKeeperPeer").getExitCode())
+                assertThat(cells.execute(victim, "pgrep", "-f", "ZooKeeperServer").getExitCode())
                         .isEqualTo(1);
                 writer.awaitRow(SOON);
                 saidGap(victim + " has the volume of another cluster", writer, before);

@@ -82,11 +82,11 @@ import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
 import org.cellkeeper.cell.zookeeper.EnsembleWatch;
-import org.cellkeeper.cell.zookeeper.PeerSettings;
-import org.cellkeeper.cell.zookeeper.PeerStatus;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerSettings;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerStatus;
 import org.cellkeeper.cell.zookeeper.ServerWatch;
 import org.cellkeeper.cell.zookeeper.ZooKeeperCoordination;
-import org.cellkeeper.cell.zookeeper.ZooKeeperPeer;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -208,12 +208,12 @@ public final class Wiring implements AutoCloseable {
             if (!refusal.isEmpty()) {
                 LOG.error("This cell's ZooKeeper server is not started: {}", refusal);
             } else if (isOfThisCluster(config, folder)) {
-                Path settings = ZooKeeperPeer.write(peerSettings(config, cells, folder, own.id()));
+                Path settings = ZooKeeperServer.write(peerSettings(config, cells, folder, own.id()));
                 if (Known.of(config).isNewServer(config.host())) {
-                    ZooKeeperPeer.letVoteThoughEmpty(folder);
+                    ZooKeeperServer.letVoteThoughEmpty(folder);
                 }
                 arguments.add("--zookeeper-command");
-                List<String> command = ZooKeeperPeer.command(java, classPath, settings);
+                List<String> command = ZooKeeperServer.command(java, classPath, settings);
                 command.addAll(1, cache);
                 arguments.addAll(command);
             }
@@ -297,7 +297,7 @@ public final class Wiring implements AutoCloseable {
         }
 
         private static @Nullable List<String> ranWith(CellConfig config) throws IOException {
-            List<String> before = ZooKeeperPeer.ranWith(serverFolder(config));
+            List<String> before = ZooKeeperServer.ranWith(serverFolder(config));
             return before.isEmpty() ? null : before;
         }
     }
@@ -326,19 +326,19 @@ public final class Wiring implements AutoCloseable {
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    static PeerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder, int self) {
+    static ZooKeeperServerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder, int self) {
         CellConfig.Ports ports = config.ports();
-        TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
+        TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
         for (CellConfig.Server server : cells.servers()) {
             servers.put(
                     server.id(),
-                    new PeerSettings.Server(
+                    new ZooKeeperServerSettings.Server(
                             server.host(),
                             ports.zookeeperClient(),
                             ports.zookeeperQuorum(),
                             ports.zookeeperElection()));
         }
-        return new PeerSettings(folder.toString(), self, servers);
+        return new ZooKeeperServerSettings(folder.toString(), self, servers);
     }
 
     // ---- the agent
@@ -654,7 +654,7 @@ public final class Wiring implements AutoCloseable {
         if (own == null) {
             return null;
         }
-        return () -> switch (PeerStatus.of(own.host(), config.ports().zookeeperClient())) {
+        return () -> switch (ZooKeeperServerStatus.of(own.host(), config.ports().zookeeperClient())) {
             case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> "running";
             case NOT_SERVING -> "start";
             case UNREACHABLE -> "dead";

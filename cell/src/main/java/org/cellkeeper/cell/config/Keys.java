@@ -25,7 +25,7 @@ final class Keys {
             "data-dir",
             Kind.DATA_DIR,
             "/var/lib/cell",
-            "Folder of everything that this cell keeps: database, ZooKeeper peer, its own state.");
+            "Folder of everything that this cell keeps: database, ZooKeeper server, its own state.");
     static final Key<Integer> PRIORITY = Key.with(
             "priority",
             Kind.number("number", 0, 1000),
@@ -78,7 +78,7 @@ final class Keys {
             "zookeeper.connect",
             Kind.CONNECT,
             "none",
-            "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper peer. All of the cluster lies below /path, under the cluster's name.");
+            "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper server. All of the cluster lies below /path, under the cluster's name.");
     static final Key<Duration> SESSION_TIMEOUT = Key.with(
             "zookeeper.session-timeout",
             Kind.duration("1s", "60s"),

@@ -58,7 +58,7 @@ public record Rule(
         HASTE
     }
 
-    /** Where a rule is told. The history is the cluster's, so each of its entries costs every ZooKeeper peer a write. */
+    /** Where a rule is told. The history is the cluster's, so each of its entries costs every ZooKeeper server a write. */
     public enum Told {
         NOWHERE,
         LOG,

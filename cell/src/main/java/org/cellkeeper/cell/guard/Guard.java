@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <ul>
- *   <li>The agent and the ZooKeeper peer are started again as soon as they end; later and later when they keep ending.
+ *   <li>The agent and the ZooKeeper server are started again as soon as they end; later and later when they keep ending.
  *   <li>The agent beats ({@link Heartbeat}) in {@code agent.heartbeat}. When it lives but has not beaten for the guard timeout
  *       it is hung: if it was primary, its PostgreSQL is stopped in mode immediate; then the agent is killed and started
  *       again. The same goes for a primary whose agent cannot be brought back within the guard timeout.
@@ -33,9 +33,9 @@ import org.jspecify.annotations.Nullable;
  *       time, without the time in which it wanted to run and the machine did not let it: to kill that one would only make more
  *       work. A primary does not wait for it any longer for that.
  *   <li>When the guard itself has not run for that long, the agent, which fences by itself, gets the time once more.
- *   <li>While {@code zookeeper.hold} exists the ZooKeeper peer is not started again: create the file, then end the peer,
+ *   <li>While {@code zookeeper.hold} exists the ZooKeeper server is not started again: create the file, then end the peer,
  *       for maintenance of it; remove the file, and it is back within a quarter of a second.
- *   <li>On SIGTERM the agent is asked to end first, as it may hand over; then the ZooKeeper peer. What is left of PostgreSQL is
+ *   <li>On SIGTERM the agent is asked to end first, as it may hand over; then the ZooKeeper server. What is left of PostgreSQL is
  *       stopped, as nobody would look after it.
  *   <li>{@code guard.pid}, {@code agent.pid} and {@code zookeeper.pid} name the processes. When the guard is killed, its agent
  *       notices ({@link GuardWatch}) and ends; the next guard ends what is left before it starts anything.

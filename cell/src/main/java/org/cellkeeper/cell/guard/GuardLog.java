@@ -3,7 +3,7 @@ package org.cellkeeper.cell.guard;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 
-/** What the guard says, in the format that agent and ZooKeeper peer log in. It has no library to do so. */
+/** What the guard says, in the format that agent and ZooKeeper server log in. It has no library to do so. */
 final class GuardLog {
     /** Names the format for all processes of a cell: text, or json. */
     static final String FORMAT = "CELLKEEPER_LOG";

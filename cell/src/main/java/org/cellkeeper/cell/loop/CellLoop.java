@@ -886,7 +886,7 @@ public final class CellLoop {
                 : mine.withWords(mine.sentence(), mine.problem().isEmpty() ? words : mine.problem() + "; " + words);
     }
 
-    /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper peer a write. */
+    /** Who this cell is, at once. How it is, when it is calm: nobody decides by that, and it costs every ZooKeeper server a write. */
     private void tellPresence(Plan plan, PeerView mine) {
         LocalState known = durable.known();
         VersionedState seen = known == null ? null : known.seen();

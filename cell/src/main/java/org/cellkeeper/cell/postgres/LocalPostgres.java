@@ -99,7 +99,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final ControlData control;
     private final Postmaster postmaster;
     private final Sessions sessions;
-    private final ClosedPortResponder closedPort;
+    private final ClosedPortResponder responder;
     private final PostmasterExitWatch exitWatch;
     private final WriteProbe probe;
     private final Reconfiguration reconfiguration;
@@ -163,7 +163,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.walEnd = new WalEnd(programs, data);
         this.postmaster =
                 new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
-        this.closedPort = new ClosedPortResponder(settings.listenHost(), settings.port());
+        this.responder = new ClosedPortResponder(settings.listenHost(), settings.port());
         this.exitWatch = new PostmasterExitWatch(sessions, postmaster, this::gone);
         this.probe = new WriteProbe(
                 data.volume(),
@@ -693,7 +693,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private Postmaster.Run launch(Cancellation cancellation, Map<String, Integer> required) throws IOException {
         file.prepare();
         files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
-        closedPort.close();
+        responder.close();
         observer.atRest(null);
         return postmaster.start(cancellation, owned.commandLine(settings.dataDir(), required));
     }
@@ -1144,7 +1144,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         try {
             verbs.execute(() -> {
                 if (postmaster.find() == null) {
-                    closedPort.open();
+                    responder.open();
                 }
             });
         } catch (RejectedExecutionException e) {
@@ -1177,7 +1177,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         housekeeping.shutdownNow();
         verbs.execute(() -> {
             forgetVerbSession();
-            closedPort.close();
+            responder.close();
         });
         verbs.shutdown();
         observer.close();

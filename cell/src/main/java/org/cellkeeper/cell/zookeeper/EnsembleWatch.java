@@ -39,7 +39,7 @@ public final class EnsembleWatch implements AutoCloseable {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         String plain = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-        return switch (PeerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)))) {
+        return switch (ZooKeeperServerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)))) {
             case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> Standing.SERVING;
             case NOT_SERVING -> Standing.WAITING;
             case UNREACHABLE -> Standing.SILENT;

@@ -50,7 +50,7 @@ public final class ServerWatch implements AutoCloseable {
     private void look() {
         Found now;
         try {
-            now = new Found(ZooKeeperPeer.runsWith(folder), ZooKeeperPeer.isEmpty(folder), problem());
+            now = new Found(ZooKeeperServer.runsWith(folder), ZooKeeperServer.isEmpty(folder), problem());
         } catch (IOException | RuntimeException e) {
             now = new Found(null, false, "what this cell's ZooKeeper server runs with cannot be read: " + e);
         }
@@ -67,7 +67,7 @@ public final class ServerWatch implements AutoCloseable {
         if (Files.exists(hold)) {
             return "this cell's ZooKeeper server is held back: remove " + hold + " to have it started";
         }
-        String unusable = ZooKeeperPeer.unusable(folder);
+        String unusable = ZooKeeperServer.unusable(folder);
         return unusable.isEmpty()
                 ? ""
                 : "this cell's ZooKeeper server cannot use its files (" + unusable

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A real guard with real children; only the agent, the ZooKeeper peer and the postmaster are stand-ins. */
+/** A real guard with real children; only the agent, the ZooKeeper server and the postmaster are stand-ins. */
 final class GuardIT {
     private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
     private static final long TIMEOUT_MILLIS = 1500;

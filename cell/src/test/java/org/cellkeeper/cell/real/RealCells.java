@@ -117,7 +117,7 @@ final class RealCells implements AutoCloseable {
         return () -> found.forEach(ProcessHandle::destroyForcibly);
     }
 
-    /** All but its ZooKeeper peer, as if that were on another machine. */
+    /** All but its ZooKeeper server, as if that were on another machine. */
     void killButZooKeeper(String cell) {
         lab("kill", cell, "--keep-zookeeper");
     }

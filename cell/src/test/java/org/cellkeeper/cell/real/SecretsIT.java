@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What no log may hold, whoever writes it: agent, guard, ZooKeeper peer, PostgreSQL. */
+/** What no log may hold, whoever writes it: agent, guard, ZooKeeper server, PostgreSQL. */
 @ExtendWith(Labs.class)
 final class SecretsIT {
     private final RealCells cells;
@@ -82,7 +82,7 @@ final class SecretsIT {
         assertThat(found).isEmpty();
     }
 
-    /** Of each cell: the one log of guard, agent and ZooKeeper peer, and those of PostgreSQL. */
+    /** Of each cell: the one log of guard, agent and ZooKeeper server, and those of PostgreSQL. */
     private List<Path> logs() throws IOException {
         List<Path> all = new ArrayList<>();
         for (String cell : cells.cells()) {

@@ -19,7 +19,7 @@ final class Ensemble implements AutoCloseable {
     private static final long PATIENCE_MILLIS = 30_000;
 
     private final Path folder;
-    private final SortedMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
+    private final SortedMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
     private final SortedMap<Integer, Process> processes = new TreeMap<>();
 
     /** One member per host. */
@@ -27,7 +27,7 @@ final class Ensemble implements AutoCloseable {
         this.folder = folder;
         for (int i = 0; i < hosts.length; i++) {
             int[] ports = freePorts(hosts[i], 3);
-            servers.put(i + 1, new PeerSettings.Server(hosts[i], ports[0], ports[1], ports[2]));
+            servers.put(i + 1, new ZooKeeperServerSettings.Server(hosts[i], ports[0], ports[1], ports[2]));
         }
     }
 
@@ -60,8 +60,8 @@ final class Ensemble implements AutoCloseable {
     /** With a list of the first {@code count} members only. */
     void startAmong(int number, int count) throws IOException {
         Path home = home(number);
-        Path settings = ZooKeeperPeer.write(new PeerSettings(home.toString(), number, servers.headMap(count + 1)));
-        List<String> command = ZooKeeperPeer.command(
+        Path settings = ZooKeeperServer.write(new ZooKeeperServerSettings(home.toString(), number, servers.headMap(count + 1)));
+        List<String> command = ZooKeeperServer.command(
                 Path.of(System.getProperty("java.home"), "bin", "java"),
                 System.getProperty("java.class.path"),
                 settings);
@@ -79,7 +79,7 @@ final class Ensemble implements AutoCloseable {
         boolean serves = false;
         try {
             for (int number = 1; number <= count; number++) {
-                ZooKeeperPeer.letVoteThoughEmpty(home(number));
+                ZooKeeperServer.letVoteThoughEmpty(home(number));
                 startAmong(number, count);
             }
             awaitServing(count);
@@ -107,9 +107,9 @@ final class Ensemble implements AutoCloseable {
                         .allMatch(number -> status(number).isServing()));
     }
 
-    PeerStatus status(int number) {
-        PeerSettings.Server server = servers.get(number);
-        return PeerStatus.of(server.host(), server.clientPort());
+    ZooKeeperServerStatus status(int number) {
+        ZooKeeperServerSettings.Server server = servers.get(number);
+        return ZooKeeperServerStatus.of(server.host(), server.clientPort());
     }
 
     int leader() throws InterruptedException {
@@ -129,7 +129,7 @@ final class Ensemble implements AutoCloseable {
                 .toList();
     }
 
-    PeerSettings.Server server(int number) {
+    ZooKeeperServerSettings.Server server(int number) {
         return servers.get(number);
     }
 

@@ -206,7 +206,7 @@ final class OneRefereeIT {
                     states.add(change(client));
                 }
             } else {
-                ZooKeeperPeer.letVoteThoughEmpty(ensemble.home(4));
+                ZooKeeperServer.letVoteThoughEmpty(ensemble.home(4));
             }
             int started = number;
             ensemble.startAmong(number, 4);
@@ -256,7 +256,7 @@ final class OneRefereeIT {
 
         ensemble.kill(3);
         for (int number : new int[] {4, 5}) {
-            ZooKeeperPeer.letVoteThoughEmpty(ensemble.home(number));
+            ZooKeeperServer.letVoteThoughEmpty(ensemble.home(number));
         }
         for (int number : new int[] {3, 4, 5}) {
             ensemble.startAmong(number, 5);
@@ -303,7 +303,7 @@ final class OneRefereeIT {
         wipe(1);
         wipe(2);
         for (int number : new int[] {1, 2}) {
-            assertThat(ZooKeeperPeer.isEmpty(ensemble.home(number))).isTrue();
+            assertThat(ZooKeeperServer.isEmpty(ensemble.home(number))).isTrue();
             ensemble.startAmong(number, 3);
         }
         pass(FOR_A_WHILE);
@@ -337,7 +337,7 @@ final class OneRefereeIT {
         ensemble.awaitServing(3);
         CoordinationWatcher beside = client(leader);
         assertThat(beside.awaitsState(state -> true)).isEqualTo(before);
-        assertThat(ZooKeeperPeer.isEmpty(ensemble.home(leader))).isFalse();
+        assertThat(ZooKeeperServer.isEmpty(ensemble.home(leader))).isFalse();
     }
 
     /** As new machines would: they may vote. A server that knows more does not follow them, and no cell does. */
@@ -354,7 +354,7 @@ final class OneRefereeIT {
         }
         for (int number : new int[] {1, 2}) {
             wipe(number);
-            ZooKeeperPeer.letVoteThoughEmpty(ensemble.home(number));
+            ZooKeeperServer.letVoteThoughEmpty(ensemble.home(number));
             ensemble.startAmong(number, 3);
         }
         Ensemble.await("they serve", () -> leaders().size() == 1);

@@ -20,10 +20,10 @@ final class ServerWatchTest {
 
     private final LinkedBlockingQueue<Found> told = new LinkedBlockingQueue<>();
 
-    private PeerSettings settings(String... hosts) {
-        TreeMap<Integer, PeerSettings.Server> servers = new TreeMap<>();
-        Arrays.stream(hosts).forEach(host -> servers.put(servers.size() + 1, PeerSettings.Server.at(host)));
-        return new PeerSettings(folder.toString(), 1, servers);
+    private ZooKeeperServerSettings settings(String... hosts) {
+        TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
+        Arrays.stream(hosts).forEach(host -> servers.put(servers.size() + 1, ZooKeeperServerSettings.Server.at(host)));
+        return new ZooKeeperServerSettings(folder.toString(), 1, servers);
     }
 
     private ServerWatch watch() {
@@ -38,19 +38,19 @@ final class ServerWatchTest {
 
     @Test
     void theListIsToldOnceTheServerHasBegunToRunWithItAndItsDataOnceTheyAreThere() throws Exception {
-        ZooKeeperPeer.write(settings("10.0.0.1", "fd00::2"));
+        ZooKeeperServer.write(settings("10.0.0.1", "fd00::2"));
         try (ServerWatch _ = watch()) {
             assertThat(next()).isEqualTo(new Found(null, true, ""));
-            ZooKeeperPeer.prepare(settings("10.0.0.1", "fd00::2"));
+            ZooKeeperServer.prepare(settings("10.0.0.1", "fd00::2"));
             assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), true, ""));
             Files.writeString(
                     Files.createDirectories(folder.resolve("data/version-2")).resolve("log.100000001"), "x");
             assertThat(next()).isEqualTo(new Found(List.of("10.0.0.1", "fd00::2"), false, ""));
             // Configured anew, and not yet started anew: nobody may take it for what runs.
-            ZooKeeperPeer.write(settings("10.0.0.1", "fd00::2", "10.0.0.3"));
+            ZooKeeperServer.write(settings("10.0.0.1", "fd00::2", "10.0.0.3"));
             assertThat(next()).isEqualTo(new Found(null, false, ""));
         }
-        assertThat(ZooKeeperPeer.ranWith(folder)).containsExactly("10.0.0.1", "fd00::2");
+        assertThat(ZooKeeperServer.ranWith(folder)).containsExactly("10.0.0.1", "fd00::2");
     }
 
     @Test

@@ -15,11 +15,11 @@ final class ZooKeeperBench implements CoordinationBench {
     static final String SECRET = "open sesame";
     static final Duration SESSION = Duration.ofSeconds(2);
 
-    private final PeerSettings.Server server;
+    private final ZooKeeperServerSettings.Server server;
     private final String basePath;
     private final Map<Coordination, Relay> ways = new LinkedHashMap<>();
 
-    ZooKeeperBench(PeerSettings.Server server, String basePath) {
+    ZooKeeperBench(ZooKeeperServerSettings.Server server, String basePath) {
         this.server = server;
         this.basePath = basePath;
     }

@@ -214,7 +214,7 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
 
     @Test
     void aServerThatCannotBeResolvedIsPassedOver() throws Exception {
-        PeerSettings.Server real = ensemble.server(1);
+        ZooKeeperServerSettings.Server real = ensemble.server(1);
         try (ZooKeeperCoordination client = new ZooKeeperCoordination(new CoordinationSettings(
                 List.of("no-such-host.invalid:2181", "127.0.0.1:1", real.host() + ":" + real.clientPort()),
                 "/cellkeeper/unresolved",
@@ -292,7 +292,7 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
 
     @Test
     void theServerSaysWhatItIs() {
-        assertThat(ensemble.status(1)).isEqualTo(PeerStatus.STANDALONE);
-        assertThat(PeerStatus.of("127.0.0.1", 1)).isEqualTo(PeerStatus.UNREACHABLE);
+        assertThat(ensemble.status(1)).isEqualTo(ZooKeeperServerStatus.STANDALONE);
+        assertThat(ZooKeeperServerStatus.of("127.0.0.1", 1)).isEqualTo(ZooKeeperServerStatus.UNREACHABLE);
     }
 }

@@ -6,7 +6,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
 /** What one member of the ensemble says of itself. Asking blocks the caller for half a second at most per step. */
-public enum PeerStatus {
+public enum ZooKeeperServerStatus {
     LEADER,
     FOLLOWER,
     /** The only member of its ensemble. */
@@ -23,7 +23,7 @@ public enum PeerStatus {
     private static final int LONGEST_ANSWER = 8192;
 
     /** Asks by the four-letter word {@code srvr}, which every member here answers. */
-    public static PeerStatus of(String host, int clientPort) {
+    public static ZooKeeperServerStatus of(String host, int clientPort) {
         String answer;
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(host, clientPort), TIMEOUT_MILLIS);
@@ -36,7 +36,7 @@ public enum PeerStatus {
         return parse(answer);
     }
 
-    static PeerStatus parse(String answer) {
+    static ZooKeeperServerStatus parse(String answer) {
         for (String line : answer.split("\n", -1)) {
             if (line.startsWith("Mode: ")) {
                 return switch (line.substring("Mode: ".length()).strip()) {

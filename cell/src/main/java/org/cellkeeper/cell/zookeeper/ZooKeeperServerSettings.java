@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param self its own number, a key of {@code servers}
  * @param servers all members by number, from 1
  */
-public record PeerSettings(String folder, int self, SortedMap<Integer, Server> servers) {
+public record ZooKeeperServerSettings(String folder, int self, SortedMap<Integer, Server> servers) {
     public static final int CLIENT_PORT = 2181;
     public static final int FOLLOWER_PORT = 2888;
     public static final int ELECTION_PORT = 3888;
@@ -25,7 +25,7 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
         }
     }
 
-    public PeerSettings {
+    public ZooKeeperServerSettings {
         servers = new TreeMap<>(servers);
         if (!servers.containsKey(self)) {
             throw new IllegalArgumentException("server " + self + " is none of " + servers.keySet());
@@ -51,7 +51,7 @@ public record PeerSettings(String folder, int self, SortedMap<Integer, Server> s
                 : null;
     }
 
-    /** {@code zoo.cfg}. What makes it short of time is said in {@link ZooKeeperPeer}. */
+    /** {@code zoo.cfg}. What makes it short of time is said in {@link ZooKeeperServer}. */
     public String configuration() {
         StringBuilder text = new StringBuilder();
         settings()

@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
  * from a file, writes {@code zoo.cfg} and {@code myid}, and becomes the server. It ends by SIGTERM or SIGKILL, and is
  * started again by whoever started it; it keeps nothing that a restart would lose.
  */
-public final class ZooKeeperPeer {
-    private static final Logger LOG = LoggerFactory.getLogger(ZooKeeperPeer.class);
+public final class ZooKeeperServer {
+    private static final Logger LOG = LoggerFactory.getLogger(ZooKeeperServer.class);
 
     /** A small heap and few threads: the whole cluster state is some kilobytes. */
     private static final List<String> FOOTPRINT = List.of(
@@ -66,16 +66,16 @@ public final class ZooKeeperPeer {
 
     private static final Pattern SERVER = Pattern.compile("server\\.(\\d{1,3})=\\[?(.*?)]?:\\d+:\\d+");
 
-    private ZooKeeperPeer() {}
+    private ZooKeeperServer() {}
 
-    /** The command that runs a member; {@code settingsFile} holds {@link PeerSettings} as JSON. */
+    /** The command that runs a member; {@code settingsFile} holds {@link ZooKeeperServerSettings} as JSON. */
     public static List<String> command(Path java, String classPath, Path settingsFile) {
         List<String> command = new ArrayList<>();
         command.add(java.toString());
         command.addAll(FOOTPRINT);
         command.addAll(HASTE);
         command.add(EMPTY_DOES_NOT_VOTE);
-        command.addAll(List.of("-cp", classPath, ZooKeeperPeer.class.getName(), settingsFile.toString()));
+        command.addAll(List.of("-cp", classPath, ZooKeeperServer.class.getName(), settingsFile.toString()));
         return command;
     }
 
@@ -83,7 +83,7 @@ public final class ZooKeeperPeer {
         if (arguments.length != 1) {
             throw new IllegalArgumentException("one argument is expected: the file with the settings");
         }
-        PeerSettings settings = Json.read(Files.readAllBytes(Path.of(arguments[0])), PeerSettings.class);
+        ZooKeeperServerSettings settings = Json.read(Files.readAllBytes(Path.of(arguments[0])), ZooKeeperServerSettings.class);
         int code = 0;
         try {
             new Server(settings).run(prepare(settings));
@@ -97,9 +97,9 @@ public final class ZooKeeperPeer {
 
     /** ZooKeeper's own server, but for one whose files it cannot use. */
     private static final class Server extends QuorumPeerMain {
-        private final PeerSettings settings;
+        private final ZooKeeperServerSettings settings;
 
-        Server(PeerSettings settings) {
+        Server(ZooKeeperServerSettings settings) {
             this.settings = settings;
         }
 
@@ -134,15 +134,15 @@ public final class ZooKeeperPeer {
      * aside: the next start finds nothing, votes for nobody, and takes all from the leader. Else they are left as they are, for they
      * may be what is left.
      */
-    private static void giveUp(PeerSettings settings, String reason) {
+    private static void giveUp(ZooKeeperServerSettings settings, String reason) {
         Path folder = Path.of(settings.folder());
         try {
             Files.writeString(folder.resolve(UNUSABLE), reason + "\n");
             boolean led = settings.servers().entrySet().stream()
                     .filter(server -> server.getKey() != settings.self())
-                    .map(server -> PeerStatus.of(
+                    .map(server -> ZooKeeperServerStatus.of(
                             server.getValue().host(), server.getValue().clientPort()))
-                    .anyMatch(PeerStatus::isLeading);
+                    .anyMatch(ZooKeeperServerStatus::isLeading);
             if (!led) {
                 return;
             }
@@ -174,7 +174,7 @@ public final class ZooKeeperPeer {
     }
 
     /** Writes the server's own files; answers with its configuration. */
-    static Path prepare(PeerSettings settings) throws IOException {
+    static Path prepare(ZooKeeperServerSettings settings) throws IOException {
         Path folder = Path.of(settings.folder());
         Files.createDirectories(folder.resolve(DATA));
         Files.writeString(folder.resolve(DATA).resolve("myid"), settings.self() + "\n");
@@ -182,7 +182,7 @@ public final class ZooKeeperPeer {
     }
 
     /** Writes the file that {@link #command} names; answers with it. */
-    public static Path write(PeerSettings settings) throws IOException {
+    public static Path write(ZooKeeperServerSettings settings) throws IOException {
         Path folder = Files.createDirectories(Path.of(settings.folder()));
         return Files.write(folder.resolve(SETTINGS), Json.write(settings));
     }
@@ -210,7 +210,7 @@ public final class ZooKeeperPeer {
     /** The hosts of the servers that the member in this folder runs with; null while it has not begun to run with its settings. */
     public static @Nullable List<String> runsWith(Path folder) throws IOException {
         try {
-            PeerSettings settings = Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), PeerSettings.class);
+            ZooKeeperServerSettings settings = Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), ZooKeeperServerSettings.class);
             String running = Files.readString(folder.resolve(CONFIGURATION));
             return running.equals(settings.configuration()) ? settings.hosts() : null;
         } catch (NoSuchFileException | Json.Unreadable e) {
