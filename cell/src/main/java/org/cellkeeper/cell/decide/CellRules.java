@@ -14,20 +14,20 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.cellkeeper.cell.decide.Action.Kind;
-import org.cellkeeper.cell.decide.Facts.Access;
-import org.cellkeeper.cell.decide.Facts.Call;
+import org.cellkeeper.cell.decide.Facts.WriteAvailability;
+import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
 import org.cellkeeper.cell.decide.Facts.Data;
-import org.cellkeeper.cell.decide.Facts.Handing;
+import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.decide.Facts.Move;
-import org.cellkeeper.cell.decide.Facts.Opening;
+import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Postgres;
 import org.cellkeeper.cell.decide.Facts.Referee;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
-import org.cellkeeper.cell.decide.Facts.Trouble;
-import org.cellkeeper.cell.decide.Facts.Turn;
+import org.cellkeeper.cell.decide.Facts.PrimaryFault;
+import org.cellkeeper.cell.decide.Facts.BallotRole;
 import org.cellkeeper.cell.decide.Facts.Wal;
-import org.cellkeeper.cell.decide.Facts.Wish;
+import org.cellkeeper.cell.decide.Facts.TaskStep;
 import org.cellkeeper.cell.decide.Rule.Pace;
 import org.cellkeeper.cell.decide.Rule.Section;
 import org.cellkeeper.cell.decide.Rule.Steps;
@@ -108,7 +108,7 @@ public final class CellRules {
                 "This cell is halted and PostgreSQL is stopped, but its door is held or leads elsewhere: open it to the primary.",
                 f -> f.standing() == Standing.HALTED
                         && f.postgres() == Postgres.STOPPED
-                        && f.note() != Facts.Note.HALT
+                        && f.pendingSave() != Facts.PendingSave.HALT
                         && f.doorDue(),
                 EnumSet.of(Kind.OPEN_DOOR),
                 HASTE,
@@ -127,7 +127,7 @@ public final class CellRules {
                 102,
                 Section.FENCING,
                 "This cell is halted: note it in the state file, so that it stays so over restarts.",
-                f -> f.standing() == Standing.HALTED && f.note() == Facts.Note.HALT,
+                f -> f.standing() == Standing.HALTED && f.pendingSave() == Facts.PendingSave.HALT,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 HISTORY,
@@ -137,7 +137,7 @@ public final class CellRules {
                 Section.FENCING,
                 "This cell is halted: tell the cluster so, and where its WAL ended.",
                 f -> f.standing() == Standing.HALTED
-                        && f.note() == Facts.Note.HALT_UNREPORTED
+                        && f.pendingSave() == Facts.PendingSave.HALT_UNREPORTED
                         && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 CALM,
@@ -162,7 +162,7 @@ public final class CellRules {
                 106,
                 Section.FENCING,
                 "This cell was removed: note it in the state file.",
-                f -> f.standing() == Standing.REMOVED && f.note() == Facts.Note.REMOVAL,
+                f -> f.standing() == Standing.REMOVED && f.pendingSave() == Facts.PendingSave.REMOVAL,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 HISTORY,
@@ -171,7 +171,7 @@ public final class CellRules {
                 107,
                 Section.FENCING,
                 "This removed cell is to be deployed: empty it and begin a new life.",
-                f -> f.standing() == Standing.REMOVED && f.wish() == Wish.DEPLOY,
+                f -> f.standing() == Standing.REMOVED && f.taskStep() == TaskStep.DEPLOY,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 HASTE,
                 HISTORY,
@@ -198,7 +198,7 @@ public final class CellRules {
                 110,
                 Section.FENCING,
                 "PostgreSQL runs as primary, but this cell never opened it for this epoch: stop it at once.",
-                f -> f.opening() == Opening.UNLAWFUL,
+                f -> f.promotionStage() == PromotionStage.UNLAWFUL,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -207,7 +207,7 @@ public final class CellRules {
                 111,
                 Section.FENCING,
                 "PostgreSQL was opened on a timeline that another reign may bear too: stop it.",
-                f -> f.opening() == Opening.CLASH,
+                f -> f.promotionStage() == PromotionStage.CLASH,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 CALM,
                 HISTORY,
@@ -221,13 +221,13 @@ public final class CellRules {
                 201,
                 Section.BIRTH,
                 "This cell is asked to stop and its PostgreSQL is stopped: done.",
-                f -> f.stopping() && f.postgres() == Postgres.STOPPED && f.handing() == Handing.NONE,
+                f -> f.stopping() && f.postgres() == Postgres.STOPPED && f.switchoverStage() == SwitchoverStage.NONE,
                 CALM);
         act(
                 202,
                 Section.BIRTH,
                 "This cell is asked to stop: stop PostgreSQL.",
-                f -> f.stopping() && (f.standing() != Standing.PRIMARY || f.handing() == Handing.NONE),
+                f -> f.stopping() && (f.standing() != Standing.PRIMARY || f.switchoverStage() == SwitchoverStage.NONE),
                 EnumSet.of(Kind.STOP_FAST),
                 HASTE,
                 HISTORY,
@@ -331,7 +331,7 @@ public final class CellRules {
                 220,
                 Section.BIRTH,
                 "This cell's name is free: join the cluster.",
-                f -> f.standing() == Standing.STRANGER && f.referee() == Referee.KNOWN && f.turn() == Turn.STEADY,
+                f -> f.standing() == Standing.STRANGER && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -346,7 +346,7 @@ public final class CellRules {
                 222,
                 Section.BIRTH,
                 "This cell has seen itself among the members: note it.",
-                f -> f.note() == Facts.Note.MEMBERSHIP,
+                f -> f.pendingSave() == Facts.PendingSave.MEMBERSHIP,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 NOWHERE,
@@ -359,7 +359,7 @@ public final class CellRules {
                         && hasNoData(f)
                         && f.postgres() == Postgres.STOPPED
                         && f.referee() == Referee.KNOWN
-                        && f.turn() == Turn.STEADY,
+                        && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.PERSIST, Kind.CLONE),
                 CALM,
                 HISTORY,
@@ -368,7 +368,7 @@ public final class CellRules {
                 224,
                 Section.BIRTH,
                 "This cell has no usable data: wait for a primary to clone.",
-                f -> f.standing() == Standing.ACTIVE && hasNoData(f) && f.turn() != Turn.LOST,
+                f -> f.standing() == Standing.ACTIVE && hasNoData(f) && f.ballotRole() != BallotRole.LOST,
                 CALM);
         act(
                 225,
@@ -376,9 +376,9 @@ public final class CellRules {
                 "This cell's address, priority or fault domain was configured anew: change its entry in the cluster.",
                 f -> f.entryDue()
                         && f.referee() == Referee.KNOWN
-                        && f.turn() == Turn.STEADY
-                        && f.call() == Facts.Call.NONE
-                        && f.handing() == Handing.NONE,
+                        && f.ballotRole() == BallotRole.STEADY
+                        && f.failureSuspicion() == Facts.FailureSuspicion.NONE
+                        && f.switchoverStage() == SwitchoverStage.NONE,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -402,7 +402,7 @@ public final class CellRules {
                 300,
                 Section.HANDOVER,
                 "The handover's target is gone and has not taken over: take it back at once.",
-                f -> f.handing() == Handing.DESERTED && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.DESERTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -411,7 +411,7 @@ public final class CellRules {
                 301,
                 Section.HANDOVER,
                 "The handover is past its deadline: take it back.",
-                f -> f.handing() == Handing.OVERDUE && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.OVERDUE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -420,7 +420,7 @@ public final class CellRules {
                 302,
                 Section.HANDOVER,
                 "PostgreSQL did not shut down cleanly for the handover: take it back.",
-                f -> f.handing() == Handing.UNCLEAN && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.UNCLEAN && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -429,7 +429,7 @@ public final class CellRules {
                 303,
                 Section.HANDOVER,
                 "A handover is under way: stop PostgreSQL, so that all of its WAL goes to the standbys.",
-                f -> f.handing() == Handing.STOPPING,
+                f -> f.switchoverStage() == SwitchoverStage.STOPPING,
                 EnumSet.of(Kind.STOP_FAST),
                 HASTE,
                 LOG,
@@ -438,7 +438,7 @@ public final class CellRules {
                 304,
                 Section.HANDOVER,
                 "PostgreSQL is shut down for the handover: note where its WAL ends, and that it stays shut.",
-                f -> f.handing() == Handing.UNMARKED,
+                f -> f.switchoverStage() == SwitchoverStage.UNMARKED,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 LOG,
@@ -447,7 +447,7 @@ public final class CellRules {
                 305,
                 Section.HANDOVER,
                 "The mark is durable: publish where the WAL ends.",
-                f -> f.handing() == Handing.MARKED && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.MARKED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 LOG,
@@ -456,13 +456,13 @@ public final class CellRules {
                 306,
                 Section.HANDOVER,
                 "The handover waits for its target.",
-                f -> f.handing().hasBegun(),
+                f -> f.switchoverStage().hasBegun(),
                 CALM);
         act(
                 307,
                 Section.HANDOVER,
                 "A handover is wanted and all is well: begin it.",
-                f -> f.handing() == Handing.WANTED,
+                f -> f.switchoverStage() == SwitchoverStage.WANTED,
                 EnumSet.of(Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK),
                 HASTE,
                 HISTORY,
@@ -471,7 +471,7 @@ public final class CellRules {
                 308,
                 Section.HANDOVER,
                 "The handover was taken back: the mark has served.",
-                f -> f.note() == Facts.Note.MARK,
+                f -> f.pendingSave() == Facts.PendingSave.MARK,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 NOWHERE,
@@ -480,7 +480,7 @@ public final class CellRules {
                 309,
                 Section.HANDOVER,
                 "The handover was taken: this cell is a standby now.",
-                f -> f.note() == Facts.Note.ABDICATION && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED,
+                f -> f.pendingSave() == Facts.PendingSave.ABDICATION && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 LOG,
@@ -502,7 +502,7 @@ public final class CellRules {
                 Section.HANDOVER,
                 "A handover is wanted: have PostgreSQL write a checkpoint first, so that its stop is short. All else goes on"
                         + " meanwhile.",
-                f -> f.handing() == Handing.CHECKPOINT_DUE,
+                f -> f.switchoverStage() == SwitchoverStage.CHECKPOINT_DUE,
                 EnumSet.of(Kind.CHECKPOINT),
                 HASTE,
                 LOG,
@@ -516,7 +516,7 @@ public final class CellRules {
                 401,
                 Section.BALLOT,
                 "The outcome of the ballot that this cell was sealed for has been read: the seal has served.",
-                f -> f.note() == Facts.Note.OUTCOME,
+                f -> f.pendingSave() == Facts.PendingSave.OUTCOME,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 NOWHERE,
@@ -525,7 +525,7 @@ public final class CellRules {
                 402,
                 Section.BALLOT,
                 "The votes suffice: name the winner.",
-                f -> f.turn() == Turn.DECIDED && f.standing() == Standing.ACTIVE && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.DECIDED && f.standing() == Standing.ACTIVE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -534,7 +534,7 @@ public final class CellRules {
                 403,
                 Section.BALLOT,
                 "The ballot was vetoed, or not decided in time: burn it.",
-                f -> f.turn() == Turn.LOST && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.LOST && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 HASTE,
                 HISTORY,
@@ -543,7 +543,7 @@ public final class CellRules {
                 404,
                 Section.BALLOT,
                 "A ballot is open, but the primary is seen to serve: veto it.",
-                f -> f.turn() == Turn.OBJECTING && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.OBJECTING && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PUBLISH_VOTE),
                 HASTE,
                 HISTORY,
@@ -552,7 +552,7 @@ public final class CellRules {
                 405,
                 Section.BALLOT,
                 "A ballot is open: stop receiving WAL.",
-                f -> (f.turn() == Turn.UNSEALED || f.turn() == Turn.SEALED)
+                f -> (f.ballotRole() == BallotRole.UNSEALED || f.ballotRole() == BallotRole.SEALED)
                         && (isStandby(f) || isAtRest(f))
                         && f.stream() != Stream.DETACHED
                         && f.stream() != Stream.LOOSE,
@@ -564,7 +564,7 @@ public final class CellRules {
                 406,
                 Section.BALLOT,
                 "A ballot is open: wait until the walreceiver is gone for good.",
-                f -> (f.turn() == Turn.UNSEALED || f.turn() == Turn.SEALED)
+                f -> (f.ballotRole() == BallotRole.UNSEALED || f.ballotRole() == BallotRole.SEALED)
                         && isStandby(f)
                         && f.stream() == Stream.LOOSE,
                 HASTE);
@@ -572,7 +572,7 @@ public final class CellRules {
                 407,
                 Section.BALLOT,
                 "Nothing can be received any more: seal durably, read the WAL of a stopped PostgreSQL to its end, and vote.",
-                f -> (f.turn() == Turn.UNSEALED || f.turn() == Turn.SEALED)
+                f -> (f.ballotRole() == BallotRole.UNSEALED || f.ballotRole() == BallotRole.SEALED)
                         && (isStandby(f) || isAtRest(f))
                         && f.stream() == Stream.DETACHED,
                 EnumSet.of(Kind.PERSIST, Kind.READ_END, Kind.PUBLISH_VOTE),
@@ -583,7 +583,7 @@ public final class CellRules {
                 408,
                 Section.BALLOT,
                 "A ballot is open, and PostgreSQL does not come to rest for it: stop it, its disk tells what it holds.",
-                f -> f.turn() == Turn.OVERDUE
+                f -> f.ballotRole() == BallotRole.OVERDUE
                         && f.standing() == Standing.ACTIVE
                         && f.data() == Data.OWN
                         && f.postgres() != Postgres.STOPPED,
@@ -595,7 +595,7 @@ public final class CellRules {
     }
 
     private static boolean isBallotOpen(Facts f) {
-        return switch (f.turn()) {
+        return switch (f.ballotRole()) {
             case UNSEALED, OBJECTING, SEALED, OVERDUE, VOTED, DECIDED, LOST -> true;
             case STEADY, OFFERED_EARLY, OFFERED, HANDOVER, UNRECORDED -> false;
         };
@@ -617,7 +617,7 @@ public final class CellRules {
                 500,
                 Section.PROMOTION,
                 "This cell won, but cannot open its reign, and another one holds the same WAL: give the reign to that one.",
-                f -> f.opening() == Opening.HOPELESS && f.referee() == Referee.KNOWN && f.turn() == Turn.UNRECORDED,
+                f -> f.promotionStage() == PromotionStage.HOPELESS && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.UNRECORDED,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 HASTE,
                 HISTORY,
@@ -627,7 +627,7 @@ public final class CellRules {
                 Section.PROMOTION,
                 "This cell is the primary, but has no usable data, or PostgreSQL went on with them on their old timeline: an operator"
                         + " must promote another one.",
-                f -> f.standing() == Standing.PRIMARY && (f.data() != Data.OWN || f.opening() == Opening.SPOILED),
+                f -> f.standing() == Standing.PRIMARY && (f.data() != Data.OWN || f.promotionStage() == PromotionStage.SPOILED),
                 CALM);
         act(
                 502,
@@ -642,7 +642,7 @@ public final class CellRules {
                 503,
                 Section.PROMOTION,
                 "This cell won: stop receiving WAL.",
-                f -> f.opening() == Opening.ATTACHED && f.postgres() == Postgres.STANDBY,
+                f -> f.promotionStage() == PromotionStage.ATTACHED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
                 LOG,
@@ -651,7 +651,7 @@ public final class CellRules {
                 504,
                 Section.PROMOTION,
                 "This cell won, and PostgreSQL runs, but cannot be made ready: stop it, and promote it from its start.",
-                f -> f.opening() == Opening.STUCK,
+                f -> f.promotionStage() == PromotionStage.STUCK,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -660,7 +660,7 @@ public final class CellRules {
                 505,
                 Section.PROMOTION,
                 "This cell won: name those who may acknowledge, before the first commit can be made.",
-                f -> f.opening() == Opening.UNNAMED && f.postgres() == Postgres.STANDBY,
+                f -> f.promotionStage() == PromotionStage.UNNAMED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.APPLY_SYNC),
                 HASTE,
                 LOG,
@@ -669,7 +669,7 @@ public final class CellRules {
                 506,
                 Section.PROMOTION,
                 "The commit rule is in force: promote.",
-                f -> f.opening() == Opening.NAMED && f.postgres() == Postgres.STANDBY && f.referee() == Referee.KNOWN,
+                f -> f.promotionStage() == PromotionStage.NAMED && f.postgres() == Postgres.STANDBY && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE),
                 HASTE,
                 HISTORY,
@@ -678,7 +678,7 @@ public final class CellRules {
                 507,
                 Section.PROMOTION,
                 "The new timeline is open: put the reign on record.",
-                f -> f.opening() == Opening.PROMOTED && f.referee() == Referee.KNOWN,
+                f -> f.promotionStage() == PromotionStage.PROMOTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 HASTE,
                 HISTORY,
@@ -693,7 +693,7 @@ public final class CellRules {
                 509,
                 Section.PROMOTION,
                 "The reign is on record: note that this WAL is this cell's own.",
-                f -> f.note() == Facts.Note.REIGN,
+                f -> f.pendingSave() == Facts.PendingSave.REIGN,
                 EnumSet.of(Kind.PERSIST),
                 HASTE,
                 NOWHERE,
@@ -701,7 +701,7 @@ public final class CellRules {
     }
 
     private static boolean mustOpen(Facts f) {
-        return f.standing() == Standing.PRIMARY && f.opening() != Opening.DONE;
+        return f.standing() == Standing.PRIMARY && f.promotionStage() != PromotionStage.DONE;
     }
 
     // ---- 6 the primary reigns
@@ -713,7 +713,7 @@ public final class CellRules {
                 "PostgreSQL of this primary crashed: leave it to the standbys to take over, for a short time.",
                 f -> f.standing() == Standing.PRIMARY
                         && f.postgres() == Postgres.STOPPED
-                        && f.trouble() == Trouble.CRASHED,
+                        && f.primaryFault() == PrimaryFault.CRASHED,
                 HASTE);
         act(
                 602,
@@ -722,7 +722,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.PRIMARY
                         && f.postgres() == Postgres.STOPPED
                         && f.referee() == Referee.KNOWN
-                        && f.turn() == Turn.STEADY,
+                        && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.START_PRIMARY),
                 HASTE,
                 HISTORY,
@@ -737,7 +737,7 @@ public final class CellRules {
                 604,
                 Section.PRIMARY,
                 "The disk does not take writes, or PostgreSQL hangs, and others can take over: stop PostgreSQL.",
-                f -> f.standing() == Standing.PRIMARY && f.trouble() == Trouble.UNWRITABLE,
+                f -> f.standing() == Standing.PRIMARY && f.primaryFault() == PrimaryFault.UNWRITABLE,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -746,7 +746,7 @@ public final class CellRules {
                 605,
                 Section.PRIMARY,
                 "This primary is cut off from everything and is configured to stop then.",
-                f -> f.access() == Access.LACKING_STOP,
+                f -> f.writeAvailability() == WriteAvailability.LACKING_STOP,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -755,7 +755,7 @@ public final class CellRules {
                 606,
                 Section.PRIMARY,
                 "Too few standbys acknowledge: turn writers away instead of letting them hang.",
-                f -> f.access() == Access.LACKING,
+                f -> f.writeAvailability() == WriteAvailability.LACKING,
                 EnumSet.of(Kind.SET_READ_ONLY),
                 HASTE,
                 HISTORY,
@@ -764,7 +764,7 @@ public final class CellRules {
                 607,
                 Section.PRIMARY,
                 "Enough standbys acknowledge again, and ZooKeeper confirms the reign: take writes again.",
-                f -> f.access() == Access.RECOVERED && f.referee() == Referee.KNOWN,
+                f -> f.writeAvailability() == WriteAvailability.RECOVERED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.SET_READ_ONLY),
                 HASTE,
                 HISTORY,
@@ -836,7 +836,7 @@ public final class CellRules {
                 616,
                 Section.PRIMARY,
                 "An operator's removal can be completed: strike the cell off.",
-                f -> f.wish() == Wish.LEAVE,
+                f -> f.taskStep() == TaskStep.LEAVE,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -845,7 +845,7 @@ public final class CellRules {
                 617,
                 Section.PRIMARY,
                 "A task has come to its end: say how.",
-                f -> f.wish() == Wish.SETTLE,
+                f -> f.taskStep() == TaskStep.SETTLE,
                 EnumSet.of(Kind.PUT_TASK),
                 HASTE,
                 LOG,
@@ -855,9 +855,9 @@ public final class CellRules {
                 Section.PRIMARY,
                 "This cell is the primary, but too few standbys acknowledge: reads go on, writes are turned away.",
                 f -> f.standing() == Standing.PRIMARY
-                        && (f.access() == Access.LACKING_CLOSED
-                                || f.access() == Access.SHORT
-                                || f.access() == Access.RECOVERED),
+                        && (f.writeAvailability() == WriteAvailability.LACKING_CLOSED
+                                || f.writeAvailability() == WriteAvailability.SHORT
+                                || f.writeAvailability() == WriteAvailability.RECOVERED),
                 HASTE);
         rest(
                 619,
@@ -883,9 +883,9 @@ public final class CellRules {
                 f -> f.standing() == Standing.ACTIVE
                         && f.data() == Data.OWN
                         && f.postgres() == Postgres.STOPPED
-                        && f.note() != Facts.Note.ABDICATION
+                        && f.pendingSave() != Facts.PendingSave.ABDICATION
                         && f.wal() != Wal.AWAITS_REIGN
-                        && !(f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY),
+                        && !(f.wal() == Wal.DIVERGED && f.ballotRole() == BallotRole.STEADY),
                 EnumSet.of(Kind.PERSIST, Kind.START_STANDBY),
                 HASTE,
                 LOG,
@@ -894,7 +894,7 @@ public final class CellRules {
                 702,
                 Section.STANDBY,
                 "The primary is lost, by its stream and by its agent, and no voter speaks up for it: open a ballot.",
-                f -> f.call() == Call.BALLOT && f.referee() == Referee.KNOWN,
+                f -> f.failureSuspicion() == FailureSuspicion.BALLOT && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
                 HASTE,
                 HISTORY,
@@ -903,7 +903,7 @@ public final class CellRules {
                 703,
                 Section.STANDBY,
                 "An operator asked for this cell's promotion and no primary serves: open a ballot.",
-                f -> f.wish() == Wish.BALLOT && f.referee() == Referee.KNOWN && f.data() == Data.OWN,
+                f -> f.taskStep() == TaskStep.BALLOT && f.referee() == Referee.KNOWN && f.data() == Data.OWN,
                 EnumSet.of(Kind.CAS, Kind.PUT_TASK),
                 HASTE,
                 HISTORY,
@@ -912,7 +912,7 @@ public final class CellRules {
                 704,
                 Section.STANDBY,
                 "This cell holds all of the old primary's WAL: take over.",
-                f -> f.turn() == Turn.OFFERED
+                f -> f.ballotRole() == BallotRole.OFFERED
                         && isStandby(f)
                         && f.stream() == Stream.DETACHED
                         && f.referee() == Referee.KNOWN,
@@ -924,7 +924,7 @@ public final class CellRules {
                 705,
                 Section.STANDBY,
                 "A handover offers this cell the reign: stop receiving WAL first.",
-                f -> f.turn() == Turn.OFFERED
+                f -> f.ballotRole() == BallotRole.OFFERED
                         && isStandby(f)
                         && f.stream() != Stream.DETACHED
                         && f.stream() != Stream.LOOSE,
@@ -936,7 +936,7 @@ public final class CellRules {
                 706,
                 Section.STANDBY,
                 "This cell follows one who is not (or no longer) the primary: stop receiving from it.",
-                f -> isStandby(f) && f.stream() == Stream.WRONG && f.turn() != Turn.HANDOVER,
+                f -> isStandby(f) && f.stream() == Stream.WRONG && f.ballotRole() != BallotRole.HANDOVER,
                 EnumSet.of(Kind.UNFOLLOW),
                 HASTE,
                 LOG,
@@ -953,7 +953,7 @@ public final class CellRules {
                 "The next primary's reign is not on record yet: wait for it.",
                 f -> isStandby(f)
                         && f.stream() == Stream.DETACHED
-                        && (f.turn() == Turn.UNRECORDED || f.turn() == Turn.HANDOVER || isOffer(f)),
+                        && (f.ballotRole() == BallotRole.UNRECORDED || f.ballotRole() == BallotRole.HANDOVER || isOffer(f)),
                 EnumSet.noneOf(Kind.class),
                 CALM,
                 LOG,
@@ -970,12 +970,12 @@ public final class CellRules {
                 Section.STANDBY,
                 "This cell holds WAL that is not the primary's, or lacks WAL that the primary no longer has: throw the data away and"
                         + " clone anew, under a new incarnation.",
-                f -> (isAtRest(f) && f.wal() == Wal.DIVERGED && f.turn() == Turn.STEADY)
+                f -> (isAtRest(f) && f.wal() == Wal.DIVERGED && f.ballotRole() == BallotRole.STEADY)
                         || isStandby(f)
                                 && ((f.stream() == Stream.DETACHED && f.wal() == Wal.DIVERGED)
                                         || (f.stream() != Stream.LIVE
                                                 && f.wal() == Wal.GONE
-                                                && f.turn() == Turn.STEADY)),
+                                                && f.ballotRole() == BallotRole.STEADY)),
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
                 HASTE,
                 HISTORY,
@@ -1003,7 +1003,7 @@ public final class CellRules {
                 Section.STANDBY,
                 "The primary seems lost, but no ballot is called for: in MANUAL mode, while a voter speaks up for it, while too few"
                         + " cells live, or for a short time after the last one.",
-                f -> isStandby(f) && f.call() == Call.SUSPICION,
+                f -> isStandby(f) && f.failureSuspicion() == FailureSuspicion.SUSPICION,
                 HASTE);
         rest(
                 714,
@@ -1025,7 +1025,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.ACTIVE
                         && f.data() == Data.OWN
                         && f.stream() == Stream.CLOSED
-                        && f.turn() == Turn.STEADY,
+                        && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.STOP_IMMEDIATE, Kind.READ_END),
                 HASTE,
                 HISTORY,
@@ -1040,7 +1040,7 @@ public final class CellRules {
     }
 
     private static boolean isOffer(Facts f) {
-        return f.turn() == Turn.OFFERED || f.turn() == Turn.OFFERED_EARLY;
+        return f.ballotRole() == BallotRole.OFFERED || f.ballotRole() == BallotRole.OFFERED_EARLY;
     }
 
     private void rest() {

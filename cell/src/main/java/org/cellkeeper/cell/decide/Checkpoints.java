@@ -1,7 +1,7 @@
 package org.cellkeeper.cell.decide;
 
 import java.time.Duration;
-import org.cellkeeper.cell.decide.Facts.Handing;
+import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,23 +23,23 @@ public final class Checkpoints {
     private Checkpoints() {}
 
     /** How far a primary is that wants to hand over. */
-    static Handing before(View view) {
+    static SwitchoverStage before(View view) {
         long stopping = view.memory().stopRequestedSince();
         if (stopping != 0 && view.now() - stopping >= STOP_PATIENCE.toMillis()) {
-            return Handing.WANTED;
+            return SwitchoverStage.WANTED;
         }
         Memory.Checkpoint last = last(view);
         if (last == null) {
-            return Handing.CHECKPOINT_DUE;
+            return SwitchoverStage.CHECKPOINT_DUE;
         }
         if (last.ended() == 0) {
-            return Handing.CHECKPOINTING;
+            return SwitchoverStage.CHECKPOINTING;
         }
         long since = view.now() - last.ended();
         if (last.failed()) {
-            return since < RETRY.toMillis() ? Handing.CHECKPOINTING : Handing.CHECKPOINT_DUE;
+            return since < RETRY.toMillis() ? SwitchoverStage.CHECKPOINTING : SwitchoverStage.CHECKPOINT_DUE;
         }
-        return since < SERVES.toMillis() ? Handing.WANTED : Handing.CHECKPOINT_DUE;
+        return since < SERVES.toMillis() ? SwitchoverStage.WANTED : SwitchoverStage.CHECKPOINT_DUE;
     }
 
     /** Whether the handover is late for good reason: one is being written, or just was. */

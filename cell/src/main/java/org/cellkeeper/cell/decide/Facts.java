@@ -25,17 +25,17 @@ public record Facts(
         Standing standing,
         Data data,
         Postgres postgres,
-        Turn turn,
-        Note note,
+        BallotRole ballotRole,
+        PendingSave pendingSave,
         Stream stream,
         Wal wal,
-        Call call,
-        Opening opening,
-        Access access,
+        FailureSuspicion failureSuspicion,
+        PromotionStage promotionStage,
+        WriteAvailability writeAvailability,
         Move move,
-        Handing handing,
-        Trouble trouble,
-        Wish wish,
+        SwitchoverStage switchoverStage,
+        PrimaryFault primaryFault,
+        TaskStep taskStep,
         boolean entryDue,
         boolean slotsDue,
         boolean doorDue,
@@ -87,7 +87,7 @@ public record Facts(
     }
 
     /** This cell's part in the present phase. */
-    public enum Turn {
+    public enum BallotRole {
         STEADY,
         /** A ballot is open, and this cell has neither sealed for it nor objected. */
         UNSEALED,
@@ -108,7 +108,7 @@ public record Facts(
     }
 
     /** What the state file must be told next. */
-    public enum Note {
+    public enum PendingSave {
         UP_TO_DATE,
         HALT,
         HALT_UNREPORTED,
@@ -146,14 +146,14 @@ public record Facts(
     }
 
     /** Whether a ballot is called for. */
-    public enum Call {
+    public enum FailureSuspicion {
         NONE,
         SUSPICION,
         BALLOT
     }
 
     /** How far a winner is with opening its reign. */
-    public enum Opening {
+    public enum PromotionStage {
         NOT_MINE,
         ATTACHED,
         DETACHING,
@@ -174,7 +174,7 @@ public record Facts(
     }
 
     /** Whether a primary has its acknowledgers, and lets clients write. */
-    public enum Access {
+    public enum WriteAvailability {
         FINE,
         SHORT,
         LACKING,
@@ -196,7 +196,7 @@ public record Facts(
     }
 
     /** How far a primary is with handing over. */
-    public enum Handing {
+    public enum SwitchoverStage {
         NONE,
         /** It is wanted, and all is well but that a checkpoint is to be written first. */
         CHECKPOINT_DUE,
@@ -222,14 +222,14 @@ public record Facts(
     }
 
     /** What keeps a primary from being started, or from going on. */
-    public enum Trouble {
+    public enum PrimaryFault {
         NONE,
         CRASHED,
         UNWRITABLE
     }
 
     /** What a task asks of this cell next. */
-    public enum Wish {
+    public enum TaskStep {
         NONE,
         SETTLE,
         BALLOT,
@@ -248,17 +248,17 @@ public record Facts(
                 standing,
                 data,
                 postgres,
-                turn(view, standing),
-                note(view, standing, data),
+                ballotRole(view, standing),
+                pendingSave(view, standing, data),
                 stream(view),
                 wal(view),
-                call(view, standing),
-                primary && state != null ? opening(view, state) : Opening.NOT_MINE,
-                primary ? access(view) : Access.FINE,
+                failureSuspicion(view, standing),
+                primary && state != null ? promotionStage(view, state) : PromotionStage.NOT_MINE,
+                primary ? writeAvailability(view) : WriteAvailability.FINE,
                 primary ? move(view) : Move.NONE,
-                primary && state != null ? handing(view, state) : Handing.NONE,
-                primary && state != null ? trouble(view, state) : Trouble.NONE,
-                Tasks.wish(view, standing),
+                primary && state != null ? switchoverStage(view, state) : SwitchoverStage.NONE,
+                primary && state != null ? primaryFault(view, state) : PrimaryFault.NONE,
+                Tasks.step(view, standing),
                 entryDue(view, standing),
                 slotsDue(view, standing),
                 doorTarget(view) != null,
@@ -392,53 +392,53 @@ public record Facts(
         };
     }
 
-    private static Turn turn(View view, Standing standing) {
+    private static BallotRole ballotRole(View view, Standing standing) {
         ClusterState state = view.state();
         if (state == null) {
-            return Turn.STEADY;
+            return BallotRole.STEADY;
         }
         return switch (state.phase()) {
-            case Phase.Steady() -> state.reign() == null ? Turn.UNRECORDED : Turn.STEADY;
-            case Phase.Sealing sealing -> ballotTurn(view, state, standing, sealing);
+            case Phase.Steady() -> state.reign() == null ? BallotRole.UNRECORDED : BallotRole.STEADY;
+            case Phase.Sealing sealing -> roleInBallot(view, state, standing, sealing);
             case Phase.Handover handover -> {
                 if (!handover.target().equals(view.self())) {
-                    yield Turn.HANDOVER;
+                    yield BallotRole.HANDOVER;
                 }
                 Lsn token = handover.token();
                 DatabaseView.Standby standby = view.database().standby();
                 boolean holdsAll =
                         token != null && standby != null && standby.received().atLeast(token);
-                yield holdsAll ? Turn.OFFERED : Turn.OFFERED_EARLY;
+                yield holdsAll ? BallotRole.OFFERED : BallotRole.OFFERED_EARLY;
             }
         };
     }
 
-    private static Turn ballotTurn(View view, ClusterState state, Standing standing, Phase.Sealing sealing) {
+    private static BallotRole roleInBallot(View view, ClusterState state, Standing standing, Phase.Sealing sealing) {
         long ballot = sealing.ballot();
         boolean voted = Election.hasVoted(view, ballot);
         Election.Tally tally = Election.tally(view);
         if (standing == Standing.PRIMARY) {
             if (tally == Election.Tally.LOST) {
-                return Turn.LOST;
+                return BallotRole.LOST;
             }
             boolean serves = Primaries.reigns(view) && !Primaries.isShortOfAckers(view);
-            return voted ? Turn.VOTED : serves ? Turn.OBJECTING : Turn.UNSEALED;
+            return voted ? BallotRole.VOTED : serves ? BallotRole.OBJECTING : BallotRole.UNSEALED;
         }
         if (tally == Election.Tally.LOST) {
-            return Turn.LOST;
+            return BallotRole.LOST;
         }
         if (voted) {
-            return tally == Election.Tally.DECIDED ? Turn.DECIDED : Turn.VOTED;
+            return tally == Election.Tally.DECIDED ? BallotRole.DECIDED : BallotRole.VOTED;
         }
         boolean sealed = view.local().sealedBallot() == ballot;
         boolean objects = state.voters().contains(view.self()) && Standbys.speaksUpFor(view) != null;
         if (!sealed && objects) {
-            return Turn.OBJECTING;
+            return BallotRole.OBJECTING;
         }
         if (isOverdue(view)) {
-            return Turn.OVERDUE;
+            return BallotRole.OVERDUE;
         }
-        return sealed ? Turn.SEALED : Turn.UNSEALED;
+        return sealed ? BallotRole.SEALED : BallotRole.UNSEALED;
     }
 
     /** A PostgreSQL that runs, and neither lets its WAL go nor tells where it ends, has had its time. */
@@ -451,31 +451,31 @@ public record Facts(
                 && lasting >= view.settings().timing().ballot().dividedBy(4).toMillis();
     }
 
-    private static Note note(View view, Standing standing, Data data) {
+    private static PendingSave pendingSave(View view, Standing standing, Data data) {
         ClusterState state = view.state();
         LocalState local = view.local();
         return switch (standing) {
-            case UNKNOWN, STRANGER, TAKEN -> Note.UP_TO_DATE;
+            case UNKNOWN, STRANGER, TAKEN -> PendingSave.UP_TO_DATE;
             case HALTED -> {
                 boolean hasData = data != Data.EMPTY || local.joined() || local.primaryEpoch() > 0;
                 if (local.haltReason() == null && hasData) {
-                    yield Note.HALT;
+                    yield PendingSave.HALT;
                 }
-                yield Halts.isUnreported(view) ? Note.HALT_UNREPORTED : Note.UP_TO_DATE;
+                yield Halts.isUnreported(view) ? PendingSave.HALT_UNREPORTED : PendingSave.UP_TO_DATE;
             }
-            case REMOVED -> local.removed() ? Note.UP_TO_DATE : Note.REMOVAL;
+            case REMOVED -> local.removed() ? PendingSave.UP_TO_DATE : PendingSave.REMOVAL;
             case ACTIVE, PRIMARY -> {
                 if (state == null) {
-                    yield Note.UP_TO_DATE;
+                    yield PendingSave.UP_TO_DATE;
                 }
                 if (!local.joined()) {
-                    yield Note.MEMBERSHIP;
+                    yield PendingSave.MEMBERSHIP;
                 }
                 if (local.sealedBallot() != 0 && outcomeRead(state, local.sealedBallot())) {
-                    yield Note.OUTCOME;
+                    yield PendingSave.OUTCOME;
                 }
                 if (standing == Standing.ACTIVE) {
-                    yield local.primaryEpoch() > 0 ? Note.ABDICATION : Note.UP_TO_DATE;
+                    yield local.primaryEpoch() > 0 ? PendingSave.ABDICATION : PendingSave.UP_TO_DATE;
                 }
                 LocalState.HandoverMark mark = local.handoverMark();
                 boolean takenBack = mark != null
@@ -484,11 +484,11 @@ public record Facts(
                         && !(state.phase() instanceof Phase.Handover)
                         && state.epoch() == local.primaryEpoch();
                 if (takenBack) {
-                    yield Note.MARK;
+                    yield PendingSave.MARK;
                 }
                 boolean unrecorded = state.reign() != null
                         && (local.walEpoch() != state.epoch() || local.primaryEpoch() != state.epoch());
-                yield unrecorded ? Note.REIGN : Note.UP_TO_DATE;
+                yield unrecorded ? PendingSave.REIGN : PendingSave.UP_TO_DATE;
             }
         };
     }
@@ -550,42 +550,42 @@ public record Facts(
                         < view.settings().timing().handover().toMillis();
     }
 
-    private static Call call(View view, Standing standing) {
+    private static FailureSuspicion failureSuspicion(View view, Standing standing) {
         if (standing != Standing.ACTIVE) {
-            return Call.NONE;
+            return FailureSuspicion.NONE;
         }
         if (Suspicion.callsForBallot(view)) {
-            return Call.BALLOT;
+            return FailureSuspicion.BALLOT;
         }
-        return Suspicion.suspects(view) ? Call.SUSPICION : Call.NONE;
+        return Suspicion.suspects(view) ? FailureSuspicion.SUSPICION : FailureSuspicion.NONE;
     }
 
-    private static Opening opening(View view, ClusterState state) {
+    private static PromotionStage promotionStage(View view, ClusterState state) {
         DatabaseView database = view.database();
         boolean opened = view.local().primaryEpoch() == state.epoch();
         Reign reign = state.reign();
         DatabaseView.Primary primary = database.primary();
         if (primary != null && database.isPrimary()) {
             if (!opened) {
-                return Opening.UNLAWFUL;
+                return PromotionStage.UNLAWFUL;
             }
             if (reign != null) {
-                return Opening.DONE;
+                return PromotionStage.DONE;
             }
-            return primary.timeline() > state.highestTimeline() ? Opening.PROMOTED : Opening.CLASH; // T4
+            return primary.timeline() > state.highestTimeline() ? PromotionStage.PROMOTED : PromotionStage.CLASH; // T4
         }
         if (reign != null) {
-            return Opening.DONE;
+            return PromotionStage.DONE;
         }
         boolean spoiled = isSpoiled(view, state);
         boolean overdue = view.now() - view.memory().epochSince()
                 >= view.settings().timing().isolation().toMillis();
         boolean unusable = spoiled || data(view) != Data.OWN;
         if ((unusable || overdue) && Election.equalToTheWinner(view) != null) {
-            return Opening.HOPELESS;
+            return PromotionStage.HOPELESS;
         }
         if (spoiled) {
-            return Opening.SPOILED;
+            return PromotionStage.SPOILED;
         }
         Stream stream = stream(view);
         SyncSetting names = Election.namesAtPromotion(view);
@@ -596,12 +596,12 @@ public record Facts(
         long lasting = view.now() - view.memory().epochSince();
         boolean late = lasting >= view.settings().timing().ballot().toMillis();
         if (late && !named && !opened && !database.isStopped()) {
-            return Opening.STUCK;
+            return PromotionStage.STUCK;
         }
         if (stream != Stream.DETACHED) {
-            return stream == Stream.LOOSE ? Opening.DETACHING : Opening.ATTACHED;
+            return stream == Stream.LOOSE ? PromotionStage.DETACHING : PromotionStage.ATTACHED;
         }
-        return named ? Opening.NAMED : Opening.UNNAMED;
+        return named ? PromotionStage.NAMED : PromotionStage.UNNAMED;
     }
 
     /**
@@ -629,27 +629,27 @@ public record Facts(
                 && control.recoversOn() > state.highestTimeline();
     }
 
-    private static Access access(View view) {
+    private static WriteAvailability writeAvailability(View view) {
         if (!Primaries.reigns(view)) {
-            return Access.FINE;
+            return WriteAvailability.FINE;
         }
         Timing timing = view.settings().timing();
         long since = view.memory().shortSince();
         boolean closed = view.database().readOnly();
         if (!Primaries.isShortOfAckers(view)) {
-            return closed ? Access.RECOVERED : Access.FINE;
+            return closed ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
         }
         long lasting = since == 0 ? 0 : view.now() - since;
         boolean isolated = !view.refereeKnown() && lasting >= timing.isolation().toMillis();
         if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
-            return Access.LACKING_STOP;
+            return WriteAvailability.LACKING_STOP;
         }
         DatabaseView.Primary primary = view.database().primary();
         boolean waiting = primary != null && primary.waiting() > 0;
         if (closed && !waiting) {
-            return Access.LACKING_CLOSED;
+            return WriteAvailability.LACKING_CLOSED;
         }
-        return lasting >= timing.readOnlyAfter().toMillis() ? Access.LACKING : Access.SHORT;
+        return lasting >= timing.readOnlyAfter().toMillis() ? WriteAvailability.LACKING : WriteAvailability.SHORT;
     }
 
     private static Move move(View view) {
@@ -664,39 +664,39 @@ public record Facts(
         };
     }
 
-    private static Handing handing(View view, ClusterState state) {
+    private static SwitchoverStage switchoverStage(View view, ClusterState state) {
         if (!(state.phase() instanceof Phase.Handover handover)) {
-            return Tasks.wantsHandover(view) ? Checkpoints.before(view) : Handing.NONE;
+            return Tasks.wantsHandover(view) ? Checkpoints.before(view) : SwitchoverStage.NONE;
         }
         long lasting = view.now() - view.memory().phaseSince();
         if (lasting >= view.settings().timing().handover().toMillis()) {
-            return Handing.OVERDUE;
+            return SwitchoverStage.OVERDUE;
         }
         if (Standbys.linkGone(view, handover.target())) {
-            return Handing.DESERTED;
+            return SwitchoverStage.DESERTED;
         }
         DatabaseView database = view.database();
         if (!database.isStopped()) {
-            return Handing.STOPPING;
+            return SwitchoverStage.STOPPING;
         }
         if (handover.token() != null) {
-            return Handing.OFFERED;
+            return SwitchoverStage.OFFERED;
         }
         LocalState.HandoverMark mark = view.local().handoverMark();
         DatabaseView.Control control = database.control();
         if (mark != null && mark.ballot() == handover.ballot()) {
-            return Handing.MARKED;
+            return SwitchoverStage.MARKED;
         }
         boolean clean = control != null && control.cleanlyShutDown() && !database.startsAsStandby();
-        return clean ? Handing.UNMARKED : Handing.UNCLEAN;
+        return clean ? SwitchoverStage.UNMARKED : SwitchoverStage.UNCLEAN;
     }
 
-    private static Trouble trouble(View view, ClusterState state) {
+    private static PrimaryFault primaryFault(View view, ClusterState state) {
         Memory memory = view.memory();
         Timing timing = view.settings().timing();
         boolean automatic = state.failoverMode() == FailoverMode.AUTOMATIC;
         if (!automatic || !view.refereeKnown() || !Primaries.canBeReplaced(view)) {
-            return Trouble.NONE;
+            return PrimaryFault.NONE;
         }
         long now = view.now();
         boolean stopped = view.database().isStopped();
@@ -705,14 +705,14 @@ public record Facts(
             boolean crashed = memory.reignedIn() != 0
                     && away != 0
                     && now - away < timing.restartPatience().toMillis();
-            return crashed ? Trouble.CRASHED : Trouble.NONE;
+            return crashed ? PrimaryFault.CRASHED : PrimaryFault.NONE;
         }
         boolean unwritable = memory.writesFailedSince() != 0
                 && now - memory.writesFailedSince() >= timing.silence().toMillis();
         boolean hung = view.database().process() == DatabaseView.Process.UNRESPONSIVE
                 && away != 0
                 && now - away >= timing.isolation().toMillis();
-        return unwritable || hung ? Trouble.UNWRITABLE : Trouble.NONE;
+        return unwritable || hung ? PrimaryFault.UNWRITABLE : PrimaryFault.NONE;
     }
 
     /** Whether the cell's entry in the cluster is another one than its configuration makes. */

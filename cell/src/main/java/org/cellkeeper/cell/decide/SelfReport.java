@@ -99,7 +99,7 @@ public final class SelfReport {
     }
 
     private static CellState stateOfProcess(Facts facts) {
-        boolean comes = !facts.stopping() && facts.trouble() == Facts.Trouble.NONE;
+        boolean comes = !facts.stopping() && facts.primaryFault() == Facts.PrimaryFault.NONE;
         return comes && facts.postgres() != Facts.Postgres.HUNG ? CellState.STARTING : CellState.DOWN;
     }
 
@@ -116,8 +116,8 @@ public final class SelfReport {
         return switch (database.process()) {
             case STOPPED -> {
                 boolean aboutToStart = facts.standing() == Facts.Standing.PRIMARY
-                        && facts.handing() == Facts.Handing.NONE
-                        && facts.trouble() == Facts.Trouble.NONE
+                        && facts.switchoverStage() == Facts.SwitchoverStage.NONE
+                        && facts.primaryFault() == Facts.PrimaryFault.NONE
                         && facts.referee() == Facts.Referee.KNOWN
                         && facts.data() == Facts.Data.OWN
                         && !facts.stopping();

@@ -58,25 +58,25 @@ public final class Tasks {
                 .orElse(null);
     }
 
-    static Facts.Wish wish(View view, Facts.Standing standing) {
+    static Facts.TaskStep step(View view, Facts.Standing standing) {
         if (!view.refereeKnown()) {
-            return Facts.Wish.NONE;
+            return Facts.TaskStep.NONE;
         }
         if (settled(view) != null) {
-            return Facts.Wish.SETTLE;
+            return Facts.TaskStep.SETTLE;
         }
         if (standing == Facts.Standing.REMOVED && mine(view, Operation.DEPLOY) != null) {
-            return Facts.Wish.DEPLOY;
+            return Facts.TaskStep.DEPLOY;
         }
         if (leaver(view) != null) {
-            return Facts.Wish.LEAVE;
+            return Facts.TaskStep.LEAVE;
         }
         boolean promote = standing == Facts.Standing.ACTIVE
                 && mine(view, Operation.PROMOTE) != null
                 && Suspicion.phaseAllowsBallot(view)
                 && view.now() >= view.memory().backoffUntil()
                 && !primaryServes(view);
-        return promote ? Facts.Wish.BALLOT : Facts.Wish.NONE;
+        return promote ? Facts.TaskStep.BALLOT : Facts.TaskStep.NONE;
     }
 
     /** Whether a primary is heard of that says it is well, or is streamed from. */

@@ -12,28 +12,28 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.cellkeeper.cell.decide.Action.Kind;
-import org.cellkeeper.cell.decide.Facts.Access;
-import org.cellkeeper.cell.decide.Facts.Call;
+import org.cellkeeper.cell.decide.Facts.WriteAvailability;
+import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
 import org.cellkeeper.cell.decide.Facts.Data;
-import org.cellkeeper.cell.decide.Facts.Handing;
+import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.decide.Facts.Move;
-import org.cellkeeper.cell.decide.Facts.Note;
-import org.cellkeeper.cell.decide.Facts.Opening;
+import org.cellkeeper.cell.decide.Facts.PendingSave;
+import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Postgres;
 import org.cellkeeper.cell.decide.Facts.Referee;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
-import org.cellkeeper.cell.decide.Facts.Trouble;
-import org.cellkeeper.cell.decide.Facts.Turn;
+import org.cellkeeper.cell.decide.Facts.PrimaryFault;
+import org.cellkeeper.cell.decide.Facts.BallotRole;
 import org.cellkeeper.cell.decide.Facts.Wal;
-import org.cellkeeper.cell.decide.Facts.Wish;
+import org.cellkeeper.cell.decide.Facts.TaskStep;
 import org.cellkeeper.cell.model.Incarnation;
 import org.junit.jupiter.api.Test;
 
 /** The policy as a whole: every combination of facts is looked at. */
 class DecisionTableTest {
-    private static final EnumSet<Turn> BALLOT =
-            EnumSet.of(Turn.UNSEALED, Turn.OBJECTING, Turn.SEALED, Turn.OVERDUE, Turn.VOTED, Turn.DECIDED, Turn.LOST);
+    private static final EnumSet<BallotRole> BALLOT =
+            EnumSet.of(BallotRole.UNSEALED, BallotRole.OBJECTING, BallotRole.SEALED, BallotRole.OVERDUE, BallotRole.VOTED, BallotRole.DECIDED, BallotRole.LOST);
 
     private final CellRules table = new CellRules(() -> Incarnation.of(0));
 
@@ -79,9 +79,9 @@ class DecisionTableTest {
                                         ? "PostgreSQL is not stopped"
                                         : f.data() != Data.OWN
                                                 ? "the data are not its own"
-                                                : f.note() == Note.MARK || f.turn() == Turn.HANDOVER
+                                                : f.pendingSave() == PendingSave.MARK || f.ballotRole() == BallotRole.HANDOVER
                                                         ? "a handover's mark is in force (T2)"
-                                                        : BALLOT.contains(f.turn()) ? "a ballot is open" : null;
+                                                        : BALLOT.contains(f.ballotRole()) ? "a ballot is open" : null;
             case START_STANDBY ->
                 f.standing() != Standing.ACTIVE && f.standing() != Standing.PRIMARY
                         ? "it is no active member (I4)"
@@ -89,14 +89,14 @@ class DecisionTableTest {
             case PROMOTE ->
                 f.standing() != Standing.PRIMARY || !known || !runsStandby
                         ? "it has not won"
-                        : f.opening() != Opening.NAMED ? "the commit rule is not in force" : null;
+                        : f.promotionStage() != PromotionStage.NAMED ? "the commit rule is not in force" : null;
             case PROMOTE_AT_REST ->
-                f.standing() != Standing.PRIMARY || !known || f.opening() == Opening.DONE
+                f.standing() != Standing.PRIMARY || !known || f.promotionStage() == PromotionStage.DONE
                         ? "it has not won"
                         : !stopped
                                 ? "PostgreSQL is not stopped"
                                 : f.data() != Data.OWN ? "the data are not its own" : null;
-            case READ_END -> !BALLOT.contains(f.turn()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
+            case READ_END -> !BALLOT.contains(f.ballotRole()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
             case FOLLOW ->
                 f.standing() != Standing.ACTIVE
                         ? "it is no active standby"
@@ -104,11 +104,11 @@ class DecisionTableTest {
                                 ? "it may still receive (T10)"
                                 : f.wal() != Wal.PREFIX
                                         ? "its WAL is not known to be a prefix (T7)"
-                                        : BALLOT.contains(f.turn()) || f.turn() == Turn.UNRECORDED
+                                        : BALLOT.contains(f.ballotRole()) || f.ballotRole() == BallotRole.UNRECORDED
                                                 ? "there is no reign to follow (I5)"
                                                 : null;
             case PUBLISH_VOTE ->
-                f.turn() == Turn.OBJECTING
+                f.ballotRole() == BallotRole.OBJECTING
                         ? null
                         : f.stream() != Stream.DETACHED || !(runsStandby || stopped)
                                 ? "it may still receive (I5)"
@@ -127,23 +127,23 @@ class DecisionTableTest {
             case WIPE ->
                 !stopped
                         ? "PostgreSQL runs on the data"
-                        : f.standing() == Standing.REMOVED && f.wish() == Wish.DEPLOY
+                        : f.standing() == Standing.REMOVED && f.taskStep() == TaskStep.DEPLOY
                                 ? null
                                 : f.data() == Data.OWN || f.data() == Data.FOREIGN ? "nobody asked for it" : null;
-            case CHECKPOINT -> f.handing() != Handing.CHECKPOINT_DUE ? "no handover is wanted" : null;
-            case HOLD_DOOR -> f.handing() != Handing.WANTED ? "no handover is wanted, or not yet" : null;
+            case CHECKPOINT -> f.switchoverStage() != SwitchoverStage.CHECKPOINT_DUE ? "no handover is wanted" : null;
+            case HOLD_DOOR -> f.switchoverStage() != SwitchoverStage.WANTED ? "no handover is wanted, or not yet" : null;
             case STOP_IMMEDIATE, STOP_FAST ->
                 f.standing() == Standing.PRIMARY
-                                && f.handing() == Handing.NONE
+                                && f.switchoverStage() == SwitchoverStage.NONE
                                 && !f.stopping()
-                                && f.opening() == Opening.DONE
-                                && f.trouble() == Trouble.NONE
-                                && f.access() != Access.LACKING_STOP
+                                && f.promotionStage() == PromotionStage.DONE
+                                && f.primaryFault() == PrimaryFault.NONE
+                                && f.writeAvailability() != WriteAvailability.LACKING_STOP
                                 && f.data() == Data.OWN
                         ? "nothing speaks against this primary"
                         : null;
             case UNFOLLOW ->
-                f.standing() == Standing.ACTIVE && f.turn() == Turn.STEADY && f.stream() == Stream.LIVE
+                f.standing() == Standing.ACTIVE && f.ballotRole() == BallotRole.STEADY && f.stream() == Stream.LIVE
                         ? "it streams from the right primary"
                         : null;
             case OPEN_DOOR -> null;
@@ -201,16 +201,16 @@ class DecisionTableTest {
 
     private static void others(
             Referee referee, Standing standing, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
-        EnumSet<Note> notes = switch (standing) {
-            case HALTED -> EnumSet.of(Note.UP_TO_DATE, Note.HALT, Note.HALT_UNREPORTED);
-            case REMOVED -> EnumSet.of(Note.UP_TO_DATE, Note.REMOVAL);
-            case UNKNOWN, PRIMARY, ACTIVE, STRANGER, TAKEN -> EnumSet.of(Note.UP_TO_DATE);
+        EnumSet<PendingSave> notes = switch (standing) {
+            case HALTED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.HALT, PendingSave.HALT_UNREPORTED);
+            case REMOVED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.REMOVAL);
+            case UNKNOWN, PRIMARY, ACTIVE, STRANGER, TAKEN -> EnumSet.of(PendingSave.UP_TO_DATE);
         };
-        for (Turn turn : Turn.values()) {
-            for (Note note : notes) {
+        for (BallotRole ballotRole : BallotRole.values()) {
+            for (PendingSave pendingSave : notes) {
                 for (Stream stream : Stream.values()) {
-                    for (Wish wish : Wish.values()) {
-                        if (wish != Wish.NONE && referee != Referee.KNOWN) {
+                    for (TaskStep taskStep : TaskStep.values()) {
+                        if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
                             continue;
                         }
                         use.accept(new Facts(
@@ -218,20 +218,20 @@ class DecisionTableTest {
                                 standing,
                                 data,
                                 postgres,
-                                turn,
-                                note,
+                                ballotRole,
+                                pendingSave,
                                 stream,
                                 Wal.UNKNOWN,
-                                Call.NONE,
-                                Opening.NOT_MINE,
-                                Access.FINE,
+                                FailureSuspicion.NONE,
+                                PromotionStage.NOT_MINE,
+                                WriteAvailability.FINE,
                                 Move.NONE,
-                                Handing.NONE,
-                                Trouble.NONE,
-                                wish,
+                                SwitchoverStage.NONE,
+                                PrimaryFault.NONE,
+                                taskStep,
                                 false,
                                 false,
-                                turn == Turn.STEADY,
+                                ballotRole == BallotRole.STEADY,
                                 stopping));
                     }
                 }
@@ -240,13 +240,13 @@ class DecisionTableTest {
     }
 
     private static void actives(Referee referee, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
-        for (Turn turn : Turn.values()) {
-            for (Note note : EnumSet.of(Note.UP_TO_DATE, Note.MEMBERSHIP, Note.OUTCOME, Note.ABDICATION)) {
+        for (BallotRole ballotRole : BallotRole.values()) {
+            for (PendingSave pendingSave : EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.ABDICATION)) {
                 for (Stream stream : Stream.values()) {
                     for (Wal wal : Wal.values()) {
-                        for (Call call : Call.values()) {
-                            for (Wish wish : Wish.values()) {
-                                if (wish != Wish.NONE && referee != Referee.KNOWN) {
+                        for (FailureSuspicion failureSuspicion : FailureSuspicion.values()) {
+                            for (TaskStep taskStep : TaskStep.values()) {
+                                if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
                                     continue;
                                 }
                                 for (boolean door : new boolean[] {false, true}) {
@@ -256,17 +256,17 @@ class DecisionTableTest {
                                                 Standing.ACTIVE,
                                                 data,
                                                 postgres,
-                                                turn,
-                                                note,
+                                                ballotRole,
+                                                pendingSave,
                                                 stream,
                                                 wal,
-                                                call,
-                                                Opening.NOT_MINE,
-                                                Access.FINE,
+                                                failureSuspicion,
+                                                PromotionStage.NOT_MINE,
+                                                WriteAvailability.FINE,
                                                 Move.NONE,
-                                                Handing.NONE,
-                                                Trouble.NONE,
-                                                wish,
+                                                SwitchoverStage.NONE,
+                                                PrimaryFault.NONE,
+                                                taskStep,
                                                 door != slots,
                                                 slots,
                                                 door,
@@ -283,46 +283,46 @@ class DecisionTableTest {
 
     private static void primaries(
             Referee referee, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
-        for (Opening opening : EnumSet.complementOf(EnumSet.of(Opening.NOT_MINE))) {
+        for (PromotionStage promotionStage : EnumSet.complementOf(EnumSet.of(PromotionStage.NOT_MINE))) {
             boolean runs = postgres == Postgres.PRIMARY;
-            boolean needsIt = opening == Opening.PROMOTED || opening == Opening.CLASH || opening == Opening.UNLAWFUL;
-            if (needsIt && !runs || runs && !needsIt && opening != Opening.DONE) {
+            boolean needsIt = promotionStage == PromotionStage.PROMOTED || promotionStage == PromotionStage.CLASH || promotionStage == PromotionStage.UNLAWFUL;
+            if (needsIt && !runs || runs && !needsIt && promotionStage != PromotionStage.DONE) {
                 continue;
             }
-            boolean reigns = runs && opening == Opening.DONE;
-            for (Turn turn : EnumSet.of(
-                    Turn.STEADY,
-                    Turn.UNSEALED,
-                    Turn.OBJECTING,
-                    Turn.VOTED,
-                    Turn.LOST,
-                    Turn.HANDOVER,
-                    Turn.UNRECORDED)) {
-                boolean recorded = opening == Opening.DONE || opening == Opening.UNLAWFUL;
-                if (!recorded && turn != Turn.UNRECORDED || opening == Opening.DONE && turn == Turn.UNRECORDED) {
+            boolean reigns = runs && promotionStage == PromotionStage.DONE;
+            for (BallotRole ballotRole : EnumSet.of(
+                    BallotRole.STEADY,
+                    BallotRole.UNSEALED,
+                    BallotRole.OBJECTING,
+                    BallotRole.VOTED,
+                    BallotRole.LOST,
+                    BallotRole.HANDOVER,
+                    BallotRole.UNRECORDED)) {
+                boolean recorded = promotionStage == PromotionStage.DONE || promotionStage == PromotionStage.UNLAWFUL;
+                if (!recorded && ballotRole != BallotRole.UNRECORDED || promotionStage == PromotionStage.DONE && ballotRole == BallotRole.UNRECORDED) {
                     continue;
                 }
-                for (Note note : EnumSet.of(Note.UP_TO_DATE, Note.MEMBERSHIP, Note.OUTCOME, Note.MARK, Note.REIGN)) {
-                    for (Handing handing : Handing.values()) {
-                        boolean wanted = handing != Handing.NONE && !handing.hasBegun();
-                        boolean possible = handing.hasBegun() == (turn == Turn.HANDOVER)
-                                && (!wanted || reigns && turn == Turn.STEADY && referee == Referee.KNOWN)
-                                && (handing != Handing.STOPPING || postgres != Postgres.STOPPED);
+                for (PendingSave pendingSave : EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.MARK, PendingSave.REIGN)) {
+                    for (SwitchoverStage switchoverStage : SwitchoverStage.values()) {
+                        boolean wanted = switchoverStage != SwitchoverStage.NONE && !switchoverStage.hasBegun();
+                        boolean possible = switchoverStage.hasBegun() == (ballotRole == BallotRole.HANDOVER)
+                                && (!wanted || reigns && ballotRole == BallotRole.STEADY && referee == Referee.KNOWN)
+                                && (switchoverStage != SwitchoverStage.STOPPING || postgres != Postgres.STOPPED);
                         if (!possible) {
                             continue;
                         }
-                        for (Trouble trouble : Trouble.values()) {
-                            boolean fits = trouble == Trouble.NONE
-                                    || (trouble == Trouble.CRASHED) == (postgres == Postgres.STOPPED);
-                            if (!fits || trouble != Trouble.NONE && referee != Referee.KNOWN) {
+                        for (PrimaryFault primaryFault : PrimaryFault.values()) {
+                            boolean fits = primaryFault == PrimaryFault.NONE
+                                    || (primaryFault == PrimaryFault.CRASHED) == (postgres == Postgres.STOPPED);
+                            if (!fits || primaryFault != PrimaryFault.NONE && referee != Referee.KNOWN) {
                                 continue;
                             }
-                            for (Wish wish : Wish.values()) {
-                                if (wish != Wish.NONE && referee != Referee.KNOWN) {
+                            for (TaskStep taskStep : TaskStep.values()) {
+                                if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
                                     continue;
                                 }
-                                for (Access access : reigns ? EnumSet.allOf(Access.class) : EnumSet.of(Access.FINE)) {
-                                    for (Move move : reigns && turn == Turn.STEADY && referee == Referee.KNOWN
+                                for (WriteAvailability writeAvailability : reigns ? EnumSet.allOf(WriteAvailability.class) : EnumSet.of(WriteAvailability.FINE)) {
+                                    for (Move move : reigns && ballotRole == BallotRole.STEADY && referee == Referee.KNOWN
                                             ? EnumSet.allOf(Move.class)
                                             : EnumSet.of(Move.NONE)) {
                                         for (boolean door : new boolean[] {false, true}) {
@@ -332,17 +332,17 @@ class DecisionTableTest {
                                                         Standing.PRIMARY,
                                                         data,
                                                         postgres,
-                                                        turn,
-                                                        note,
+                                                        ballotRole,
+                                                        pendingSave,
                                                         Stream.DETACHED,
                                                         Wal.UNKNOWN,
-                                                        Call.NONE,
-                                                        opening,
-                                                        access,
+                                                        FailureSuspicion.NONE,
+                                                        promotionStage,
+                                                        writeAvailability,
                                                         move,
-                                                        handing,
-                                                        trouble,
-                                                        wish,
+                                                        switchoverStage,
+                                                        primaryFault,
+                                                        taskStep,
                                                         door != slots,
                                                         slots,
                                                         door,

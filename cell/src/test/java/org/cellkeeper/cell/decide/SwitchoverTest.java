@@ -88,39 +88,39 @@ final class SwitchoverTest {
         state = state.withVoters(Set.of(A), 0);
         assertThat(refusal(B)).isNull();
         ask(B);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.NONE);
-        assertThat(facts().wish()).isEqualTo(Facts.Wish.NONE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.NONE);
+        assertThat(facts().taskStep()).isEqualTo(Facts.TaskStep.NONE);
 
         state = state.withVoters(Set.of(A, B), 1);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test
     void aCheckpointIsWrittenFirst() {
         ask(B);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
         checkpoint(RUN, 0, false);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINTING);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINTING);
         checkpoint(RUN, now, false);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.WANTED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
         pass(Duration.ofSeconds(11));
-        assertThat(facts().handing()).as("it was written long ago").isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage()).as("it was written long ago").isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test
     void aCheckpointOfAnotherRunOfPostgresqlIsNone() {
         ask(B);
         checkpoint(RUN + 1, now, false);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test
     void aCheckpointThatFailedIsAskedForAgainAfterAMoment() {
         ask(B);
         checkpoint(RUN, now, true);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINTING);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINTING);
         pass(Duration.ofSeconds(2));
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test
@@ -131,7 +131,7 @@ final class SwitchoverTest {
         assertThat(Tasks.settled(view())).isNull();
         checkpoint(RUN, now, false);
         assertThat(Tasks.settled(view())).isNull();
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.WANTED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
         pass(Duration.ofSeconds(11));
         assertThat(Tasks.settled(view())).isNotNull();
     }
@@ -145,7 +145,7 @@ final class SwitchoverTest {
         Task ended = Tasks.settled(view());
         assertThat(ended).isNotNull();
         assertThat(ended.message()).contains("cell-1 could not write a checkpoint first");
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.NONE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.NONE);
     }
 
     private void checkpoint(long postmaster, long ended, boolean failed) {
@@ -193,7 +193,7 @@ final class SwitchoverTest {
     void oneThatIsBeingStoppedIsNotHandedOverTo() {
         says(B, CellState.DOWN, PeerView.Health.OK, END);
         ask(B);
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.NONE);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.NONE);
         assertThat(Primaries.successor(view())).isEqualTo(C);
 
         says(C, CellState.DOWN, PeerView.Health.OK, END);
@@ -233,14 +233,14 @@ final class SwitchoverTest {
     void aHandoverIsTakenBackAtOnceWhenItsTargetIsGone() {
         beginHandover();
         runs = false;
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.UNMARKED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.UNMARKED);
         peers.put(C.name(), new PeerLink(PeerLink.Status.GONE, null, now));
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.UNMARKED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.UNMARKED);
         peers.put(B.name(), new PeerLink(PeerLink.Status.UNKNOWN, null, now));
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.UNMARKED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.UNMARKED);
 
         peers.put(B.name(), new PeerLink(PeerLink.Status.GONE, null, now));
-        assertThat(facts().handing()).isEqualTo(Facts.Handing.DESERTED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.DESERTED);
         Plan plan = new CellRules(() -> Incarnation.of(9)).decide(view());
         assertThat(plan.rule().number()).isEqualTo(300);
         assertThat(plan.actions()).singleElement().isInstanceOfSatisfying(Action.Cas.class, cas -> {
@@ -257,7 +257,7 @@ final class SwitchoverTest {
         ClusterState before = state;
         runs = false;
         memory = memory.after(view());
-        assertThat(facts().trouble()).isEqualTo(Facts.Trouble.CRASHED);
+        assertThat(facts().primaryFault()).isEqualTo(Facts.PrimaryFault.CRASHED);
 
         runs = true;
         beginHandover();
@@ -265,7 +265,7 @@ final class SwitchoverTest {
         memory = memory.after(view());
         state = before;
         memory = memory.after(view()).door(Standbys.rightUpstream(view()));
-        assertThat(facts().trouble()).isEqualTo(Facts.Trouble.NONE);
+        assertThat(facts().primaryFault()).isEqualTo(Facts.PrimaryFault.NONE);
         assertThat(new CellRules(() -> Incarnation.of(9)).decide(view()).rule().number())
                 .isEqualTo(602);
     }
