@@ -1,10 +1,10 @@
 package org.cellkeeper.cell.decide;
 
-import static org.cellkeeper.cell.decide.Rule.Pace.CALM;
-import static org.cellkeeper.cell.decide.Rule.Pace.HASTE;
-import static org.cellkeeper.cell.decide.Rule.Told.HISTORY;
-import static org.cellkeeper.cell.decide.Rule.Told.LOG;
-import static org.cellkeeper.cell.decide.Rule.Told.NOWHERE;
+import static org.cellkeeper.cell.decide.Rule.Pace.NORMAL;
+import static org.cellkeeper.cell.decide.Rule.Pace.FAST;
+import static org.cellkeeper.cell.decide.Rule.Audience.HISTORY;
+import static org.cellkeeper.cell.decide.Rule.Audience.LOG;
+import static org.cellkeeper.cell.decide.Rule.Audience.NOWHERE;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -31,7 +31,7 @@ import org.cellkeeper.cell.decide.Facts.TaskStep;
 import org.cellkeeper.cell.decide.Rule.Pace;
 import org.cellkeeper.cell.decide.Rule.Section;
 import org.cellkeeper.cell.decide.Rule.Steps;
-import org.cellkeeper.cell.decide.Rule.Told;
+import org.cellkeeper.cell.decide.Rule.Audience;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -96,7 +96,7 @@ public final class CellRules {
                 throw new IllegalStateException("rule " + rule.number() + " may not " + action.kind());
             }
         }
-        return new Plan(rule, steps.actions(), steps.lookClosely(), steps.detail());
+        return new Plan(rule, steps.actions(), steps.needsNewSession(), steps.detail());
     }
 
     // ---- 1 fencing
@@ -111,7 +111,7 @@ public final class CellRules {
                         && f.pendingSave() != Facts.PendingSave.HALT
                         && f.doorDue(),
                 EnumSet.of(Kind.OPEN_DOOR),
-                HASTE,
+                FAST,
                 NOWHERE,
                 CellRules::openDoor);
         act(
@@ -120,7 +120,7 @@ public final class CellRules {
                 "This cell is halted and its PostgreSQL runs: stop it at once, then note the halt.",
                 f -> f.standing() == Standing.HALTED && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE, Kind.PERSIST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(Halts.reason(v), new Action.StopImmediate(), noteHalt(v)));
         act(
@@ -129,7 +129,7 @@ public final class CellRules {
                 "This cell is halted: note it in the state file, so that it stays so over restarts.",
                 f -> f.standing() == Standing.HALTED && f.pendingSave() == Facts.PendingSave.HALT,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(Halts.reason(v), noteHalt(v)));
         act(
@@ -140,7 +140,7 @@ public final class CellRules {
                         && f.pendingSave() == Facts.PendingSave.HALT_UNREPORTED
                         && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                CALM,
+                NORMAL,
                 NOWHERE,
                 v -> cas(v, state -> Halts.reported(v, state), "report the halt"));
         rest(
@@ -148,14 +148,14 @@ public final class CellRules {
                 Section.FENCING,
                 "This cell is halted: an operator must remove it (DELETE) and deploy it anew.",
                 f -> f.standing() == Standing.HALTED,
-                CALM);
+                NORMAL);
         act(
                 105,
                 Section.FENCING,
                 "This cell was removed and its PostgreSQL runs: stop it.",
                 f -> f.standing() == Standing.REMOVED && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -164,7 +164,7 @@ public final class CellRules {
                 "This cell was removed: note it in the state file.",
                 f -> f.standing() == Standing.REMOVED && f.pendingSave() == Facts.PendingSave.REMOVAL,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.Persist("removed by an operator", LocalState::withRemoved)));
         act(
@@ -173,7 +173,7 @@ public final class CellRules {
                 "This removed cell is to be deployed: empty it and begin a new life.",
                 f -> f.standing() == Standing.REMOVED && f.taskStep() == TaskStep.DEPLOY,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         rest(
@@ -181,7 +181,7 @@ public final class CellRules {
                 Section.FENCING,
                 "This cell was removed: deploy it (POST /nodes/<cell>/deploy) to use it again.",
                 f -> f.standing() == Standing.REMOVED,
-                CALM);
+                NORMAL);
         act(
                 109,
                 Section.FENCING,
@@ -191,7 +191,7 @@ public final class CellRules {
                                 || f.standing() == Standing.STRANGER
                                 || f.standing() == Standing.TAKEN),
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -200,7 +200,7 @@ public final class CellRules {
                 "PostgreSQL runs as primary, but this cell never opened it for this epoch: stop it at once.",
                 f -> f.promotionStage() == PromotionStage.UNLAWFUL,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -209,7 +209,7 @@ public final class CellRules {
                 "PostgreSQL was opened on a timeline that another reign may bear too: stop it.",
                 f -> f.promotionStage() == PromotionStage.CLASH,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                CALM,
+                NORMAL,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
     }
@@ -222,14 +222,14 @@ public final class CellRules {
                 Section.BIRTH,
                 "This cell is asked to stop and its PostgreSQL is stopped: done.",
                 f -> f.stopping() && f.postgres() == Postgres.STOPPED && f.switchoverStage() == SwitchoverStage.NONE,
-                CALM);
+                NORMAL);
         act(
                 202,
                 Section.BIRTH,
                 "This cell is asked to stop: stop PostgreSQL.",
                 f -> f.stopping() && (f.standing() != Standing.PRIMARY || f.switchoverStage() == SwitchoverStage.NONE),
                 EnumSet.of(Kind.STOP_FAST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopFast()));
         rest(
@@ -237,14 +237,14 @@ public final class CellRules {
                 Section.BIRTH,
                 "The data on this disk belong to another cluster: an operator must remove them, or point the cell elsewhere.",
                 f -> f.data() == Data.FOREIGN && f.postgres() == Postgres.STOPPED,
-                CALM);
+                NORMAL);
         act(
                 204,
                 Section.BIRTH,
                 "The data on this disk belong to another cluster: do not run them.",
                 f -> f.data() == Data.FOREIGN,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                CALM,
+                NORMAL,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -253,7 +253,7 @@ public final class CellRules {
                 "The data are to be replaced, but PostgreSQL runs on them: stop it.",
                 f -> f.data() == Data.BROKEN && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -262,7 +262,7 @@ public final class CellRules {
                 "There is no cluster yet and this cell has initialised its data: create the cluster.",
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.FOUNDED,
                 EnumSet.of(Kind.CREATE_STATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::found);
         act(
@@ -271,7 +271,7 @@ public final class CellRules {
                 "There is no cluster yet and this cell holds the birth lock: initialise the data.",
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.EMPTY,
                 EnumSet.of(Kind.PERSIST, Kind.INIT_DB),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.Persist("founder", s -> s.withFounder(true)), new Action.InitDb()));
         act(
@@ -280,7 +280,7 @@ public final class CellRules {
                 "An initdb of this cell was cut off: begin it again.",
                 f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.BROKEN,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         act(
@@ -290,7 +290,7 @@ public final class CellRules {
                 f -> f.referee() == Referee.UNBORN_AND_MINE_TO_ASK
                         && (f.data() == Data.EMPTY || f.data() == Data.FOUNDED || f.data() == Data.BROKEN),
                 EnumSet.of(Kind.TAKE_BIRTH_LOCK),
-                CALM,
+                NORMAL,
                 NOWHERE,
                 v -> Steps.of("", new Action.TakeBirthLock()));
         rest(
@@ -299,26 +299,26 @@ public final class CellRules {
                 "There is no cluster in ZooKeeper, but there are data on this disk: ZooKeeper's data were lost. Restore them; a new"
                         + " cluster is never founded over data.",
                 f -> isUnborn(f) && f.data() == Data.OWN,
-                CALM);
+                NORMAL);
         rest(
                 216,
                 Section.BIRTH,
                 "There is no cluster yet: wait for the cell that founds it.",
                 CellRules::isUnborn,
-                CALM);
+                NORMAL);
         rest(
                 217,
                 Section.BIRTH,
                 "Nothing is known of the cluster yet: wait for ZooKeeper.",
                 f -> f.standing() == Standing.UNKNOWN,
-                CALM);
+                NORMAL);
         act(
                 218,
                 Section.BIRTH,
                 "Another cell founded the cluster: throw this cell's own initdb away.",
                 f -> f.data() == Data.FOUNDED && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.WIPE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.Wipe(), withNewIncarnation(false)));
         rest(
@@ -326,14 +326,14 @@ public final class CellRules {
                 Section.BIRTH,
                 "This cell's name belongs to another incarnation that is alive, is primary, or still votes: wait.",
                 f -> f.standing() == Standing.TAKEN,
-                CALM);
+                NORMAL);
         act(
                 220,
                 Section.BIRTH,
                 "This cell's name is free: join the cluster.",
                 f -> f.standing() == Standing.STRANGER && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> enter(v, "join as " + v.self()));
         rest(
@@ -341,14 +341,14 @@ public final class CellRules {
                 Section.BIRTH,
                 "This cell is not a member: wait until the cluster is calm and can be asked.",
                 f -> f.standing() == Standing.STRANGER,
-                CALM);
+                NORMAL);
         act(
                 222,
                 Section.BIRTH,
                 "This cell has seen itself among the members: note it.",
                 f -> f.pendingSave() == Facts.PendingSave.MEMBERSHIP,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.of("", new Action.Persist("joined", LocalState::withJoined)));
         act(
@@ -361,7 +361,7 @@ public final class CellRules {
                         && f.referee() == Referee.KNOWN
                         && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.PERSIST, Kind.CLONE),
-                CALM,
+                NORMAL,
                 HISTORY,
                 CellRules::cloneThePrimary);
         rest(
@@ -369,7 +369,7 @@ public final class CellRules {
                 Section.BIRTH,
                 "This cell has no usable data: wait for a primary to clone.",
                 f -> f.standing() == Standing.ACTIVE && hasNoData(f) && f.ballotRole() != BallotRole.LOST,
-                CALM);
+                NORMAL);
         act(
                 225,
                 Section.BIRTH,
@@ -380,7 +380,7 @@ public final class CellRules {
                         && f.failureSuspicion() == Facts.FailureSuspicion.NONE
                         && f.switchoverStage() == SwitchoverStage.NONE,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> enter(v, describeEntry(v)));
     }
@@ -404,7 +404,7 @@ public final class CellRules {
                 "The handover's target is gone and has not taken over: take it back at once.",
                 f -> f.switchoverStage() == SwitchoverStage.DESERTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> takeBack(v));
         act(
@@ -413,7 +413,7 @@ public final class CellRules {
                 "The handover is past its deadline: take it back.",
                 f -> f.switchoverStage() == SwitchoverStage.OVERDUE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> takeBack(v));
         act(
@@ -422,7 +422,7 @@ public final class CellRules {
                 "PostgreSQL did not shut down cleanly for the handover: take it back.",
                 f -> f.switchoverStage() == SwitchoverStage.UNCLEAN && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> takeBack(v));
         act(
@@ -431,7 +431,7 @@ public final class CellRules {
                 "A handover is under way: stop PostgreSQL, so that all of its WAL goes to the standbys.",
                 f -> f.switchoverStage() == SwitchoverStage.STOPPING,
                 EnumSet.of(Kind.STOP_FAST),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.StopFast()));
         act(
@@ -440,7 +440,7 @@ public final class CellRules {
                 "PostgreSQL is shut down for the handover: note where its WAL ends, and that it stays shut.",
                 f -> f.switchoverStage() == SwitchoverStage.UNMARKED,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::mark);
         act(
@@ -449,7 +449,7 @@ public final class CellRules {
                 "The mark is durable: publish where the WAL ends.",
                 f -> f.switchoverStage() == SwitchoverStage.MARKED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::publishToken);
         rest(
@@ -457,14 +457,14 @@ public final class CellRules {
                 Section.HANDOVER,
                 "The handover waits for its target.",
                 f -> f.switchoverStage().hasBegun(),
-                CALM);
+                NORMAL);
         act(
                 307,
                 Section.HANDOVER,
                 "A handover is wanted and all is well: begin it.",
                 f -> f.switchoverStage() == SwitchoverStage.WANTED,
                 EnumSet.of(Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::beginHandover);
         act(
@@ -473,7 +473,7 @@ public final class CellRules {
                 "The handover was taken back: the mark has served.",
                 f -> f.pendingSave() == Facts.PendingSave.MARK,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.of("", new Action.Persist("handover taken back", s -> s.withHandoverMark(null))));
         act(
@@ -482,7 +482,7 @@ public final class CellRules {
                 "The handover was taken: this cell is a standby now.",
                 f -> f.pendingSave() == Facts.PendingSave.ABDICATION && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of(
                         "",
@@ -494,7 +494,7 @@ public final class CellRules {
                 "The primary is another one than the door leads to, or the door is held for nothing: open it to the primary.",
                 f -> f.doorDue() && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY),
                 EnumSet.of(Kind.OPEN_DOOR),
-                HASTE,
+                FAST,
                 NOWHERE,
                 CellRules::openDoor);
         act(
@@ -504,7 +504,7 @@ public final class CellRules {
                         + " meanwhile.",
                 f -> f.switchoverStage() == SwitchoverStage.CHECKPOINT_DUE,
                 EnumSet.of(Kind.CHECKPOINT),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.Checkpoint()));
     }
@@ -518,7 +518,7 @@ public final class CellRules {
                 "The outcome of the ballot that this cell was sealed for has been read: the seal has served.",
                 f -> f.pendingSave() == Facts.PendingSave.OUTCOME,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.of("", new Action.Persist("outcome read", s -> s.withSealedBallot(0))));
         act(
@@ -527,7 +527,7 @@ public final class CellRules {
                 "The votes suffice: name the winner.",
                 f -> f.ballotRole() == BallotRole.DECIDED && f.standing() == Standing.ACTIVE && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::elect);
         act(
@@ -536,7 +536,7 @@ public final class CellRules {
                 "The ballot was vetoed, or not decided in time: burn it.",
                 f -> f.ballotRole() == BallotRole.LOST && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::giveUp);
         act(
@@ -545,7 +545,7 @@ public final class CellRules {
                 "A ballot is open, but the primary is seen to serve: veto it.",
                 f -> f.ballotRole() == BallotRole.OBJECTING && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PUBLISH_VOTE),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::veto);
         act(
@@ -557,7 +557,7 @@ public final class CellRules {
                         && f.stream() != Stream.DETACHED
                         && f.stream() != Stream.LOOSE,
                 EnumSet.of(Kind.UNFOLLOW),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         rest(
@@ -567,7 +567,7 @@ public final class CellRules {
                 f -> (f.ballotRole() == BallotRole.UNSEALED || f.ballotRole() == BallotRole.SEALED)
                         && isStandby(f)
                         && f.stream() == Stream.LOOSE,
-                HASTE);
+                FAST);
         act(
                 407,
                 Section.BALLOT,
@@ -576,7 +576,7 @@ public final class CellRules {
                         && (isStandby(f) || isAtRest(f))
                         && f.stream() == Stream.DETACHED,
                 EnumSet.of(Kind.PERSIST, Kind.READ_END, Kind.PUBLISH_VOTE),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::sealAndVote);
         act(
@@ -588,10 +588,10 @@ public final class CellRules {
                         && f.data() == Data.OWN
                         && f.postgres() != Postgres.STOPPED,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(describeUnrest(v), new Action.StopImmediate()));
-        rest(409, Section.BALLOT, "A ballot is open: wait for its outcome.", CellRules::isBallotOpen, HASTE);
+        rest(409, Section.BALLOT, "A ballot is open: wait for its outcome.", CellRules::isBallotOpen, FAST);
     }
 
     private static boolean isBallotOpen(Facts f) {
@@ -619,7 +619,7 @@ public final class CellRules {
                 "This cell won, but cannot open its reign, and another one holds the same WAL: give the reign to that one.",
                 f -> f.promotionStage() == PromotionStage.HOPELESS && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.UNRECORDED,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::giveUpReign);
         rest(
@@ -628,14 +628,14 @@ public final class CellRules {
                 "This cell is the primary, but has no usable data, or PostgreSQL went on with them on their old timeline: an operator"
                         + " must promote another one.",
                 f -> f.standing() == Standing.PRIMARY && (f.data() != Data.OWN || f.promotionStage() == PromotionStage.SPOILED),
-                CALM);
+                NORMAL);
         act(
                 502,
                 Section.PROMOTION,
                 "This cell won, and PostgreSQL is down: start it with the rule of those who may acknowledge, and promote it.",
                 f -> mustOpen(f) && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE_AT_REST, Kind.START_PRIMARY),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::startTheWinner);
         act(
@@ -644,7 +644,7 @@ public final class CellRules {
                 "This cell won: stop receiving WAL.",
                 f -> f.promotionStage() == PromotionStage.ATTACHED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.UNFOLLOW),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         act(
@@ -653,7 +653,7 @@ public final class CellRules {
                 "This cell won, and PostgreSQL runs, but cannot be made ready: stop it, and promote it from its start.",
                 f -> f.promotionStage() == PromotionStage.STUCK,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(describeUnrest(v), new Action.StopImmediate()));
         act(
@@ -662,7 +662,7 @@ public final class CellRules {
                 "This cell won: name those who may acknowledge, before the first commit can be made.",
                 f -> f.promotionStage() == PromotionStage.UNNAMED && f.postgres() == Postgres.STANDBY,
                 EnumSet.of(Kind.APPLY_SYNC),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::nameAcknowledgers);
         act(
@@ -671,7 +671,7 @@ public final class CellRules {
                 "The commit rule is in force: promote.",
                 f -> f.promotionStage() == PromotionStage.NAMED && f.postgres() == Postgres.STANDBY && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::promote);
         act(
@@ -680,7 +680,7 @@ public final class CellRules {
                 "The new timeline is open: put the reign on record.",
                 f -> f.promotionStage() == PromotionStage.PROMOTED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::recordReign);
         rest(
@@ -688,14 +688,14 @@ public final class CellRules {
                 Section.PROMOTION,
                 "This cell won: wait until its walreceiver is gone for good, and PostgreSQL and ZooKeeper answer.",
                 CellRules::mustOpen,
-                HASTE);
+                FAST);
         act(
                 509,
                 Section.PROMOTION,
                 "The reign is on record: note that this WAL is this cell's own.",
                 f -> f.pendingSave() == Facts.PendingSave.REIGN,
                 EnumSet.of(Kind.PERSIST),
-                HASTE,
+                FAST,
                 NOWHERE,
                 CellRules::noteReign);
     }
@@ -714,7 +714,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.PRIMARY
                         && f.postgres() == Postgres.STOPPED
                         && f.primaryFault() == PrimaryFault.CRASHED,
-                HASTE);
+                FAST);
         act(
                 602,
                 Section.PRIMARY,
@@ -724,7 +724,7 @@ public final class CellRules {
                         && f.referee() == Referee.KNOWN
                         && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.START_PRIMARY),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StartPrimary()));
         rest(
@@ -732,14 +732,14 @@ public final class CellRules {
                 Section.PRIMARY,
                 "This cell was the primary when it last could ask: PostgreSQL stays down until ZooKeeper confirms it.",
                 f -> f.standing() == Standing.PRIMARY && f.postgres() == Postgres.STOPPED,
-                HASTE);
+                FAST);
         act(
                 604,
                 Section.PRIMARY,
                 "The disk does not take writes, or PostgreSQL hangs, and others can take over: stop PostgreSQL.",
                 f -> f.standing() == Standing.PRIMARY && f.primaryFault() == PrimaryFault.UNWRITABLE,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(v.database().problem(), new Action.StopImmediate()));
         act(
@@ -748,7 +748,7 @@ public final class CellRules {
                 "This primary is cut off from everything and is configured to stop then.",
                 f -> f.writeAvailability() == WriteAvailability.LACKING_STOP,
                 EnumSet.of(Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.StopImmediate()));
         act(
@@ -757,7 +757,7 @@ public final class CellRules {
                 "Too few standbys acknowledge: turn writers away instead of letting them hang.",
                 f -> f.writeAvailability() == WriteAvailability.LACKING,
                 EnumSet.of(Kind.SET_READ_ONLY),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.SetReadOnly(true)));
         act(
@@ -766,7 +766,7 @@ public final class CellRules {
                 "Enough standbys acknowledge again, and ZooKeeper confirms the reign: take writes again.",
                 f -> f.writeAvailability() == WriteAvailability.RECOVERED && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.SET_READ_ONLY),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of("", new Action.SetReadOnly(false)));
         act(
@@ -775,7 +775,7 @@ public final class CellRules {
                 "The siblings have changed, or it is time to look again: make their slots, drop those of others.",
                 f -> f.slotsDue() && f.standing() == Standing.PRIMARY && f.postgres() == Postgres.PRIMARY,
                 EnumSet.of(Kind.KEEP_SLOTS),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.of("", new Action.KeepSlots(Standbys.siblings(v))));
         act(
@@ -784,7 +784,7 @@ public final class CellRules {
                 "All cells run with the same list of ZooKeeper servers, and it is not on record: put it there.",
                 f -> f.move() == Move.RECORD && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::recordEnsemble);
         act(
@@ -793,7 +793,7 @@ public final class CellRules {
                 "PostgreSQL is to accept more acknowledgers: first make sure that no old change of the state can land any more.",
                 f -> f.move() == Move.CONFIRM,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> cas(v, state -> state, "confirm the state"));
         act(
@@ -802,7 +802,7 @@ public final class CellRules {
                 "PostgreSQL's commit rule is not as it should be: write it and reload.",
                 f -> f.move() == Move.WRITE,
                 EnumSet.of(Kind.APPLY_SYNC),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::writeCommitRule);
         act(
@@ -811,7 +811,7 @@ public final class CellRules {
                 "k is being raised: make the streams reconnect that may still count by the old one.",
                 f -> f.move() == Move.TERMINATE,
                 EnumSet.of(Kind.TERMINATE_OLD_SENDERS),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.closely("", new Action.TerminateOldSenders()));
         act(
@@ -820,7 +820,7 @@ public final class CellRules {
                 "The voters change: wait until PostgreSQL has caught up with the move.",
                 f -> f.move() == Move.AWAIT,
                 EnumSet.noneOf(Kind.class),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.closely(VoterMoves.next(v) instanceof VoterMoves.Step.Await await ? await.what() : ""));
         act(
@@ -829,7 +829,7 @@ public final class CellRules {
                 "All that was acknowledged is covered: change the voters.",
                 f -> f.move() == Move.CHANGE,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::changeVoters);
         act(
@@ -838,7 +838,7 @@ public final class CellRules {
                 "An operator's removal can be completed: strike the cell off.",
                 f -> f.taskStep() == TaskStep.LEAVE,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::removeMember);
         act(
@@ -847,7 +847,7 @@ public final class CellRules {
                 "A task has come to its end: say how.",
                 f -> f.taskStep() == TaskStep.SETTLE,
                 EnumSet.of(Kind.PUT_TASK),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::settle);
         rest(
@@ -858,19 +858,19 @@ public final class CellRules {
                         && (f.writeAvailability() == WriteAvailability.LACKING_CLOSED
                                 || f.writeAvailability() == WriteAvailability.SHORT
                                 || f.writeAvailability() == WriteAvailability.RECOVERED),
-                HASTE);
+                FAST);
         rest(
                 619,
                 Section.PRIMARY,
                 "This cell is the primary and serves.",
                 f -> f.standing() == Standing.PRIMARY && f.postgres() == Postgres.PRIMARY,
-                CALM);
+                NORMAL);
         rest(
                 620,
                 Section.PRIMARY,
                 "This cell is the primary: wait until its PostgreSQL answers.",
                 f -> f.standing() == Standing.PRIMARY,
-                HASTE);
+                FAST);
     }
 
     // ---- 7 standbys
@@ -887,7 +887,7 @@ public final class CellRules {
                         && f.wal() != Wal.AWAITS_REIGN
                         && !(f.wal() == Wal.DIVERGED && f.ballotRole() == BallotRole.STEADY),
                 EnumSet.of(Kind.PERSIST, Kind.START_STANDBY),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::startStandby);
         act(
@@ -896,7 +896,7 @@ public final class CellRules {
                 "The primary is lost, by its stream and by its agent, and no voter speaks up for it: open a ballot.",
                 f -> f.failureSuspicion() == FailureSuspicion.BALLOT && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> cas(v, state -> state.propose(v.self(), Phase.Kind.AUTOMATIC, v.wall()), "open a ballot"));
         act(
@@ -905,7 +905,7 @@ public final class CellRules {
                 "An operator asked for this cell's promotion and no primary serves: open a ballot.",
                 f -> f.taskStep() == TaskStep.BALLOT && f.referee() == Referee.KNOWN && f.data() == Data.OWN,
                 EnumSet.of(Kind.CAS, Kind.PUT_TASK),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::proposeForOperator);
         act(
@@ -917,7 +917,7 @@ public final class CellRules {
                         && f.stream() == Stream.DETACHED
                         && f.referee() == Referee.KNOWN,
                 EnumSet.of(Kind.CAS),
-                HASTE,
+                FAST,
                 HISTORY,
                 CellRules::takeOver);
         act(
@@ -929,7 +929,7 @@ public final class CellRules {
                         && f.stream() != Stream.DETACHED
                         && f.stream() != Stream.LOOSE,
                 EnumSet.of(Kind.UNFOLLOW),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         act(
@@ -938,7 +938,7 @@ public final class CellRules {
                 "This cell follows one who is not (or no longer) the primary: stop receiving from it.",
                 f -> isStandby(f) && f.stream() == Stream.WRONG && f.ballotRole() != BallotRole.HANDOVER,
                 EnumSet.of(Kind.UNFOLLOW),
-                HASTE,
+                FAST,
                 LOG,
                 v -> Steps.of("", new Action.Unfollow()));
         rest(
@@ -946,7 +946,7 @@ public final class CellRules {
                 Section.STANDBY,
                 "Wait until the walreceiver is gone for good.",
                 f -> isStandby(f) && f.stream() == Stream.LOOSE,
-                HASTE);
+                FAST);
         act(
                 708,
                 Section.STANDBY,
@@ -955,7 +955,7 @@ public final class CellRules {
                         && f.stream() == Stream.DETACHED
                         && (f.ballotRole() == BallotRole.UNRECORDED || f.ballotRole() == BallotRole.HANDOVER || isOffer(f)),
                 EnumSet.noneOf(Kind.class),
-                CALM,
+                NORMAL,
                 LOG,
                 // It may be this cell's own, a moment before that is durable: then its commit rule is asked for next.
                 v -> new Steps(List.of(), isOffered(v), ""));
@@ -964,7 +964,7 @@ public final class CellRules {
                 Section.STANDBY,
                 "Local WAL is being replayed: only then it is known what this cell holds.",
                 f -> isStandby(f) && f.stream() == Stream.DETACHED && f.wal() == Wal.UNKNOWN,
-                HASTE);
+                FAST);
         act(
                 710,
                 Section.STANDBY,
@@ -977,7 +977,7 @@ public final class CellRules {
                                                 && f.wal() == Wal.GONE
                                                 && f.ballotRole() == BallotRole.STEADY)),
                 EnumSet.of(Kind.PERSIST, Kind.STOP_IMMEDIATE),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(describeEnd(v), withNewIncarnation(true), new Action.StopImmediate()));
         act(
@@ -986,7 +986,7 @@ public final class CellRules {
                 "This cell's WAL is a prefix of the primary's: follow it.",
                 f -> isStandby(f) && f.stream() == Stream.DETACHED && f.wal() == Wal.PREFIX,
                 EnumSet.of(Kind.PERSIST, Kind.FOLLOW),
-                HASTE,
+                FAST,
                 LOG,
                 CellRules::follow);
         act(
@@ -995,7 +995,7 @@ public final class CellRules {
                 "The siblings have changed, or it is time to look again: make their slots, drop those of others.",
                 f -> isStandby(f) && f.slotsDue(),
                 EnumSet.of(Kind.KEEP_SLOTS),
-                HASTE,
+                FAST,
                 NOWHERE,
                 v -> Steps.of("", new Action.KeepSlots(Standbys.siblings(v))));
         rest(
@@ -1004,19 +1004,19 @@ public final class CellRules {
                 "The primary seems lost, but no ballot is called for: in MANUAL mode, while a voter speaks up for it, while too few"
                         + " cells live, or for a short time after the last one.",
                 f -> isStandby(f) && f.failureSuspicion() == FailureSuspicion.SUSPICION,
-                HASTE);
+                FAST);
         rest(
                 714,
                 Section.STANDBY,
                 "This cell streams from the primary.",
                 f -> isStandby(f) && f.stream() == Stream.LIVE,
-                CALM);
+                NORMAL);
         rest(
                 715,
                 Section.STANDBY,
                 "This cell follows the primary, and waits for its stream.",
                 f -> isStandby(f),
-                HASTE);
+                FAST);
         act(
                 716,
                 Section.STANDBY,
@@ -1027,7 +1027,7 @@ public final class CellRules {
                         && f.stream() == Stream.CLOSED
                         && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.STOP_IMMEDIATE, Kind.READ_END),
-                HASTE,
+                FAST,
                 HISTORY,
                 v -> Steps.of(v.database().problem(), new Action.StopImmediate(), new Action.ReadEnd()));
         rest(
@@ -1036,7 +1036,7 @@ public final class CellRules {
                 "PostgreSQL is stopped and what it holds is known; the next primary's reign is soon on record: wait for it, and start"
                         + " as its standby.",
                 f -> isAtRest(f) && f.wal() == Wal.AWAITS_REIGN,
-                HASTE);
+                FAST);
     }
 
     private static boolean isOffer(Facts f) {
@@ -1044,8 +1044,8 @@ public final class CellRules {
     }
 
     private void rest() {
-        rest(901, Section.REST, "Wait until PostgreSQL answers.", f -> f.postgres() != Postgres.STOPPED, HASTE);
-        rest(902, Section.REST, "Wait.", f -> true, CALM);
+        rest(901, Section.REST, "Wait until PostgreSQL answers.", f -> f.postgres() != Postgres.STOPPED, FAST);
+        rest(902, Section.REST, "Wait.", f -> true, NORMAL);
     }
 
     // ---- plans
@@ -1481,9 +1481,9 @@ public final class CellRules {
             Predicate<Facts> when,
             Set<Kind> may,
             Pace pace,
-            Told told,
+            Audience audience,
             Function<View, Steps> plan) {
-        rules.add(new Rule(number, section, sentence, when, may, plan, pace, told));
+        rules.add(new Rule(number, section, sentence, when, may, plan, pace, audience));
     }
 
     private void rest(int number, Section section, String sentence, Predicate<Facts> when, Pace pace) {

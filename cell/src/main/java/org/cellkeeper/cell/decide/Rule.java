@@ -15,7 +15,7 @@ import java.util.function.Predicate;
  * @param may all that its plan may contain
  * @param plan the plan's actions and particulars
  * @param pace how soon to look again
- * @param told where it is told that it applies, or was carried out
+ * @param audience where it is told that it applies, or was carried out
  */
 public record Rule(
         int number,
@@ -25,7 +25,7 @@ public record Rule(
         Set<Action.Kind> may,
         Function<View, Steps> plan,
         Pace pace,
-        Told told) {
+        Audience audience) {
     public Rule {
         may = may.isEmpty() ? Set.of() : Set.copyOf(EnumSet.copyOf(may));
     }
@@ -54,12 +54,12 @@ public record Rule(
 
     /** How soon to look again. */
     public enum Pace {
-        CALM,
-        HASTE
+        NORMAL,
+        FAST
     }
 
     /** Where a rule is told. The history is the cluster's, so each of its entries costs every ZooKeeper server a write. */
-    public enum Told {
+    public enum Audience {
         NOWHERE,
         LOG,
         /** In the log as well, and what was done is a change that all should know of, not a step towards one. */
@@ -67,7 +67,7 @@ public record Rule(
     }
 
     /** The actions of a plan with the particulars of the case. */
-    public record Steps(List<Action> actions, boolean lookClosely, String detail) {
+    public record Steps(List<Action> actions, boolean needsNewSession, String detail) {
         static Steps none(String detail) {
             return new Steps(List.of(), false, detail);
         }

@@ -104,7 +104,7 @@ public final class CellLoop {
     private boolean observing;
     private boolean observeAgain;
     private long thoroughAt;
-    private boolean lookClosely;
+    private boolean needsNewSession;
     private int progress;
 
     private int ruleNumber;
@@ -359,7 +359,7 @@ public final class CellLoop {
         long begunAfter = verbsDone;
         long now = ports.clock().millis();
         // A verb under way ends with a look of its own, and thorough ones beside it would slow it down.
-        boolean thorough = (lookClosely && !verbRuns()) || database == null || now - thoroughAt >= THOROUGH_EVERY;
+        boolean thorough = (needsNewSession && !verbRuns()) || database == null || now - thoroughAt >= THOROUGH_EVERY;
         if (thorough) {
             thoroughAt = now;
         }
@@ -419,8 +419,8 @@ public final class CellLoop {
         Plan plan = decider.apply(view);
         noteRule(plan, view.now());
         watchTakeovers(view);
-        boolean closer = plan.lookClosely() && !lookClosely;
-        lookClosely = plan.lookClosely();
+        boolean closer = plan.needsNewSession() && !needsNewSession;
+        needsNewSession = plan.needsNewSession();
         carryOut(plan, view);
         if (closer && !verbRuns()) {
             observe();
@@ -457,7 +457,7 @@ public final class CellLoop {
             ruleSince = now;
             failures = 0;
             notBefore = 0;
-            if (rule.told() != Rule.Told.NOWHERE) {
+            if (rule.audience() != Rule.Audience.NOWHERE) {
                 LOG.info("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
             } else {
                 LOG.debug("rule {}: {}{}", rule.number(), rule.sentence(), inBrackets(plan.detail()));
@@ -471,7 +471,7 @@ public final class CellLoop {
 
     private long pace(Plan plan, long now) {
         // What a verb has come to is told at its end: looking often meanwhile would only slow it down.
-        boolean hasty = plan.rule().pace() == Rule.Pace.HASTE && now - ruleSince < HASTE_LASTS && !verbRuns();
+        boolean hasty = plan.rule().pace() == Rule.Pace.FAST && now - ruleSince < HASTE_LASTS && !verbRuns();
         return (hasty ? settings.timing().haste() : settings.timing().tick()).toMillis();
     }
 
@@ -622,7 +622,7 @@ public final class CellLoop {
         LocalState known = durable.known();
         VersionedState seen = known == null ? null : known.seen();
         Rule rule = mine.plan.rule();
-        if (rule.told() == Rule.Told.HISTORY && seen != null && referee.connected()) {
+        if (rule.audience() == Rule.Audience.HISTORY && seen != null && referee.connected()) {
             tellHistory(seen.state().epoch(), rule.number(), rule.sentence(), mine.plan.detail(), List.of());
         }
         step();
@@ -853,7 +853,7 @@ public final class CellLoop {
     // ---- telling the others
 
     private void tell(Plan plan, View view) {
-        if (plan.actions().isEmpty() && plan.rule().pace() == Rule.Pace.CALM) {
+        if (plan.actions().isEmpty() && plan.rule().pace() == Rule.Pace.NORMAL) {
             lastFailure.forget();
         }
         PeerView mine = withProblem(withServer(view, SelfReport.of(view, plan, progress)), lastFailure.told());
@@ -895,7 +895,7 @@ public final class CellLoop {
                 new Presence(mine.cell(), settings.address(), mine.state().name(), cluster, runsWith);
         Presence told = presence;
         boolean another = told == null || !told.cell().equals(now.cell());
-        if (another || (plan.rule().pace() == Rule.Pace.CALM && !now.equals(told))) {
+        if (another || (plan.rule().pace() == Rule.Pace.NORMAL && !now.equals(told))) {
             presence = now;
             var ignored = ports.coordination().publishPresence(now);
         }

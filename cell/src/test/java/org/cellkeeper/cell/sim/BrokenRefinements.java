@@ -109,7 +109,7 @@ final class BrokenRefinements {
                         && plan.actions().stream()
                                 .anyMatch(action -> action instanceof Action.ApplySync apply
                                         && apply.setting().names().isEmpty());
-                yield drops ? new Plan(plan.rule(), List.of(), plan.lookClosely(), plan.detail()) : plan;
+                yield drops ? new Plan(plan.rule(), List.of(), plan.needsNewSession(), plan.detail()) : plan;
             }
             default -> plan;
         };
@@ -221,7 +221,7 @@ final class BrokenRefinements {
     }
 
     private static Plan map(Plan plan, UnaryOperator<Action> change) {
-        return new Plan(plan.rule(), plan.actions().stream().map(change).toList(), plan.lookClosely(), plan.detail());
+        return new Plan(plan.rule(), plan.actions().stream().map(change).toList(), plan.needsNewSession(), plan.detail());
     }
 
     private static Plan cas(Plan plan, UnaryOperator<ClusterState> change) {

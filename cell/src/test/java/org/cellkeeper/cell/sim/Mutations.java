@@ -185,7 +185,7 @@ final class Mutations {
     private static Plan map(Plan plan, UnaryOperator<Action> change) {
         List<Action> actions = new ArrayList<>();
         plan.actions().forEach(action -> actions.add(change.apply(action)));
-        return new Plan(plan.rule(), actions, plan.lookClosely(), plan.detail());
+        return new Plan(plan.rule(), actions, plan.needsNewSession(), plan.detail());
     }
 
     private static Plan mapCas(Plan plan, UnaryOperator<ClusterState> change) {
@@ -454,7 +454,7 @@ final class Mutations {
                 ? new Plan(
                         plan.rule(),
                         List.of(new Action.ApplySync(SyncSetting.NOBODY)),
-                        plan.lookClosely(),
+                        plan.needsNewSession(),
                         plan.detail())
                 : plan;
     }
