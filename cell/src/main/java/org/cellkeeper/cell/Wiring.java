@@ -38,7 +38,7 @@ import org.cellkeeper.cell.app.CellApp;
 import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
-import org.cellkeeper.cell.config.CellConfig.Referee;
+import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.config.Judges;
 import org.cellkeeper.cell.config.Source;
 import org.cellkeeper.cell.decide.CellRules;
@@ -70,7 +70,7 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.RefereeServer;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
@@ -202,7 +202,7 @@ public final class Wiring implements AutoCloseable {
         }
         arguments.addAll(List.of("--data-dir", config.dataDir().toString()));
         CellConfig.Server own = ownServer(config);
-        if (own != null && config.zookeeper() instanceof Referee.Cells cells) {
+        if (own != null && config.zookeeper() instanceof ZooKeeper.Cells cells) {
             Path folder = serverFolder(config);
             String refusal = refusedServers(config);
             if (!refusal.isEmpty()) {
@@ -306,7 +306,7 @@ public final class Wiring implements AutoCloseable {
     public static String refusedServers(CellConfig config) {
         try {
             List<String> recorded = Known.of(config).servers();
-            return recorded == null || !(config.zookeeper() instanceof Referee.Cells cells)
+            return recorded == null || !(config.zookeeper() instanceof ZooKeeper.Cells cells)
                     ? ""
                     : Ensemble.refusal(recorded, cells.hosts());
         } catch (IOException | UncheckedIOException e) {
@@ -326,7 +326,7 @@ public final class Wiring implements AutoCloseable {
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    static ZooKeeperServerSettings peerSettings(CellConfig config, Referee.Cells cells, Path folder, int self) {
+    static ZooKeeperServerSettings peerSettings(CellConfig config, ZooKeeper.Cells cells, Path folder, int self) {
         CellConfig.Ports ports = config.ports();
         TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
         for (CellConfig.Server server : cells.servers()) {
@@ -386,7 +386,7 @@ public final class Wiring implements AutoCloseable {
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
         EnsembleWatch ensemble = opened(new EnsembleWatch(serverAddresses(settings.servers())));
         CellOperator operator =
-                new CellOperator(loop, ports, () -> refereeServers(settings.servers(), ensemble), Wiring::nothingKnown);
+                new CellOperator(loop, ports, () -> ensembleServers(settings.servers(), ensemble), Wiring::nothingKnown);
         Backups backups = new ShareBackups(
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),
@@ -394,7 +394,7 @@ public final class Wiring implements AutoCloseable {
                 version(),
                 Json.write(config));
         CellBackupOperator backupOperator = opened(new CellBackupOperator(loop, ports, backups));
-        BackupTaskRunner errands = opened(new BackupTaskRunner(loop, ports, backups));
+        BackupTaskRunner backupTasks = opened(new BackupTaskRunner(loop, ports, backups));
         CellMetrics metrics = new CellMetrics(operator, () -> {
             CellLoop.Snapshot snapshot = loop.snapshot();
             return new CellMetrics.Agent(
@@ -427,7 +427,7 @@ public final class Wiring implements AutoCloseable {
             LOG.info("Stopping");
             loop.stop().get(STOP_SECONDS, TimeUnit.SECONDS);
         });
-        errands.start();
+        backupTasks.start();
         new HealthHistory(loop, ports, operator).start();
         app.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
@@ -533,7 +533,7 @@ public final class Wiring implements AutoCloseable {
 
     /** @param servers the hosts of those that cells run; empty when others run them */
     static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers) {
-        String above = config.zookeeper() instanceof Referee.External external ? external.path() : "";
+        String above = config.zookeeper() instanceof ZooKeeper.External external ? external.path() : "";
         return new CoordinationSettings(
                 nearestFirst(config, servers),
                 above + "/" + config.cluster().name(),
@@ -663,14 +663,14 @@ public final class Wiring implements AutoCloseable {
 
     /** What this cell runs of the ensemble; null when that is nothing. */
     private static CellConfig.@Nullable Server ownServer(CellConfig config) {
-        return config.zookeeper() instanceof Referee.Cells cells
+        return config.zookeeper() instanceof ZooKeeper.Cells cells
                 ? cells.of(config.name()).orElse(null)
                 : null;
     }
 
     /** The cell's own member first: one that dies then disturbs only its own cell. */
     private static List<String> nearestFirst(CellConfig config, List<String> hosts) {
-        if (!(config.zookeeper() instanceof Referee.Cells cells) || hosts.isEmpty()) {
+        if (!(config.zookeeper() instanceof ZooKeeper.Cells cells) || hosts.isEmpty()) {
             return config.zookeeper().addresses();
         }
         List<String> all = new ArrayList<>(hosts.stream().map(cells::addressOf).toList());
@@ -683,26 +683,26 @@ public final class Wiring implements AutoCloseable {
 
     /** The first being server 1; {@code hosts} are those that cells run. */
     private List<String> serverAddresses(List<String> hosts) {
-        return config.zookeeper() instanceof Referee.Cells cells
+        return config.zookeeper() instanceof ZooKeeper.Cells cells
                 ? hosts.stream().map(cells::addressOf).toList()
                 : config.zookeeper().addresses();
     }
 
-    private List<RefereeServer> refereeServers(List<String> hosts, EnsembleWatch ensemble) {
+    private List<EnsembleServer> ensembleServers(List<String> hosts, EnsembleWatch ensemble) {
         Map<String, CellName> owners = ownersOfServers();
-        List<RefereeServer> servers = new ArrayList<>();
+        List<EnsembleServer> servers = new ArrayList<>();
         for (String address : serverAddresses(hosts)) {
             CellName cell = owners.get(address);
             String whose = cell == null ? "" : cell + ", ";
             String name = "server " + (servers.size() + 1) + " (" + whose + address + ")";
-            servers.add(new RefereeServer(name, cell, ensemble.standing(address)));
+            servers.add(new EnsembleServer(name, cell, ensemble.standing(address)));
         }
         return List.copyOf(servers);
     }
 
     /** The ZooKeeper servers that cells run, as a client names them. */
     private Map<String, CellName> ownersOfServers() {
-        if (!(config.zookeeper() instanceof Referee.Cells cells)) {
+        if (!(config.zookeeper() instanceof ZooKeeper.Cells cells)) {
             return Map.of();
         }
         return cells.servers().stream().collect(Collectors.toMap(cells::addressOf, CellConfig.Server::cell));

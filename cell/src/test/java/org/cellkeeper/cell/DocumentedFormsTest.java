@@ -14,7 +14,7 @@ import java.util.Properties;
 import java.util.stream.Stream;
 import org.apache.zookeeper.server.quorum.QuorumPeerConfig;
 import org.cellkeeper.cell.config.CellConfig;
-import org.cellkeeper.cell.config.CellConfig.Referee;
+import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.config.InvalidConfiguration;
 import org.cellkeeper.cell.config.KeySamples;
 import org.junit.jupiter.api.DynamicTest;
@@ -58,12 +58,12 @@ final class DocumentedFormsTest {
         URI api = URI.create(Wiring.url(config));
         assertThat(api.getHost()).isNotNull();
         assertThat(InetSocketAddress.createUnresolved(config.host(), 1)).isNotNull();
-        List<String> hosts = config.zookeeper() instanceof Referee.Cells cells ? cells.hosts() : List.of();
+        List<String> hosts = config.zookeeper() instanceof ZooKeeper.Cells cells ? cells.hosts() : List.of();
         assertThat(Wiring.coordinationSettings(config, hosts).servers())
                 .allSatisfy(server ->
                         assertThat(URI.create("zk://" + server).getPort()).isPositive());
         boolean areAddresses = hosts.stream().noneMatch(host -> host.matches(".*[g-z].*") || host.equals("c"));
-        if (areAddresses && config.zookeeper() instanceof Referee.Cells cells) {
+        if (areAddresses && config.zookeeper() instanceof ZooKeeper.Cells cells) {
             // ZooKeeper reads by itself what its peers are started with.
             CellConfig.Server first = cells.servers().getFirst();
             String text = Wiring.peerSettings(config, cells, folder, first.id()).configuration();

@@ -38,8 +38,8 @@ public final class CheckCommand extends OperatorCommand {
                 boolean healthy = cluster.localClusterHealth().equals("HEALTHY")
                         || (writable && cluster.localClusterHealth().equals("DEGRADED"));
                 say(healthy, cell, "the cluster is " + cluster.localClusterHealth());
-                boolean referee = !cluster.localClusterFailover().equals("INDETERMINATE");
-                say(referee || writable, cell, referee ? "ZooKeeper can be asked" : "ZooKeeper cannot be asked");
+                boolean coordination = !cluster.localClusterFailover().equals("INDETERMINATE");
+                say(coordination || writable, cell, coordination ? "ZooKeeper can be asked" : "ZooKeeper cannot be asked");
                 serves(client, cell);
                 if (healthy) {
                     cluster.warnings().forEach(warning -> say(writable, cell, warning));

@@ -33,7 +33,7 @@ public record CellConfig(
         Cluster cluster,
         Ports ports,
         Failover failover,
-        Referee zookeeper,
+        ZooKeeper zookeeper,
         Duration sessionTimeout,
         Postgres postgres,
         @Nullable Path transferFolder,
@@ -64,12 +64,12 @@ public record CellConfig(
             int minStandbysAfterFailover) {}
 
     /** The ZooKeeper ensemble. */
-    public sealed interface Referee {
+    public sealed interface ZooKeeper {
         /** Each server as {@code host:port}. */
         List<String> addresses();
 
         /** Run by these cells. */
-        record Cells(List<Server> servers, int clientPort) implements Referee {
+        record Cells(List<Server> servers, int clientPort) implements ZooKeeper {
             @Override
             public List<String> addresses() {
                 return servers.stream().map(this::addressOf).toList();
@@ -102,7 +102,7 @@ public record CellConfig(
          *
          * @param path the node that the cluster is to lie below; empty for the root
          */
-        record External(List<String> addresses, String path) implements Referee {
+        record External(List<String> addresses, String path) implements ZooKeeper {
             public External {
                 addresses = List.copyOf(addresses);
             }
@@ -158,7 +158,7 @@ public record CellConfig(
                         failover.isolationResponse(),
                         failover.minStandbysAfterFailover(),
                         timing)
-                .withServers(zookeeper instanceof Referee.Cells cells ? cells.hosts() : List.of(), "");
+                .withServers(zookeeper instanceof ZooKeeper.Cells cells ? cells.hosts() : List.of(), "");
     }
 
     /** Puts it together; every key is read, and every rule between keys looked at, before it says that anything is wrong. */
@@ -188,7 +188,7 @@ public record CellConfig(
             CellName bootstrap = from.optional(Keys.BOOTSTRAP_PRIMARY);
             IsolationResponse response = from.value(Keys.ISOLATION_RESPONSE);
             Integer minStandbys = from.value(Keys.MIN_STANDBYS);
-            Referee referee = referee(name, host, ports);
+            ZooKeeper zooKeeper = zooKeeper(name, host, ports);
             Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
             Postgres postgres = postgres(dataDir);
             Path transfer = from.optional(Keys.TRANSFER_FOLDER);
@@ -215,7 +215,7 @@ public record CellConfig(
                     new Cluster(given(clusterName), given(secret)),
                     given(ports),
                     new Failover(given(mode), bootstrap, given(response), given(minStandbys)),
-                    given(referee),
+                    given(zooKeeper),
                     given(sessionTimeout),
                     given(postgres),
                     transfer,
@@ -327,11 +327,11 @@ public record CellConfig(
                             numbers.get(5));
         }
 
-        private @Nullable Referee referee(@Nullable CellName self, @Nullable String host, @Nullable Ports ports) {
+        private @Nullable ZooKeeper zooKeeper(@Nullable CellName self, @Nullable String host, @Nullable Ports ports) {
             boolean hasCells = from.isGiven(Keys.ZOOKEEPER_CELLS);
             boolean hasConnect = from.isGiven(Keys.ZOOKEEPER_CONNECT);
             Map<CellName, String> cells = from.optional(Keys.ZOOKEEPER_CELLS);
-            Referee.External connect = from.optional(Keys.ZOOKEEPER_CONNECT);
+            ZooKeeper.External connect = from.optional(Keys.ZOOKEEPER_CONNECT);
             if (hasCells == hasConnect) {
                 from.complain(
                         hasCells ? from.where(Keys.ZOOKEEPER_CONNECT) : Keys.ZOOKEEPER_CELLS.path(),
@@ -358,7 +358,7 @@ public record CellConfig(
                 from.complain(
                         from.where(Keys.ZOOKEEPER_CELLS), "has two cells on one host; each needs a host of its own");
             }
-            return ports == null ? null : new Referee.Cells(List.copyOf(servers), ports.zookeeperClient());
+            return ports == null ? null : new ZooKeeper.Cells(List.copyOf(servers), ports.zookeeperClient());
         }
 
         private @Nullable Postgres postgres(@Nullable Path dataDir) {

@@ -74,7 +74,7 @@ final class Keys {
             Kind.CELLS,
             "none",
             "The cells that run the ZooKeeper ensemble, with their hosts, the same list on every cell. A cell's position in it is the id of its server, and the list is on record: append one cell at a time, and the next when all run with it.");
-    static final Key<CellConfig.Referee.External> ZOOKEEPER_CONNECT = Key.computed(
+    static final Key<CellConfig.ZooKeeper.External> ZOOKEEPER_CONNECT = Key.computed(
             "zookeeper.connect",
             Kind.CONNECT,
             "none",

@@ -11,7 +11,7 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.cellkeeper.cell.config.CellConfig.Referee.External;
+import org.cellkeeper.cell.config.CellConfig.ZooKeeper.External;
 import org.cellkeeper.cell.model.CellName;
 
 /**

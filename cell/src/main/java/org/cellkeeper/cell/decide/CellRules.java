@@ -21,7 +21,7 @@ import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.decide.Facts.Move;
 import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Postgres;
-import org.cellkeeper.cell.decide.Facts.Referee;
+import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
 import org.cellkeeper.cell.decide.Facts.PrimaryFault;
@@ -138,7 +138,7 @@ public final class CellRules {
                 "This cell is halted: tell the cluster so, and where its WAL ended.",
                 f -> f.standing() == Standing.HALTED
                         && f.pendingSave() == Facts.PendingSave.HALT_UNREPORTED
-                        && f.referee() == Referee.KNOWN,
+                        && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 NORMAL,
                 NOWHERE,
@@ -260,7 +260,7 @@ public final class CellRules {
                 211,
                 Section.BIRTH,
                 "There is no cluster yet and this cell has initialised its data: create the cluster.",
-                f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.FOUNDED,
+                f -> f.coordination() == Coordination.UNBORN_AND_LOCKED && f.data() == Data.FOUNDED,
                 EnumSet.of(Kind.CREATE_STATE),
                 FAST,
                 HISTORY,
@@ -269,7 +269,7 @@ public final class CellRules {
                 212,
                 Section.BIRTH,
                 "There is no cluster yet and this cell holds the birth lock: initialise the data.",
-                f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.EMPTY,
+                f -> f.coordination() == Coordination.UNBORN_AND_LOCKED && f.data() == Data.EMPTY,
                 EnumSet.of(Kind.PERSIST, Kind.INIT_DB),
                 FAST,
                 HISTORY,
@@ -278,7 +278,7 @@ public final class CellRules {
                 213,
                 Section.BIRTH,
                 "An initdb of this cell was cut off: begin it again.",
-                f -> f.referee() == Referee.UNBORN_AND_LOCKED && f.data() == Data.BROKEN,
+                f -> f.coordination() == Coordination.UNBORN_AND_LOCKED && f.data() == Data.BROKEN,
                 EnumSet.of(Kind.WIPE, Kind.PERSIST),
                 FAST,
                 HISTORY,
@@ -287,7 +287,7 @@ public final class CellRules {
                 214,
                 Section.BIRTH,
                 "There is no cluster yet: try to be the one that founds it.",
-                f -> f.referee() == Referee.UNBORN_AND_MINE_TO_ASK
+                f -> f.coordination() == Coordination.UNBORN_AND_MINE_TO_ASK
                         && (f.data() == Data.EMPTY || f.data() == Data.FOUNDED || f.data() == Data.BROKEN),
                 EnumSet.of(Kind.TAKE_BIRTH_LOCK),
                 NORMAL,
@@ -316,7 +316,7 @@ public final class CellRules {
                 218,
                 Section.BIRTH,
                 "Another cell founded the cluster: throw this cell's own initdb away.",
-                f -> f.data() == Data.FOUNDED && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
+                f -> f.data() == Data.FOUNDED && f.postgres() == Postgres.STOPPED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.WIPE),
                 FAST,
                 HISTORY,
@@ -331,7 +331,7 @@ public final class CellRules {
                 220,
                 Section.BIRTH,
                 "This cell's name is free: join the cluster.",
-                f -> f.standing() == Standing.STRANGER && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.STEADY,
+                f -> f.standing() == Standing.STRANGER && f.coordination() == Coordination.KNOWN && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -358,7 +358,7 @@ public final class CellRules {
                 f -> f.standing() == Standing.ACTIVE
                         && hasNoData(f)
                         && f.postgres() == Postgres.STOPPED
-                        && f.referee() == Referee.KNOWN
+                        && f.coordination() == Coordination.KNOWN
                         && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.PERSIST, Kind.CLONE),
                 NORMAL,
@@ -375,7 +375,7 @@ public final class CellRules {
                 Section.BIRTH,
                 "This cell's address, priority or fault domain was configured anew: change its entry in the cluster.",
                 f -> f.entryDue()
-                        && f.referee() == Referee.KNOWN
+                        && f.coordination() == Coordination.KNOWN
                         && f.ballotRole() == BallotRole.STEADY
                         && f.failureSuspicion() == Facts.FailureSuspicion.NONE
                         && f.switchoverStage() == SwitchoverStage.NONE,
@@ -386,9 +386,9 @@ public final class CellRules {
     }
 
     private static boolean isUnborn(Facts f) {
-        return f.referee() == Referee.UNBORN
-                || f.referee() == Referee.UNBORN_AND_MINE_TO_ASK
-                || f.referee() == Referee.UNBORN_AND_LOCKED;
+        return f.coordination() == Coordination.UNBORN
+                || f.coordination() == Coordination.UNBORN_AND_MINE_TO_ASK
+                || f.coordination() == Coordination.UNBORN_AND_LOCKED;
     }
 
     private static boolean hasNoData(Facts f) {
@@ -402,7 +402,7 @@ public final class CellRules {
                 300,
                 Section.HANDOVER,
                 "The handover's target is gone and has not taken over: take it back at once.",
-                f -> f.switchoverStage() == SwitchoverStage.DESERTED && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.DESERTED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -411,7 +411,7 @@ public final class CellRules {
                 301,
                 Section.HANDOVER,
                 "The handover is past its deadline: take it back.",
-                f -> f.switchoverStage() == SwitchoverStage.OVERDUE && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.OVERDUE && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -420,7 +420,7 @@ public final class CellRules {
                 302,
                 Section.HANDOVER,
                 "PostgreSQL did not shut down cleanly for the handover: take it back.",
-                f -> f.switchoverStage() == SwitchoverStage.UNCLEAN && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.UNCLEAN && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -447,7 +447,7 @@ public final class CellRules {
                 305,
                 Section.HANDOVER,
                 "The mark is durable: publish where the WAL ends.",
-                f -> f.switchoverStage() == SwitchoverStage.MARKED && f.referee() == Referee.KNOWN,
+                f -> f.switchoverStage() == SwitchoverStage.MARKED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 LOG,
@@ -525,7 +525,7 @@ public final class CellRules {
                 402,
                 Section.BALLOT,
                 "The votes suffice: name the winner.",
-                f -> f.ballotRole() == BallotRole.DECIDED && f.standing() == Standing.ACTIVE && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.DECIDED && f.standing() == Standing.ACTIVE && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -534,7 +534,7 @@ public final class CellRules {
                 403,
                 Section.BALLOT,
                 "The ballot was vetoed, or not decided in time: burn it.",
-                f -> f.ballotRole() == BallotRole.LOST && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.LOST && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 FAST,
                 HISTORY,
@@ -543,7 +543,7 @@ public final class CellRules {
                 404,
                 Section.BALLOT,
                 "A ballot is open, but the primary is seen to serve: veto it.",
-                f -> f.ballotRole() == BallotRole.OBJECTING && f.referee() == Referee.KNOWN,
+                f -> f.ballotRole() == BallotRole.OBJECTING && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PUBLISH_VOTE),
                 FAST,
                 HISTORY,
@@ -617,7 +617,7 @@ public final class CellRules {
                 500,
                 Section.PROMOTION,
                 "This cell won, but cannot open its reign, and another one holds the same WAL: give the reign to that one.",
-                f -> f.promotionStage() == PromotionStage.HOPELESS && f.referee() == Referee.KNOWN && f.ballotRole() == BallotRole.UNRECORDED,
+                f -> f.promotionStage() == PromotionStage.HOPELESS && f.coordination() == Coordination.KNOWN && f.ballotRole() == BallotRole.UNRECORDED,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 FAST,
                 HISTORY,
@@ -633,7 +633,7 @@ public final class CellRules {
                 502,
                 Section.PROMOTION,
                 "This cell won, and PostgreSQL is down: start it with the rule of those who may acknowledge, and promote it.",
-                f -> mustOpen(f) && f.postgres() == Postgres.STOPPED && f.referee() == Referee.KNOWN,
+                f -> mustOpen(f) && f.postgres() == Postgres.STOPPED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE_AT_REST, Kind.START_PRIMARY),
                 FAST,
                 HISTORY,
@@ -669,7 +669,7 @@ public final class CellRules {
                 506,
                 Section.PROMOTION,
                 "The commit rule is in force: promote.",
-                f -> f.promotionStage() == PromotionStage.NAMED && f.postgres() == Postgres.STANDBY && f.referee() == Referee.KNOWN,
+                f -> f.promotionStage() == PromotionStage.NAMED && f.postgres() == Postgres.STANDBY && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE),
                 FAST,
                 HISTORY,
@@ -678,7 +678,7 @@ public final class CellRules {
                 507,
                 Section.PROMOTION,
                 "The new timeline is open: put the reign on record.",
-                f -> f.promotionStage() == PromotionStage.PROMOTED && f.referee() == Referee.KNOWN,
+                f -> f.promotionStage() == PromotionStage.PROMOTED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 FAST,
                 HISTORY,
@@ -721,7 +721,7 @@ public final class CellRules {
                 "This cell is the primary and PostgreSQL is down: start it.",
                 f -> f.standing() == Standing.PRIMARY
                         && f.postgres() == Postgres.STOPPED
-                        && f.referee() == Referee.KNOWN
+                        && f.coordination() == Coordination.KNOWN
                         && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.START_PRIMARY),
                 FAST,
@@ -764,7 +764,7 @@ public final class CellRules {
                 607,
                 Section.PRIMARY,
                 "Enough standbys acknowledge again, and ZooKeeper confirms the reign: take writes again.",
-                f -> f.writeAvailability() == WriteAvailability.RECOVERED && f.referee() == Referee.KNOWN,
+                f -> f.writeAvailability() == WriteAvailability.RECOVERED && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.SET_READ_ONLY),
                 FAST,
                 HISTORY,
@@ -782,7 +782,7 @@ public final class CellRules {
                 609,
                 Section.PRIMARY,
                 "All cells run with the same list of ZooKeeper servers, and it is not on record: put it there.",
-                f -> f.move() == Move.RECORD && f.referee() == Referee.KNOWN,
+                f -> f.move() == Move.RECORD && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -894,7 +894,7 @@ public final class CellRules {
                 702,
                 Section.STANDBY,
                 "The primary is lost, by its stream and by its agent, and no voter speaks up for it: open a ballot.",
-                f -> f.failureSuspicion() == FailureSuspicion.BALLOT && f.referee() == Referee.KNOWN,
+                f -> f.failureSuspicion() == FailureSuspicion.BALLOT && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -903,7 +903,7 @@ public final class CellRules {
                 703,
                 Section.STANDBY,
                 "An operator asked for this cell's promotion and no primary serves: open a ballot.",
-                f -> f.taskStep() == TaskStep.BALLOT && f.referee() == Referee.KNOWN && f.data() == Data.OWN,
+                f -> f.taskStep() == TaskStep.BALLOT && f.coordination() == Coordination.KNOWN && f.data() == Data.OWN,
                 EnumSet.of(Kind.CAS, Kind.PUT_TASK),
                 FAST,
                 HISTORY,
@@ -915,7 +915,7 @@ public final class CellRules {
                 f -> f.ballotRole() == BallotRole.OFFERED
                         && isStandby(f)
                         && f.stream() == Stream.DETACHED
-                        && f.referee() == Referee.KNOWN,
+                        && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -1235,7 +1235,7 @@ public final class CellRules {
             actions.add(new Action.Persist("sealed for ballot " + ballot, s -> s.withSealedBallot(ballot)));
         }
         if (v.database().knownEnd() != null) {
-            if (v.local().walEpoch() > 0 && v.refereeKnown()) {
+            if (v.local().walEpoch() > 0 && v.coordinationKnown()) {
                 actions.add(new Action.PublishVote(vote(v, ballot, null)));
             }
         } else if (v.database().isStopped()) {

@@ -50,10 +50,10 @@ public final class Election {
     /** The votes that were cast for the open ballot, vetoes too, by cells that are who the state says. */
     static List<Vote> votes(View view, long ballot) {
         ClusterState state = view.state();
-        if (state == null || view.referee().votesOf() != ballot) {
+        if (state == null || view.coordination().votesOf() != ballot) {
             return List.of();
         }
-        return view.referee().votes().values().stream()
+        return view.coordination().votes().values().stream()
                 .filter(vote -> vote.ballot() == ballot && state.isActive(vote.voter()))
                 .sorted(Comparator.comparing(Vote::voter))
                 .toList();
@@ -207,7 +207,7 @@ public final class Election {
                 || own == null
                 || state.reign() != null
                 || state.failoverMode() != FailoverMode.AUTOMATIC
-                || !view.refereeKnown()) {
+                || !view.coordinationKnown()) {
             return null;
         }
         CellId equal = seals(view, state.epoch()).stream()
@@ -292,10 +292,10 @@ public final class Election {
     /** This cell's own vote in the ballot that made it primary; null after a handover. */
     static @Nullable Vote ownVote(View view) {
         ClusterState state = view.state();
-        if (state == null || view.referee().votesOf() != state.epoch()) {
+        if (state == null || view.coordination().votesOf() != state.epoch()) {
             return null;
         }
-        Vote vote = view.referee().votes().get(view.settings().name());
+        Vote vote = view.coordination().votes().get(view.settings().name());
         return vote != null && vote.voter().equals(view.self()) && vote.veto() == null ? vote : null;
     }
 

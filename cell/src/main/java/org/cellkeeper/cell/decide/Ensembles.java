@@ -18,9 +18,9 @@ final class Ensembles {
      */
     static @Nullable List<String> due(View view) {
         ClusterState state = view.state();
-        Presence own = view.referee().present().get(view.settings().name());
+        Presence own = view.coordination().present().get(view.settings().name());
         List<String> mine = own == null || !own.cell().equals(view.self()) ? null : own.servers();
-        if (state == null || mine == null || !state.isSteady() || !view.refereeKnown()) {
+        if (state == null || mine == null || !state.isSteady() || !view.coordinationKnown()) {
             return null;
         }
         Ensemble recorded = state.ensemble();
@@ -31,7 +31,7 @@ final class Ensembles {
             return null;
         }
         for (CellName member : state.members().keySet()) {
-            Presence there = view.referee().present().get(member);
+            Presence there = view.coordination().present().get(member);
             List<String> theirs = there == null ? null : there.servers();
             if (theirs == null || !(theirs.equals(mine) || theirs.isEmpty())) {
                 return null;
@@ -41,7 +41,7 @@ final class Ensembles {
     }
 
     private static boolean runs(View view, String host, List<String> servers) {
-        return view.referee().present().values().stream()
+        return view.coordination().present().values().stream()
                 .anyMatch(there -> there.address().host().equals(host) && servers.equals(there.servers()));
     }
 
@@ -50,7 +50,7 @@ final class Ensembles {
      * the rest still know a cluster: so every cell of the list must be there, run with the same list, and have known none.
      */
     static String obstacleToFounding(View view) {
-        for (Presence there : view.referee().present().values()) {
+        for (Presence there : view.coordination().present().values()) {
             if (there.cluster() != null) {
                 return there.cell().name() + " knows a cluster already (system identifier " + there.cluster()
                         + "), and this ZooKeeper does not: restore the data of its servers";

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * each view; what is not known is a value of its own.
  */
 public record Facts(
-        Referee referee,
+        Coordination coordination,
         Standing standing,
         Data data,
         Postgres postgres,
@@ -44,7 +44,7 @@ public record Facts(
     private static final long SLOTS_MILLIS = 20_000;
 
     /** What ZooKeeper says of the cluster. */
-    public enum Referee {
+    public enum Coordination {
         KNOWN,
         AWAY,
         /** There is no cluster yet, and this cell may not found it, or not yet. */
@@ -244,7 +244,7 @@ public record Facts(
         Postgres postgres = postgres(view.database());
         boolean primary = standing == Standing.PRIMARY;
         return new Facts(
-                referee(view),
+                coordination(view),
                 standing,
                 data,
                 postgres,
@@ -265,26 +265,26 @@ public record Facts(
                 view.stopRequested());
     }
 
-    private static Referee referee(View view) {
-        if (view.refereeKnown()) {
-            return Referee.KNOWN;
+    private static Coordination coordination(View view) {
+        if (view.coordinationKnown()) {
+            return Coordination.KNOWN;
         }
-        boolean unborn = view.referee().connected()
-                && view.referee().stateAbsent()
-                && view.referee().state() == null
+        boolean unborn = view.coordination().connected()
+                && view.coordination().stateAbsent()
+                && view.coordination().state() == null
                 && view.local().seen() == null;
         if (!unborn) {
-            return Referee.AWAY;
+            return Coordination.AWAY;
         }
         if (!Ensembles.obstacleToFounding(view).isEmpty()) {
-            return Referee.UNBORN;
+            return Coordination.UNBORN;
         }
-        if (view.referee().birthLock()) {
-            return Referee.UNBORN_AND_LOCKED;
+        if (view.coordination().birthLock()) {
+            return Coordination.UNBORN_AND_LOCKED;
         }
         var preferred = view.settings().bootstrapPrimary();
         boolean mayFound = preferred == null || preferred.equals(view.settings().name());
-        return mayFound ? Referee.UNBORN_AND_MINE_TO_ASK : Referee.UNBORN;
+        return mayFound ? Coordination.UNBORN_AND_MINE_TO_ASK : Coordination.UNBORN;
     }
 
     static Standing standing(View view) {
@@ -300,7 +300,7 @@ public record Facts(
         }
         if (local.haltReason() != null) {
             boolean cleared =
-                    state != null && view.refereeKnown() && !state.members().containsKey(self.name());
+                    state != null && view.coordinationKnown() && !state.members().containsKey(self.name());
             return cleared ? Standing.REMOVED : Standing.HALTED;
         }
         if (newest == null || state == null) {
@@ -323,7 +323,7 @@ public record Facts(
             return Standing.STRANGER;
         }
         CellId former = new CellId(self.name(), holder.incarnation());
-        var presence = view.referee().present().get(self.name());
+        var presence = view.coordination().present().get(self.name());
         boolean nameIsMine = presence != null && presence.cell().equals(self);
         boolean free = nameIsMine
                 && !state.primary().name().equals(self.name())
@@ -479,7 +479,7 @@ public record Facts(
                 }
                 LocalState.HandoverMark mark = local.handoverMark();
                 boolean takenBack = mark != null
-                        && view.refereeKnown()
+                        && view.coordinationKnown()
                         && state.lastBallot() >= mark.ballot()
                         && !(state.phase() instanceof Phase.Handover)
                         && state.epoch() == local.primaryEpoch();
@@ -640,7 +640,7 @@ public record Facts(
             return closed ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
         }
         long lasting = since == 0 ? 0 : view.now() - since;
-        boolean isolated = !view.refereeKnown() && lasting >= timing.isolation().toMillis();
+        boolean isolated = !view.coordinationKnown() && lasting >= timing.isolation().toMillis();
         if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
             return WriteAvailability.LACKING_STOP;
         }
@@ -695,7 +695,7 @@ public record Facts(
         Memory memory = view.memory();
         Timing timing = view.settings().timing();
         boolean automatic = state.failoverMode() == FailoverMode.AUTOMATIC;
-        if (!automatic || !view.refereeKnown() || !Primaries.canBeReplaced(view)) {
+        if (!automatic || !view.coordinationKnown() || !Primaries.canBeReplaced(view)) {
             return PrimaryFault.NONE;
         }
         long now = view.now();

@@ -25,7 +25,7 @@ final class Halts {
     static boolean isUnreported(View view) {
         ClusterState state = view.state();
         if (state == null
-                || !view.refereeKnown()
+                || !view.coordinationKnown()
                 || !state.isSteady()
                 || !view.database().isStopped()) {
             return false;

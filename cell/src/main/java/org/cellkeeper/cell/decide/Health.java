@@ -33,7 +33,7 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
-import org.cellkeeper.cell.model.RefereeServer;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Reign;
 import org.jspecify.annotations.Nullable;
 
@@ -49,12 +49,12 @@ public final class Health {
 
     private final Inputs in;
     private final Truth truth;
-    private final Referees referees;
+    private final EnsembleRedundancy redundancy;
 
     private Health(Inputs in) {
         this.in = in;
         this.truth = truth(in);
-        this.referees = new Referees(in.servers);
+        this.redundancy = new EnsembleRedundancy(in.servers);
     }
 
     /**
@@ -63,7 +63,7 @@ public final class Health {
      * @param now monotonic milliseconds, the clock of {@link PeerLink#heardMillis}
      * @param wall the same moment for people
      * @param version of {@code state}; -1 while there is none
-     * @param refereeAwaySince since when ZooKeeper cannot be asked, on the clock of {@code now}; 0 when it can
+     * @param coordinationAwaySince since when ZooKeeper cannot be asked, on the clock of {@code now}; 0 when it can
      * @param own what this cell says of itself
      * @param servers the ZooKeeper servers as this cell finds them; losing the cells that run them may lose the ensemble
      */
@@ -73,11 +73,11 @@ public final class Health {
             Instant wall,
             @Nullable ClusterState state,
             int version,
-            CoordinationView referee,
-            long refereeAwaySince,
+            CoordinationView coordination,
+            long coordinationAwaySince,
             PeerView own,
             Map<CellName, PeerLink> peers,
-            List<RefereeServer> servers) {
+            List<EnsembleServer> servers) {
         public Inputs {
             peers = Map.copyOf(peers);
             servers = List.copyOf(servers);
@@ -106,7 +106,7 @@ public final class Health {
             nodes.add(node(nodes.size() + 1, name));
         }
         ClusterReport.Health health = health(nodes);
-        FailoverMode mode = state != null && in.referee.connected() ? state.failoverMode() : null;
+        FailoverMode mode = state != null && in.coordination.connected() ? state.failoverMode() : null;
         return new ClusterReport(
                 health,
                 mode,
@@ -115,7 +115,7 @@ public final class Health {
                 state == null ? 0 : state.acks(),
                 state == null ? 0 : state.sealQuorum(),
                 canSurvive(health, nodes),
-                referees.count(),
+                redundancy.count(),
                 phase(),
                 List.copyOf(nodes),
                 warnings(health, mode, nodes));
@@ -171,7 +171,7 @@ public final class Health {
 
     /** Whether a cell has a session in ZooKeeper; null while that cannot be asked. */
     private @Nullable Boolean present(CellName name) {
-        return in.referee.connected() ? in.referee.present().containsKey(name) : null;
+        return in.coordination.connected() ? in.coordination.present().containsKey(name) : null;
     }
 
     private Set<CellName> names() {
@@ -181,8 +181,8 @@ public final class Health {
             names.addAll(in.state.members().keySet());
             names.addAll(in.state.halted().keySet());
         }
-        if (in.referee.connected()) {
-            names.addAll(in.referee.present().keySet());
+        if (in.coordination.connected()) {
+            names.addAll(in.coordination.present().keySet());
         }
         in.peers.keySet().stream().filter(name -> heard(name) != null).forEach(names::add);
         return names;
@@ -234,7 +234,7 @@ public final class Health {
             case LOST -> ClusterReport.Health.NO_ACTIVE_PRIMARY;
             case READ_ONLY -> ClusterReport.Health.READ_ONLY_PRIMARY;
             case WRITABLE ->
-                allStream(nodes) && unfinishedMove(nodes).isEmpty() && in.referee.connected() && referees.areWhole()
+                allStream(nodes) && unfinishedMove(nodes).isEmpty() && in.coordination.connected() && redundancy.areWhole()
                         ? ClusterReport.Health.HEALTHY
                         : ClusterReport.Health.DEGRADED;
         };
@@ -347,7 +347,7 @@ public final class Health {
     private int canSurvive(ClusterReport.Health health, List<Node> nodes) {
         ClusterState state = in.state;
         boolean writable = health == ClusterReport.Health.HEALTHY || health == ClusterReport.Health.DEGRADED;
-        if (state == null || !writable || truth.behind || !in.referee.connected()) {
+        if (state == null || !writable || truth.behind || !in.coordination.connected()) {
             return 0;
         }
         List<Node> standbys = nodes.stream()
@@ -372,7 +372,7 @@ public final class Health {
 
     /** The primary goes on if it may narrow the voters (for which it needs ZooKeeper), or need not. */
     private boolean survivesLossOfStandbys(int lost, int standbys, long voters) {
-        boolean mayNarrow = referees.survive(lost, truth.primary, false);
+        boolean mayNarrow = redundancy.survive(lost, truth.primary, false);
         return mayNarrow ? standbys - lost >= 1 : voters - lost >= acks();
     }
 
@@ -381,7 +381,7 @@ public final class Health {
         int others = lost - 1;
         return state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
-                && referees.survive(lost, truth.primary, true)
+                && redundancy.survive(lost, truth.primary, true)
                 && voters - others >= state.sealQuorum()
                 && electable - others >= 1
                 && standbys - others - 1 >= Math.max(1, in.settings.minStandbysAfterFailover());
@@ -390,7 +390,7 @@ public final class Health {
     private String phase() {
         ClusterState state = in.state;
         if (state == null) {
-            return in.referee.stateAbsent() ? "UNBORN" : "UNKNOWN";
+            return in.coordination.stateAbsent() ? "UNBORN" : "UNKNOWN";
         }
         return switch (state.phase()) {
             case Phase.Steady ignored -> "STEADY";
@@ -449,7 +449,7 @@ public final class Health {
 
     /** There is no link to a removed cell, but its session says what it is. */
     private boolean saysRemoved(CellName name) {
-        Presence presence = in.referee.connected() ? in.referee.present().get(name) : null;
+        Presence presence = in.coordination.connected() ? in.coordination.present().get(name) : null;
         return member(name) == null && presence != null && presence.state().equals(CellState.REMOVED.name());
     }
 
@@ -562,7 +562,7 @@ public final class Health {
         if (member != null) {
             return member.address();
         }
-        Presence presence = in.referee.present().get(name);
+        Presence presence = in.coordination.present().get(name);
         return presence == null ? new Address("", 0, 0, 0) : presence.address();
     }
 
@@ -617,7 +617,7 @@ public final class Health {
 
     private List<String> warnings(ClusterReport.Health health, @Nullable FailoverMode mode, List<Node> nodes) {
         List<String> warnings = new ArrayList<>();
-        refereeWarnings(warnings);
+        ensembleWarnings(warnings);
         healthWarnings(warnings, health, mode, nodes);
         for (Node node : nodes) {
             nodeWarning(warnings, node);
@@ -625,24 +625,24 @@ public final class Health {
         return List.copyOf(warnings);
     }
 
-    private void refereeWarnings(List<String> warnings) {
-        if (!in.referee.objection().isEmpty()) {
-            warnings.add(in.referee.objection());
+    private void ensembleWarnings(List<String> warnings) {
+        if (!in.coordination.objection().isEmpty()) {
+            warnings.add(in.coordination.objection());
         }
-        if (!in.referee.connected()) {
-            String what = in.referee.objection().isEmpty()
+        if (!in.coordination.connected()) {
+            String what = in.coordination.objection().isEmpty()
                     ? "ZooKeeper cannot be asked"
                     : "the cluster's own ZooKeeper cannot be asked";
-            String since = in.refereeAwaySince == 0
+            String since = in.coordinationAwaySince == 0
                     ? what
                     : what + " since "
-                            + in.wall.minusMillis(in.now - in.refereeAwaySince).truncatedTo(ChronoUnit.SECONDS);
+                            + in.wall.minusMillis(in.now - in.coordinationAwaySince).truncatedTo(ChronoUnit.SECONDS);
             warnings.add(
                     since + ": what is shown of the cluster is what was last read; no failover, promote, switchover,"
                             + " change of mode, removal or deploy is possible until a majority of the ZooKeeper servers is back."
                             + " The primary takes writes as long as enough standbys acknowledge");
         }
-        String servers = referees.warning();
+        String servers = redundancy.warning();
         if (!servers.isEmpty()) {
             warnings.add(servers);
         }
@@ -653,7 +653,7 @@ public final class Health {
                 cutOff.add(name.value());
             }
         }
-        if (in.referee.connected() && !cutOff.isEmpty()) {
+        if (in.coordination.connected() && !cutOff.isEmpty()) {
             warnings.add("ZooKeeper cannot be asked by " + String.join(", ", cutOff));
         }
         if (truth.behind && truth.primary != null) {
@@ -667,7 +667,7 @@ public final class Health {
         ClusterState state = in.state;
         if (state == null) {
             warnings.add(joined(
-                    in.referee.stateAbsent()
+                    in.coordination.stateAbsent()
                             ? "the cluster has not been founded"
                             : "the cluster state is not known yet",
                     in.own.problem().isEmpty() ? in.own.sentence() : in.own.problem()));
@@ -768,7 +768,7 @@ public final class Health {
         PeerView said = heard(node.name());
         String problem = said == null ? "" : said.problem();
         // A configuration that cannot be used, say; of a cell that is not well it is the detail.
-        if (well && !problem.isEmpty() && !problem.equals(in.referee.objection())) {
+        if (well && !problem.isEmpty() && !problem.equals(in.coordination.objection())) {
             warnings.add(node.name() + ": " + problem);
         }
         if (well || member(node.name()) == null) {

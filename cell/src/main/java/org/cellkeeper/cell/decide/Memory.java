@@ -32,8 +32,8 @@ import org.jspecify.annotations.Nullable;
  * @param unsavedSince since when the state file cannot be written
  * @param shortSince since when the primary has too few acknowledging standbys
  * @param primaryStartingSince since when the primary says that its PostgreSQL is starting
- * @param refereeAwaySince since when ZooKeeper cannot be asked
- * @param refereeBackSince since when this session reaches it
+ * @param coordinationAwaySince since when ZooKeeper cannot be asked
+ * @param coordinationBackSince since when this session reaches it
  * @param votersAway since when each voter does not stream from this primary
  * @param reignedIn the run of the postmaster that this agent has seen reign, 0 for none: when it is gone, it has crashed or been stopped
  * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
@@ -62,8 +62,8 @@ public record Memory(
         long writesFailedSince,
         long unsavedSince,
         long shortSince,
-        long refereeAwaySince,
-        long refereeBackSince,
+        long coordinationAwaySince,
+        long coordinationBackSince,
         long primaryStartingSince,
         Map<CellId, Long> votersAway,
         long reignedIn,
@@ -173,8 +173,8 @@ public record Memory(
                 writesFailedSince,
                 unsavedSince,
                 shortSince,
-                refereeAwaySince,
-                refereeBackSince,
+                coordinationAwaySince,
+                coordinationBackSince,
                 primaryStartingSince,
                 votersAway,
                 reignedIn,
@@ -233,8 +233,8 @@ public record Memory(
                 since(database.writes() == DatabaseView.Writes.FAILED, writesFailedSince, now),
                 since(view.unsaved(), unsavedSince, now),
                 since(Primaries.isShortOfAckers(view), shortSince, now),
-                since(!view.refereeKnown(), refereeAwaySince, now),
-                since(view.referee().connected(), refereeBackSince, now),
+                since(!view.coordinationKnown(), coordinationAwaySince, now),
+                since(view.coordination().connected(), coordinationBackSince, now),
                 since(Suspicion.primaryIsStarting(view), primaryStartingSince, now),
                 votersAwayAfter(view),
                 Primaries.reigns(view) ? database.postmaster() : handsOver(view) ? 0 : reignedIn,
@@ -267,7 +267,7 @@ public record Memory(
 
     private Map<String, Long> tasksSinceAfter(View view) {
         TreeMap<String, Long> since = new TreeMap<>();
-        for (Task task : view.referee().tasks()) {
+        for (Task task : view.coordination().tasks()) {
             if (task.isOpen()) {
                 since.put(task.id(), tasksSince.getOrDefault(task.id(), view.now()));
             }

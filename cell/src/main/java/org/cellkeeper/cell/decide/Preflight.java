@@ -200,7 +200,7 @@ public final class Preflight {
                 "removed",
                 !member,
                 member ? target + " is a member: remove it first (DELETE)" : target + " is not a member"));
-        boolean present = view.referee().present().containsKey(target);
+        boolean present = view.coordination().present().containsKey(target);
         checks.add(new Check(
                 "agent-runs",
                 present,

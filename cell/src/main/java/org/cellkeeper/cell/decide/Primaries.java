@@ -68,7 +68,7 @@ public final class Primaries {
     }
 
     /** The caught-up voter that a primary would hand over to: the one that has flushed the most. */
-    static @Nullable CellId successor(View view) {
+    static @Nullable CellId bestTarget(View view) {
         ClusterState state = view.state();
         DatabaseView.Primary primary = view.database().primary();
         if (state == null || primary == null) {

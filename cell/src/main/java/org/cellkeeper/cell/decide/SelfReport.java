@@ -40,7 +40,7 @@ public final class SelfReport {
                 standby != null ? standby.timeline() : primary != null ? primary.timeline() : 0,
                 standby == null ? -1 : standby.replayLagMillis(),
                 progress,
-                view.refereeKnown(),
+                view.coordinationKnown(),
                 problem(view),
                 Primaries.reigns(view) && database.readOnly(),
                 trouble(view, facts),
@@ -50,13 +50,13 @@ public final class SelfReport {
     /** All that is wrong, in words. */
     private static String problem(View view) {
         String unsaved = view.unsaved() ? "the state file cannot be written" : "";
-        boolean unborn = view.referee().connected() && view.referee().stateAbsent();
+        boolean unborn = view.coordination().connected() && view.coordination().stateAbsent();
         return Stream.of(
                         unsaved,
                         view.database().problem(),
                         Standbys.standstill(view),
                         view.settings().refused(),
-                        view.referee().objection(),
+                        view.coordination().objection(),
                         unborn ? Ensembles.obstacleToFounding(view) : "")
                 .filter(words -> !words.isEmpty())
                 .collect(Collectors.joining("; "));
@@ -118,7 +118,7 @@ public final class SelfReport {
                 boolean aboutToStart = facts.standing() == Facts.Standing.PRIMARY
                         && facts.switchoverStage() == Facts.SwitchoverStage.NONE
                         && facts.primaryFault() == Facts.PrimaryFault.NONE
-                        && facts.referee() == Facts.Referee.KNOWN
+                        && facts.coordination() == Facts.Coordination.KNOWN
                         && facts.data() == Facts.Data.OWN
                         && !facts.stopping();
                 yield aboutToStart ? Health.STARTING : Health.DOWN;

@@ -101,7 +101,7 @@ public final class Standbys {
         ClusterState state = view.state();
         boolean votes = state != null && state.standbyVoters().contains(view.self());
         boolean alone = state != null && state.standbyVoters().size() == 1;
-        return walIsGone(view) && view.refereeKnown() && (!votes || alone);
+        return walIsGone(view) && view.coordinationKnown() && (!votes || alone);
     }
 
     /** The epoch whose WAL this cell holds at its end; 0 for none. */

@@ -32,7 +32,7 @@ public final class Suspicion {
         // A primary that starts does not before ZooKeeper confirms it (603): the time without it is none that it had.
         long since = Math.max(
                 Math.max(view.memory().started(), view.memory().epochSince()),
-                view.memory().refereeBackSince());
+                view.memory().coordinationBackSince());
         return hasStreamed(view) || view.now() - since >= grace;
     }
 

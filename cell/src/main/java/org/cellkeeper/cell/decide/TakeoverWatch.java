@@ -104,8 +104,8 @@ public record TakeoverWatch(
             steps.putIfAbsent(Step.SEALED, view.now());
         }
         boolean veto = followed.vetoedBallot != sealing.ballot()
-                && view.referee().votesOf() == sealing.ballot()
-                && view.referee().votes().values().stream().anyMatch(vote -> vote.veto() != null);
+                && view.coordination().votesOf() == sealing.ballot()
+                && view.coordination().votes().values().stream().anyMatch(vote -> vote.veto() != null);
         return new TakeoverWatch(
                 followed.ballot,
                 followed.kind,

@@ -26,13 +26,13 @@ public final class Tasks {
     private Tasks() {}
 
     static List<Task> mine(View view) {
-        return view.referee().tasks().stream()
+        return view.coordination().tasks().stream()
                 .filter(task -> task.isOpen() && isMine(view, task))
                 .toList();
     }
 
     /**
-     * Whose errand a task is. The primary strikes off halted cells, whoever was asked: that one may be halted, or gone, by now.
+     * Who carries a task out. The primary strikes off halted cells, whoever was asked: that one may be halted, or gone, by now.
      * Another primary's removal of a cell that serves is not gone on with: that cell may be the last one that acknowledges.
      */
     private static boolean isMine(View view, Task task) {
@@ -59,7 +59,7 @@ public final class Tasks {
     }
 
     static Facts.TaskStep step(View view, Facts.Standing standing) {
-        if (!view.refereeKnown()) {
+        if (!view.coordinationKnown()) {
             return Facts.TaskStep.NONE;
         }
         if (settled(view) != null) {
@@ -118,7 +118,7 @@ public final class Tasks {
     /** Whether this primary is to hand over: an operator asked for it, or it is asked to stop in AUTOMATIC mode. */
     static boolean wantsHandover(View view) {
         ClusterState state = view.state();
-        return state != null && state.isSteady() && view.refereeKnown() && Primaries.reigns(view) && heir(view) != null;
+        return state != null && state.isSteady() && view.coordinationKnown() && Primaries.reigns(view) && heir(view) != null;
     }
 
     static @Nullable CellId heir(View view) {
@@ -130,7 +130,7 @@ public final class Tasks {
             boolean tried = state.lastBallot() > state.epoch()
                     && view.memory().burnt() > 0
                     && view.memory().stopRequestedSince() != 0;
-            return state.failoverMode() == FailoverMode.AUTOMATIC && !tried ? Primaries.successor(view) : null;
+            return state.failoverMode() == FailoverMode.AUTOMATIC && !tried ? Primaries.bestTarget(view) : null;
         }
         Task task = mine(view, Operation.SWITCHOVER);
         if (task == null || task.ballot() != 0 || ended(view, state, task) != null) {
@@ -156,7 +156,7 @@ public final class Tasks {
         if (state == null) {
             return null;
         }
-        for (Task task : view.referee().tasks()) {
+        for (Task task : view.coordination().tasks()) {
             if (!task.isOpen()) {
                 continue;
             }
@@ -203,7 +203,7 @@ public final class Tasks {
     private static @Nullable Task orphaned(View view, ClusterState state, Task task) {
         Duration age = age(view, task);
         boolean gone = !task.executor().equals(view.settings().name())
-                && !view.referee().present().containsKey(task.executor());
+                && !view.coordination().present().containsKey(task.executor());
         boolean goneForGood = gone && age.compareTo(PRESENCE_PATIENCE) > 0;
         boolean overdue = switch (task.operation()) {
             case SWITCHOVER ->

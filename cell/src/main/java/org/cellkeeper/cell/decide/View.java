@@ -27,7 +27,7 @@ public record View(
         CellSettings settings,
         LocalState local,
         boolean unsaved,
-        CoordinationView referee,
+        CoordinationView coordination,
         DatabaseView database,
         Map<CellName, PeerLink> peers,
         Memory memory,
@@ -48,7 +48,7 @@ public record View(
     /** The newest state of all that was read, durable or not yet: good enough to fence by, for nothing else. */
     public @Nullable ClusterState newestState() {
         VersionedState seen = local.seen();
-        VersionedState read = referee.state();
+        VersionedState read = coordination.state();
         if (read != null && (seen == null || read.version() > seen.version()) && !isOfAnotherCluster()) {
             return read.state();
         }
@@ -61,10 +61,10 @@ public record View(
     }
 
     /** Whether the durable state is the one that this session last read, after a sync, over a live connection. */
-    public boolean refereeKnown() {
-        VersionedState read = referee.state();
-        return referee.connected()
-                && referee.synced()
+    public boolean coordinationKnown() {
+        VersionedState read = coordination.state();
+        return coordination.connected()
+                && coordination.synced()
                 && read != null
                 && read.version() == version()
                 && !isOfAnotherCluster();
@@ -73,7 +73,7 @@ public record View(
     /** Whether what this cell knows was another cluster's than the one that it has come to: nothing of the two is compared. */
     public boolean isOfAnotherCluster() {
         VersionedState seen = local.seen();
-        VersionedState read = referee.state();
+        VersionedState read = coordination.state();
         return seen != null
                 && read != null
                 && !seen.state().systemId().equals(read.state().systemId());
@@ -107,7 +107,7 @@ public record View(
                 case PRIMARY, CLONING, HALTED, REMOVED, DOWN, UNREACHABLE -> false;
             };
         }
-        var presence = referee.present().get(cell.name());
+        var presence = coordination.present().get(cell.name());
         return link(cell.name()).status() != PeerLink.Status.GONE
                 && presence != null
                 && presence.cell().equals(cell);

@@ -56,7 +56,7 @@ public final class VoterMoves {
     public static Step next(View view) {
         ClusterState state = view.state();
         DatabaseView database = view.database();
-        if (state == null || !state.isSteady() || !view.refereeKnown() || !Primaries.reigns(view)) {
+        if (state == null || !state.isSteady() || !view.coordinationKnown() || !Primaries.reigns(view)) {
             return new Step.Nothing();
         }
         Goal goal = goal(view, state);
@@ -263,7 +263,7 @@ public final class VoterMoves {
     }
 
     private static boolean mustGo(View view, ClusterState state, CellId voter) {
-        var presence = view.referee().present().get(voter.name());
+        var presence = view.coordination().present().get(voter.name());
         boolean reborn = presence != null && !presence.cell().equals(voter);
         return reborn || !state.isActive(voter) || Tasks.removalAsked(view, voter.name());
     }

@@ -65,7 +65,7 @@ public final class BackupTaskRunner implements AutoCloseable {
 
     private void look() {
         CellLoop.Snapshot snapshot = loop.snapshot();
-        if (snapshot != null && snapshot.view().refereeKnown()) {
+        if (snapshot != null && snapshot.view().coordinationKnown()) {
             consider(snapshot.view());
         }
         lookLater();
@@ -75,7 +75,7 @@ public final class BackupTaskRunner implements AutoCloseable {
         Task doing = current;
         ClusterState state = view.state();
         boolean primary = state != null && state.primary().equals(view.self());
-        List<Task> all = view.referee().tasks();
+        List<Task> all = view.coordination().tasks();
         all.stream().filter(task -> !task.isOpen()).forEach(task -> ended.remove(task.id()));
         for (Task task : all) {
             boolean mine = task.isOpen()
@@ -152,7 +152,7 @@ public final class BackupTaskRunner implements AutoCloseable {
                 yield name + " is deleted";
             }
             case PROMOTE, SWITCHOVER, REMOVE, DEPLOY, MODE ->
-                throw new IllegalArgumentException(task.operation() + " is no errand about backups");
+                throw new IllegalArgumentException(task.operation() + " is not about backups");
         };
     }
 

@@ -116,7 +116,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
 
     private Next examine(@Nullable View view, Seen seen, Request request) {
         ClusterState state = view == null ? null : view.state();
-        if (view == null || state == null || !view.refereeKnown()) {
+        if (view == null || state == null || !view.coordinationKnown()) {
             return answer(
                     new Verdict.Unavailable(
                             "ZooKeeper cannot be asked, so nothing can be begun; bring a majority of the ZooKeeper servers back"));
@@ -144,7 +144,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
     }
 
     private List<Task> known(View view) {
-        List<Task> tasks = new ArrayList<>(view.referee().tasks());
+        List<Task> tasks = new ArrayList<>(view.coordination().tasks());
         tasks.forEach(task -> unread.remove(task.id()));
         unread.values().removeIf(made -> view.now() - made.at() >= READ_WITHIN.toMillis());
         unread.values().forEach(made -> tasks.add(made.task()));
@@ -196,7 +196,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
             checks.add(new Check(serves.code(), serves.ok(), serves.detail()));
         }
         boolean creates = wanted.operation().makesBackup();
-        List<Task> open = view.referee().tasks().stream().filter(Task::isOpen).toList();
+        List<Task> open = view.coordination().tasks().stream().filter(Task::isOpen).toList();
         Task restore = open.stream()
                 .filter(task -> task.operation() == Task.Operation.RESTORE)
                 .filter(task -> wanted.operation().needsPrimary() || Objects.equals(task.backup(), wanted.backup()))

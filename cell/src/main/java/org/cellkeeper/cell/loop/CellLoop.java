@@ -79,8 +79,8 @@ public final class CellLoop {
 
     // All below belongs to the mailbox.
     private final DurableState durable;
-    private CoordinationView referee = CoordinationView.nothing();
-    private long refereeChanges;
+    private CoordinationView coordination = CoordinationView.nothing();
+    private long coordinationChanges;
     /** Why what ZooKeeper last told is not believed; empty when it is. */
     private String objection = "";
 
@@ -115,7 +115,7 @@ public final class CellLoop {
     private int doneRule;
     private int doneVersion;
     private long doneAt;
-    private long doneRefereeChanges;
+    private long doneCoordinationChanges;
 
     private long timer;
     private long timerAt = Long.MAX_VALUE;
@@ -172,7 +172,7 @@ public final class CellLoop {
     }
 
     private void begin() {
-        ports.coordination().listen(view -> mailbox.execute(() -> heardOfReferee(view)));
+        ports.coordination().listen(view -> mailbox.execute(() -> heardOfZooKeeper(view)));
         ports.peers().listen(event -> mailbox.execute(() -> heardOfPeer(event)));
         ports.database().listen(() -> mailbox.execute(this::observe));
         observe();
@@ -218,14 +218,14 @@ public final class CellLoop {
 
     // ---- facts
 
-    private void heardOfReferee(CoordinationView told) {
+    private void heardOfZooKeeper(CoordinationView told) {
         CoordinationView heard = believed(told);
         VersionedState read = heard.state();
         if (read != null) {
             durable.read(read);
         }
-        referee = withNewest(heard);
-        refereeChanges++;
+        coordination = withNewest(heard);
+        coordinationChanges++;
         step();
     }
 
@@ -398,7 +398,7 @@ public final class CellLoop {
                 settings,
                 known,
                 durable.isFailing(),
-                referee,
+                coordination,
                 seen,
                 peers,
                 memory,
@@ -435,7 +435,7 @@ public final class CellLoop {
     private void watchTakeovers(View view) {
         takeovers = takeovers.after(view);
         Takeover ended = takeovers.ended(view);
-        if (ended != null && referee.connected()) {
+        if (ended != null && coordination.connected()) {
             takeovers = takeovers.told();
             LOG.info("{} {}", ended.sentence(), ended.detail());
             takeoverListener.accept(ended);
@@ -518,9 +518,9 @@ public final class CellLoop {
         }
         boolean echo = plan.rule().number() == doneRule
                 && view.version() == doneVersion
-                && refereeChanges == doneRefereeChanges
+                && coordinationChanges == doneCoordinationChanges
                 && now - doneAt < ECHO
-                && waitsForReferee(plan);
+                && waitsForZooKeeper(plan);
         if (running == null && echo) {
             return;
         }
@@ -549,11 +549,11 @@ public final class CellLoop {
         return first instanceof Action.StopImmediate;
     }
 
-    private static boolean waitsForReferee(Plan plan) {
-        return isForReferee(plan.actions().getLast());
+    private static boolean waitsForZooKeeper(Plan plan) {
+        return isForZooKeeper(plan.actions().getLast());
     }
 
-    private static boolean isForReferee(Action action) {
+    private static boolean isForZooKeeper(Action action) {
         return switch (action) {
             case Action.Cas ignored -> true;
             case Action.CreateState ignored -> true;
@@ -618,11 +618,11 @@ public final class CellLoop {
         doneRule = mine.plan.rule().number();
         doneVersion = mine.version;
         doneAt = ports.clock().millis();
-        doneRefereeChanges = refereeChanges;
+        doneCoordinationChanges = coordinationChanges;
         LocalState known = durable.known();
         VersionedState seen = known == null ? null : known.seen();
         Rule rule = mine.plan.rule();
-        if (rule.audience() == Rule.Audience.HISTORY && seen != null && referee.connected()) {
+        if (rule.audience() == Rule.Audience.HISTORY && seen != null && coordination.connected()) {
             tellHistory(seen.state().epoch(), rule.number(), rule.sentence(), mine.plan.detail(), List.of());
         }
         step();
@@ -664,7 +664,7 @@ public final class CellLoop {
 
     private CompletableFuture<?> perform(Action action) {
         var base = ports.database();
-        if (!objection.isEmpty() && isForReferee(action)) {
+        if (!objection.isEmpty() && isForZooKeeper(action)) {
             return CompletableFuture.failedFuture(new Refused(Outcome.NOT_SENT));
         }
         return switch (action) {
@@ -825,7 +825,7 @@ public final class CellLoop {
             memory = memory.confirmedBy(written.state());
         }
         durable.wrote(written);
-        referee = withNewest(referee);
+        coordination = withNewest(coordination);
     }
 
     private static CompletableFuture<Void> applied(CompletableFuture<Outcome> write) {
@@ -875,7 +875,7 @@ public final class CellLoop {
     }
 
     private PeerView withServer(View view, PeerView mine) {
-        boolean lacksAll = serverIsEmpty && !view.refereeKnown() && view.state() != null;
+        boolean lacksAll = serverIsEmpty && !view.coordinationKnown() && view.state() != null;
         String words = !serverProblem.isEmpty() || !lacksAll ? serverProblem : EMPTY_SERVER;
         return withProblem(mine, words);
     }

@@ -17,7 +17,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.RefereeServer;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -33,7 +33,7 @@ public final class CellOperator implements Operator {
 
     private final CellLoop loop;
     private final Ports ports;
-    private final Supplier<List<RefereeServer>> servers;
+    private final Supplier<List<EnsembleServer>> servers;
     private final Supplier<ClusterReport> beforeTheFirst;
     private final HistoryWriter historyWriter;
 
@@ -44,7 +44,7 @@ public final class CellOperator implements Operator {
      * @param beforeTheFirst what is reported while the loop has not seen anything yet
      */
     public CellOperator(
-            CellLoop loop, Ports ports, Supplier<List<RefereeServer>> servers, Supplier<ClusterReport> beforeTheFirst) {
+            CellLoop loop, Ports ports, Supplier<List<EnsembleServer>> servers, Supplier<ClusterReport> beforeTheFirst) {
         this.loop = loop;
         this.ports = ports;
         this.servers = servers;
@@ -65,8 +65,8 @@ public final class CellOperator implements Operator {
                 ports.clock().now(),
                 view.state(),
                 view.version(),
-                view.referee(),
-                view.memory().refereeAwaySince(),
+                view.coordination(),
+                view.memory().coordinationAwaySince(),
                 snapshot.self(),
                 view.peers(),
                 servers.get()));
@@ -95,13 +95,13 @@ public final class CellOperator implements Operator {
         boolean primaryServes = primary != null && primary.state() == CellState.PRIMARY;
         DatabaseView.Primary own = view.database().primary();
         long now = ports.clock().millis();
-        long awaySince = view.memory().refereeAwaySince();
+        long awaySince = view.memory().coordinationAwaySince();
         return new Local(
                 self.state(),
                 self.readOnly(),
                 self.rule(),
                 view.database().process(),
-                view.refereeKnown(),
+                view.coordinationKnown(),
                 awaySince == 0 ? 0 : Math.max(0, now - awaySince),
                 self.state() == CellState.PRIMARY || primaryServes,
                 state == null ? 0 : state.lastBallot(),
@@ -122,7 +122,7 @@ public final class CellOperator implements Operator {
     @Override
     public List<Task> tasks() {
         CellLoop.Snapshot snapshot = loop.snapshot();
-        return snapshot == null ? List.of() : snapshot.view().referee().tasks();
+        return snapshot == null ? List.of() : snapshot.view().coordination().tasks();
     }
 
     @Override
@@ -144,11 +144,11 @@ public final class CellOperator implements Operator {
 
     /** A newer state is about to be read, or made durable: what is examined would be over in a moment. */
     private static boolean isBehind(@Nullable View view) {
-        if (view == null || view.state() == null || !view.referee().connected()) {
+        if (view == null || view.state() == null || !view.coordination().connected()) {
             return false;
         }
         long silence = view.settings().timing().silence().toMillis();
-        return !view.refereeKnown()
+        return !view.coordinationKnown()
                 || view.peers().values().stream().anyMatch(link -> {
                     PeerView said = link.view();
                     return said != null && said.version() > view.version() && view.now() - link.heardMillis() < silence;
@@ -165,8 +165,8 @@ public final class CellOperator implements Operator {
         if (view == null || state == null) {
             return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
         }
-        if (!view.refereeKnown()) {
-            String objection = view.referee().objection();
+        if (!view.coordinationKnown()) {
+            String objection = view.coordination().objection();
             return () -> now(new Verdict.Unavailable(
                     objection.isEmpty()
                             ? "ZooKeeper cannot be asked, so nothing can be changed; bring a majority of the ZooKeeper servers back"
@@ -182,7 +182,7 @@ public final class CellOperator implements Operator {
                         caller,
                         promote.target(),
                         Preflight.promote(view, promote.target(), promote.acceptDataLoss()),
-                        new Errand(
+                        new NewTask(
                                 Task.Operation.PROMOTE, promote.target(), promote.target(), promote.acceptDataLoss()));
             case Request.Switchover switchover ->
                 inspect(
@@ -191,7 +191,7 @@ public final class CellOperator implements Operator {
                         caller,
                         switchover.target(),
                         Preflight.switchover(view, switchover.target()),
-                        new Errand(
+                        new NewTask(
                                 Task.Operation.SWITCHOVER,
                                 switchover.target(),
                                 state.primary().name(),
@@ -203,7 +203,7 @@ public final class CellOperator implements Operator {
                         caller,
                         remove.target(),
                         Preflight.remove(view, remove.target(), remove.force()),
-                        new Errand(Task.Operation.REMOVE, remove.target(), remover(view, state), remove.force()));
+                        new NewTask(Task.Operation.REMOVE, remove.target(), remover(view, state), remove.force()));
             case Request.Deploy deploy ->
                 inspect(
                         view,
@@ -211,22 +211,22 @@ public final class CellOperator implements Operator {
                         caller,
                         deploy.target(),
                         Preflight.deploy(view, deploy.target()),
-                        new Errand(Task.Operation.DEPLOY, deploy.target(), deploy.target(), false));
+                        new NewTask(Task.Operation.DEPLOY, deploy.target(), deploy.target(), false));
         };
     }
 
     /** A task to be. */
-    private record Errand(Task.Operation operation, CellName target, CellName executor, boolean accepted) {}
+    private record NewTask(Task.Operation operation, CellName target, CellName executor, boolean accepted) {}
 
     private Next inspect(
-            View view, Request request, String caller, CellName target, List<Preflight.Check> checks, Errand errand) {
+            View view, Request request, String caller, CellName target, List<Preflight.Check> checks, NewTask wanted) {
         ClusterState state = view.state();
         if (state == null) {
             return () -> now(new Verdict.Unavailable("this cell knows of no cluster yet"));
         }
         boolean known = state.members().containsKey(target)
                 || state.halted().containsKey(target)
-                || view.referee().present().containsKey(target);
+                || view.coordination().present().containsKey(target);
         if (!known) {
             return () -> now(new Verdict.NoSuchNode("there is no cell named " + target));
         }
@@ -238,33 +238,33 @@ public final class CellOperator implements Operator {
                 return () -> now(new Verdict.Refused(check.code(), check.detail()));
             }
         }
-        for (Task open : view.referee().tasks()) {
+        for (Task open : view.coordination().tasks()) {
             if (open.isOpen()
-                    && open.operation() == errand.operation()
+                    && open.operation() == wanted.operation()
                     && open.target().equals(target)) {
                 return () -> now(new Verdict.Accepted(open.id()));
             }
             boolean changesPrimary =
                     open.operation() == Task.Operation.PROMOTE || open.operation() == Task.Operation.SWITCHOVER;
             boolean wouldChange =
-                    errand.operation() == Task.Operation.PROMOTE || errand.operation() == Task.Operation.SWITCHOVER;
+                    wanted.operation() == Task.Operation.PROMOTE || wanted.operation() == Task.Operation.SWITCHOVER;
             if (open.isOpen() && changesPrimary && wouldChange && !Tasks.isOver(state, open)) {
                 return () -> now(new Verdict.Refused(
                         "change-under-way", open.operation() + " of " + open.target() + " is under way; wait for it"));
             }
         }
-        return () -> put(newTask(errand, Task.Status.QUEUED, ""), caller);
+        return () -> put(newTask(wanted, Task.Status.QUEUED, ""), caller);
     }
 
-    private Task newTask(Errand errand, Task.Status status, String message) {
+    private Task newTask(NewTask wanted, Task.Status status, String message) {
         var now = ports.clock().now();
         boolean ended = status == Task.Status.SUCCESS;
         return new Task(
                 UUID.randomUUID().toString(),
-                errand.operation(),
-                errand.target(),
-                errand.executor(),
-                errand.accepted(),
+                wanted.operation(),
+                wanted.target(),
+                wanted.executor(),
+                wanted.accepted(),
                 status,
                 now,
                 ended ? now : null,
@@ -309,7 +309,7 @@ public final class CellOperator implements Operator {
         return loop.ask(view -> view)
                 .thenCompose(view -> {
                     ClusterState state = view == null ? null : view.state();
-                    if (view == null || state == null || !view.refereeKnown()) {
+                    if (view == null || state == null || !view.coordinationKnown()) {
                         return CompletableFuture.completedFuture(Coordination.Outcome.NOT_SENT);
                     }
                     if (state.failoverMode() == mode) {
@@ -323,7 +323,7 @@ public final class CellOperator implements Operator {
                         CellName name = loop.name();
                         yield put(
                                 newTask(
-                                        new Errand(Task.Operation.MODE, name, name, false),
+                                        new NewTask(Task.Operation.MODE, name, name, false),
                                         Task.Status.SUCCESS,
                                         "the failover mode is " + mode),
                                 caller);

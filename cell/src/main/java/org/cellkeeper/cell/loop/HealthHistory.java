@@ -47,7 +47,7 @@ public final class HealthHistory {
 
     private void look() {
         CellLoop.Snapshot snapshot = loop.snapshot();
-        if (snapshot == null || !snapshot.view().refereeKnown()) {
+        if (snapshot == null || !snapshot.view().coordinationKnown()) {
             return;
         }
         ClusterReport report = operator.report();

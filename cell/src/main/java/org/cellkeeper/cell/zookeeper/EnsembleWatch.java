@@ -7,7 +7,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.cellkeeper.cell.model.RefereeServer.Standing;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 
 /**
  * Asks every server of the ensemble once a second how it is: a session tells of one server alone, and not whether the others could

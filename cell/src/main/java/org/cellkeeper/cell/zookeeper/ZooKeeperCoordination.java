@@ -42,7 +42,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The referee on a ZooKeeper ensemble. One thread, {@code coordination}, owns all that is kept here, calls the listener and
+ * The coordination on a ZooKeeper ensemble. One thread, {@code coordination}, owns all that is kept here, calls the listener and
  * completes the answers; no caller is ever held up. One recursive watch tells of every change below the base path; what
  * changed is then read. It never repeats a write of the shared state, and never takes an unanswered write for a failed one.
  */

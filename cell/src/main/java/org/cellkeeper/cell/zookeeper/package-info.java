@@ -1,4 +1,4 @@
-/** The referee: coordination through a ZooKeeper ensemble, and the ensemble's member that runs beside the cell. */
+/** Coordination through a ZooKeeper ensemble, and the ensemble's member that runs beside the cell. */
 @NullMarked
 package org.cellkeeper.cell.zookeeper;
 

@@ -180,8 +180,8 @@ final class CellConfigTest {
 
     @Test
     void theEnsembleIsNumberedInTheOrderOfItsList() throws Exception {
-        CellConfig.Referee.Cells cells =
-                (CellConfig.Referee.Cells) load(minimal()).zookeeper();
+        CellConfig.ZooKeeper.Cells cells =
+                (CellConfig.ZooKeeper.Cells) load(minimal()).zookeeper();
         assertThat(cells.addresses()).containsExactly("cell-1:2181", "10.0.0.2:2181", "[fd00::3]:2181");
         assertThat(cells.of(new CellName("cell-3")))
                 .contains(new CellConfig.Server(3, new CellName("cell-3"), "fd00::3"));
@@ -193,7 +193,7 @@ final class CellConfigTest {
         environment.put("CELL_ZOOKEEPER_CONNECT", "zk-1:2181,zk-2:2181/cellkeeper");
         assertThat(load(minimal().replaceAll("(?s)zookeeper:.*security:", "security:"))
                         .zookeeper())
-                .isEqualTo(new CellConfig.Referee.External(List.of("zk-1:2181", "zk-2:2181"), "/cellkeeper"));
+                .isEqualTo(new CellConfig.ZooKeeper.External(List.of("zk-1:2181", "zk-2:2181"), "/cellkeeper"));
         assertThat(problems(minimal()))
                 .containsExactly("CELL_ZOOKEEPER_CONNECT: cannot be set together with zookeeper.cells");
     }

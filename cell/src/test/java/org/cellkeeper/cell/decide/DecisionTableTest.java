@@ -20,7 +20,7 @@ import org.cellkeeper.cell.decide.Facts.Move;
 import org.cellkeeper.cell.decide.Facts.PendingSave;
 import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Postgres;
-import org.cellkeeper.cell.decide.Facts.Referee;
+import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
 import org.cellkeeper.cell.decide.Facts.PrimaryFault;
@@ -66,7 +66,7 @@ class DecisionTableTest {
 
     /** Why this must not be done with these facts; null when it may. */
     private static String objection(Kind kind, Facts f) {
-        boolean known = f.referee() == Referee.KNOWN;
+        boolean known = f.coordination() == Coordination.KNOWN;
         boolean stopped = f.postgres() == Postgres.STOPPED;
         boolean runsStandby = f.postgres() == Postgres.STANDBY;
         return switch (kind) {
@@ -115,9 +115,9 @@ class DecisionTableTest {
                                 : null;
             case CAS -> !known ? "ZooKeeper has not confirmed the state (I3)" : null;
             case CREATE_STATE, INIT_DB ->
-                f.referee() != Referee.UNBORN_AND_LOCKED ? "it does not hold the birth lock" : null;
+                f.coordination() != Coordination.UNBORN_AND_LOCKED ? "it does not hold the birth lock" : null;
             case TAKE_BIRTH_LOCK ->
-                f.referee() != Referee.UNBORN_AND_MINE_TO_ASK ? "it may not found the cluster" : null;
+                f.coordination() != Coordination.UNBORN_AND_MINE_TO_ASK ? "it may not found the cluster" : null;
             case APPLY_SYNC, TERMINATE_OLD_SENDERS, SET_READ_ONLY ->
                 f.standing() != Standing.PRIMARY ? "only a primary has a commit rule" : null;
             case CLONE ->
@@ -177,20 +177,20 @@ class DecisionTableTest {
     // ---- all combinations that a view can give rise to
 
     private static void everyCombination(Consumer<Facts> use) {
-        for (Referee referee : Referee.values()) {
-            boolean unborn = referee != Referee.KNOWN && referee != Referee.AWAY;
+        for (Coordination coordination : Coordination.values()) {
+            boolean unborn = coordination != Coordination.KNOWN && coordination != Coordination.AWAY;
             for (Standing standing : Standing.values()) {
-                if (unborn != (standing == Standing.UNKNOWN) && referee != Referee.AWAY) {
+                if (unborn != (standing == Standing.UNKNOWN) && coordination != Coordination.AWAY) {
                     continue;
                 }
                 for (Data data : Data.values()) {
                     for (Postgres postgres : Postgres.values()) {
                         for (boolean stopping : new boolean[] {false, true}) {
                             switch (standing) {
-                                case ACTIVE -> actives(referee, data, postgres, stopping, use);
-                                case PRIMARY -> primaries(referee, data, postgres, stopping, use);
+                                case ACTIVE -> actives(coordination, data, postgres, stopping, use);
+                                case PRIMARY -> primaries(coordination, data, postgres, stopping, use);
                                 case UNKNOWN, HALTED, REMOVED, STRANGER, TAKEN ->
-                                    others(referee, standing, data, postgres, stopping, use);
+                                    others(coordination, standing, data, postgres, stopping, use);
                             }
                         }
                     }
@@ -200,7 +200,7 @@ class DecisionTableTest {
     }
 
     private static void others(
-            Referee referee, Standing standing, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
+            Coordination coordination, Standing standing, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
         EnumSet<PendingSave> notes = switch (standing) {
             case HALTED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.HALT, PendingSave.HALT_UNREPORTED);
             case REMOVED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.REMOVAL);
@@ -210,11 +210,11 @@ class DecisionTableTest {
             for (PendingSave pendingSave : notes) {
                 for (Stream stream : Stream.values()) {
                     for (TaskStep taskStep : TaskStep.values()) {
-                        if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
+                        if (taskStep != TaskStep.NONE && coordination != Coordination.KNOWN) {
                             continue;
                         }
                         use.accept(new Facts(
-                                referee,
+                                coordination,
                                 standing,
                                 data,
                                 postgres,
@@ -239,20 +239,20 @@ class DecisionTableTest {
         }
     }
 
-    private static void actives(Referee referee, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
+    private static void actives(Coordination coordination, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
         for (BallotRole ballotRole : BallotRole.values()) {
             for (PendingSave pendingSave : EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.ABDICATION)) {
                 for (Stream stream : Stream.values()) {
                     for (Wal wal : Wal.values()) {
                         for (FailureSuspicion failureSuspicion : FailureSuspicion.values()) {
                             for (TaskStep taskStep : TaskStep.values()) {
-                                if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
+                                if (taskStep != TaskStep.NONE && coordination != Coordination.KNOWN) {
                                     continue;
                                 }
                                 for (boolean door : new boolean[] {false, true}) {
                                     for (boolean slots : new boolean[] {false, true}) {
                                         use.accept(new Facts(
-                                                referee,
+                                                coordination,
                                                 Standing.ACTIVE,
                                                 data,
                                                 postgres,
@@ -282,7 +282,7 @@ class DecisionTableTest {
     }
 
     private static void primaries(
-            Referee referee, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
+            Coordination coordination, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
         for (PromotionStage promotionStage : EnumSet.complementOf(EnumSet.of(PromotionStage.NOT_MINE))) {
             boolean runs = postgres == Postgres.PRIMARY;
             boolean needsIt = promotionStage == PromotionStage.PROMOTED || promotionStage == PromotionStage.CLASH || promotionStage == PromotionStage.UNLAWFUL;
@@ -306,7 +306,7 @@ class DecisionTableTest {
                     for (SwitchoverStage switchoverStage : SwitchoverStage.values()) {
                         boolean wanted = switchoverStage != SwitchoverStage.NONE && !switchoverStage.hasBegun();
                         boolean possible = switchoverStage.hasBegun() == (ballotRole == BallotRole.HANDOVER)
-                                && (!wanted || reigns && ballotRole == BallotRole.STEADY && referee == Referee.KNOWN)
+                                && (!wanted || reigns && ballotRole == BallotRole.STEADY && coordination == Coordination.KNOWN)
                                 && (switchoverStage != SwitchoverStage.STOPPING || postgres != Postgres.STOPPED);
                         if (!possible) {
                             continue;
@@ -314,21 +314,21 @@ class DecisionTableTest {
                         for (PrimaryFault primaryFault : PrimaryFault.values()) {
                             boolean fits = primaryFault == PrimaryFault.NONE
                                     || (primaryFault == PrimaryFault.CRASHED) == (postgres == Postgres.STOPPED);
-                            if (!fits || primaryFault != PrimaryFault.NONE && referee != Referee.KNOWN) {
+                            if (!fits || primaryFault != PrimaryFault.NONE && coordination != Coordination.KNOWN) {
                                 continue;
                             }
                             for (TaskStep taskStep : TaskStep.values()) {
-                                if (taskStep != TaskStep.NONE && referee != Referee.KNOWN) {
+                                if (taskStep != TaskStep.NONE && coordination != Coordination.KNOWN) {
                                     continue;
                                 }
                                 for (WriteAvailability writeAvailability : reigns ? EnumSet.allOf(WriteAvailability.class) : EnumSet.of(WriteAvailability.FINE)) {
-                                    for (Move move : reigns && ballotRole == BallotRole.STEADY && referee == Referee.KNOWN
+                                    for (Move move : reigns && ballotRole == BallotRole.STEADY && coordination == Coordination.KNOWN
                                             ? EnumSet.allOf(Move.class)
                                             : EnumSet.of(Move.NONE)) {
                                         for (boolean door : new boolean[] {false, true}) {
                                             for (boolean slots : new boolean[] {false, true}) {
                                                 use.accept(new Facts(
-                                                        referee,
+                                                        coordination,
                                                         Standing.PRIMARY,
                                                         data,
                                                         postgres,

@@ -36,8 +36,8 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
-import org.cellkeeper.cell.model.RefereeServer;
-import org.cellkeeper.cell.model.RefereeServer.Standing;
+import org.cellkeeper.cell.model.EnsembleServer;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.Reign;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -1021,7 +1021,7 @@ final class HealthTest {
                     links.put(cell.name(), link(asked, cell, said));
                 }
             });
-            CoordinationView referee = new CoordinationView(
+            CoordinationView coordination = new CoordinationView(
                     zookeeper, zookeeper, zookeeper && state == null, null, 0, Map.of(), present, false, List.of(), "");
             CellSettings settings = new CellSettings(
                     asked.name(),
@@ -1039,7 +1039,7 @@ final class HealthTest {
                     NOON,
                     state,
                     state == null ? -1 : version,
-                    referee,
+                    coordination,
                     zookeeper ? 0 : NOW - 30_000,
                     views.get(asked),
                     links,
@@ -1051,14 +1051,14 @@ final class HealthTest {
             return this;
         }
 
-        private List<RefereeServer> servers() {
-            List<RefereeServer> all = new ArrayList<>();
+        private List<EnsembleServer> servers() {
+            List<EnsembleServer> all = new ArrayList<>();
             for (int number = 1; number <= servers; number++) {
                 CellId cell = id("cell-" + number);
                 Standing usual = dead.contains(cell) || paused.contains(cell)
                         ? Standing.SILENT
                         : zookeeper ? Standing.SERVING : Standing.WAITING;
-                all.add(new RefereeServer(
+                all.add(new EnsembleServer(
                         "server " + number + " (" + cell.name() + ")",
                         cell.name(),
                         standings.getOrDefault(cell, usual)));

@@ -58,7 +58,7 @@ final class StandingTest {
         LocalState local = LocalState.fresh(B.incarnation())
                 .withSeen(new VersionedState(1, known))
                 .withJoined();
-        CoordinationView referee = new CoordinationView(
+        CoordinationView coordination = new CoordinationView(
                 true, true, false, new VersionedState(2, read), 0, Map.of(), Map.of(), false, List.of(), "");
         return Facts.standing(new View(
                 0,
@@ -75,7 +75,7 @@ final class StandingTest {
                         CellSettings.Timing.defaults()),
                 local,
                 false,
-                referee,
+                coordination,
                 DatabaseView.nothing(),
                 Map.of(),
                 Memory.atStart(0),

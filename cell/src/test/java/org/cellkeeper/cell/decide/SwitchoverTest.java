@@ -194,10 +194,10 @@ final class SwitchoverTest {
         says(B, CellState.DOWN, PeerView.Health.OK, END);
         ask(B);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.NONE);
-        assertThat(Primaries.successor(view())).isEqualTo(C);
+        assertThat(Primaries.bestTarget(view())).isEqualTo(C);
 
         says(C, CellState.DOWN, PeerView.Health.OK, END);
-        assertThat(Primaries.successor(view())).isNull();
+        assertThat(Primaries.bestTarget(view())).isNull();
     }
 
     @Test

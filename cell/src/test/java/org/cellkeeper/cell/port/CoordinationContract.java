@@ -32,7 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What every referee keeps to, the real one and the fake. Each test has a cluster of its own that is not born yet. */
+/** What every adapter keeps to, the real one and the fake. Each test has a cluster of its own that is not born yet. */
 public abstract class CoordinationContract {
     protected static final CellId ONE = CellId.parse("cell-1.0000000a");
     protected static final CellId TWO = CellId.parse("cell-2.0000000b");
@@ -47,7 +47,7 @@ public abstract class CoordinationContract {
 
     private CoordinationBench bench;
 
-    /** A referee that knows nothing. */
+    /** What is seen while nothing is known. */
     protected abstract CoordinationBench newBench() throws Exception;
 
     @BeforeEach

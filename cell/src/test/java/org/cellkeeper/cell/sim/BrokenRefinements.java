@@ -117,7 +117,7 @@ final class BrokenRefinements {
 
     private static Memory agedByTimeOfDay(View view) {
         TreeMap<String, Long> since = new TreeMap<>(view.memory().tasksSince());
-        view.referee()
+        view.coordination()
                 .tasks()
                 .forEach(task -> since.put(
                         task.id(),
@@ -137,16 +137,16 @@ final class BrokenRefinements {
 
     /** What a ballot's votes are changed to. */
     private interface Change {
-        void to(CoordinationView referee, TreeMap<CellName, Vote> votes);
+        void to(CoordinationView ensemble, TreeMap<CellName, Vote> votes);
     }
 
     private static View withVotes(View view, Change change, ClusterState state) {
-        CoordinationView referee = view.referee();
-        if (!isOpen(state) && referee.votes().isEmpty()) {
+        CoordinationView ensemble = view.coordination();
+        if (!isOpen(state) && ensemble.votes().isEmpty()) {
             return view;
         }
-        TreeMap<CellName, Vote> votes = new TreeMap<>(referee.votes());
-        change.to(referee, votes);
+        TreeMap<CellName, Vote> votes = new TreeMap<>(ensemble.votes());
+        change.to(ensemble, votes);
         TreeMap<CellName, Vote> known = new TreeMap<>();
         votes.forEach((name, vote) -> {
             Member member = state.members().get(name);
@@ -154,22 +154,22 @@ final class BrokenRefinements {
                     member != null && !member.incarnation().equals(vote.voter().incarnation());
             known.put(name, former ? inherited(vote, member.incarnation()) : vote);
         });
-        return Records.with(view, "referee", Records.with(referee, "votes", known));
+        return Records.with(view, "ensemble", Records.with(ensemble, "votes", known));
     }
 
     private static Vote inherited(Vote vote, Incarnation by) {
         return Records.with(vote, "voter", Records.with(vote.voter(), "incarnation", by));
     }
 
-    private void withThoseOfFormerIncarnations(CoordinationView referee, TreeMap<CellName, Vote> votes) {
+    private void withThoseOfFormerIncarnations(CoordinationView ensemble, TreeMap<CellName, Vote> votes) {
         votes.values().stream()
                 .filter(vote -> vote.veto() == null)
                 .forEach(vote -> votesOfBurntBallots.put(vote.voter().name(), vote));
-        if (referee.votesOf() != 0) {
+        if (ensemble.votesOf() != 0) {
             votesOfBurntBallots.forEach((name, vote) -> {
                 boolean present = votes.containsKey(name);
-                if (!present && vote.ballot() < referee.votesOf() && isFormer(vote)) {
-                    votes.put(name, Records.with(vote, "ballot", referee.votesOf()));
+                if (!present && vote.ballot() < ensemble.votesOf() && isFormer(vote)) {
+                    votes.put(name, Records.with(vote, "ballot", ensemble.votesOf()));
                 }
             });
         }
@@ -196,14 +196,14 @@ final class BrokenRefinements {
                         view,
                         "local",
                         view.local().withSeen(new VersionedState(seen.version(), change.apply(seen.state()))));
-        VersionedState read = view.referee().state();
+        VersionedState read = view.coordination().state();
         return read == null
                 ? changed
                 : Records.with(
                         changed,
-                        "referee",
+                        "ensemble",
                         Records.with(
-                                view.referee(),
+                                view.coordination(),
                                 "state",
                                 new VersionedState(read.version(), change.apply(read.state()))));
     }

@@ -30,11 +30,11 @@ final class Faults {
         SLOW_PATH,
         ADDRESSES_SWAPPED,
         BREAK_LINK,
-        REFEREE_AWAY,
-        REFEREE_QUORUM,
-        REFEREE_STALE,
-        REFEREE_SLOW,
-        REFEREE_EXPIRED,
+        ZOOKEEPER_AWAY,
+        ZOOKEEPER_QUORUM,
+        ZOOKEEPER_STALE,
+        ZOOKEEPER_SLOW,
+        ZOOKEEPER_EXPIRED,
         ANSWER_LOST,
         DISK_HUNG,
         DISK_FULL,
@@ -86,8 +86,8 @@ final class Faults {
         Kind.SLOW_PATH,
         Kind.SLOW_PATH,
         Kind.ADDRESSES_SWAPPED,
-        Kind.REFEREE_AWAY,
-        Kind.REFEREE_STALE,
+        Kind.ZOOKEEPER_AWAY,
+        Kind.ZOOKEEPER_STALE,
         Kind.ANSWER_LOST,
         Kind.BACKEND_CRASH,
         Kind.SAVES_FAIL,
@@ -211,7 +211,7 @@ final class Faults {
     /** An operator who brings halted cells back: without one a small cluster has no second failover. */
     private void caretake(long every) {
         world.after(world.between(every / 2, every), () -> {
-            ClusterState state = world.referee.state();
+            ClusterState state = world.ensemble.state();
             if (over) {
                 return;
             }
@@ -275,7 +275,7 @@ final class Faults {
     }
 
     private @Nullable SimCell primary() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return state == null ? null : world.find(state.primary().name());
     }
 
@@ -287,12 +287,12 @@ final class Faults {
 
     /** A cell that cannot play its part now. */
     private boolean impaired(SimCell cell) {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return !cell.agentRuns()
                 || !cell.postgres().answers()
                 || cell.diskHung()
                 || cell.disk().troubled()
-                || !world.network.reachesReferee(cell)
+                || !world.network.reachesZooKeeper(cell)
                 || (state != null && !state.voters().contains(cell.id()));
     }
 
@@ -347,9 +347,9 @@ final class Faults {
             }
             case CUT_CELL -> {
                 world.network.isolate(cell);
-                boolean refereeToo = world.perMille(500);
-                if (refereeToo) {
-                    world.network.cutReferee(cell, true);
+                boolean zooKeeperToo = world.perMille(500);
+                if (zooKeeperToo) {
+                    world.network.cutZooKeeper(cell, true);
                 }
                 world.after(span(), () -> healNetwork(cell));
             }
@@ -395,28 +395,28 @@ final class Faults {
                     agent.peers().breakLink(other(cell));
                 }
             }
-            case REFEREE_AWAY -> {
-                world.network.cutReferee(cell, true);
-                world.after(span(), () -> world.network.cutReferee(cell, false));
+            case ZOOKEEPER_AWAY -> {
+                world.network.cutZooKeeper(cell, true);
+                world.after(span(), () -> world.network.cutZooKeeper(cell, false));
             }
-            case REFEREE_QUORUM -> {
-                world.referee.loseQuorum();
-                world.after(span(), world.referee::regainQuorum);
+            case ZOOKEEPER_QUORUM -> {
+                world.ensemble.loseQuorum();
+                world.after(span(), world.ensemble::regainQuorum);
             }
-            case REFEREE_STALE -> {
+            case ZOOKEEPER_STALE -> {
                 AgentProcess agent = cell.agent();
                 if (agent != null) {
                     agent.coordination().lagFor(span());
                 }
             }
-            case REFEREE_SLOW -> {
+            case ZOOKEEPER_SLOW -> {
                 AgentProcess agent = cell.agent();
                 if (agent != null) {
                     agent.coordination().slow(world.between(20 * World.MILLI, 1_500 * World.MILLI));
                     world.after(span(), () -> agent.coordination().slow(3 * World.MILLI));
                 }
             }
-            case REFEREE_EXPIRED -> {
+            case ZOOKEEPER_EXPIRED -> {
                 AgentProcess agent = cell.agent();
                 if (agent != null) {
                     agent.coordination().expireSession();
@@ -533,7 +533,7 @@ final class Faults {
                 world.network.heal(kind, other, cell);
             }
         }
-        world.network.cutReferee(cell, false);
+        world.network.cutZooKeeper(cell, false);
     }
 
     private SimCell other(SimCell cell) {
@@ -543,7 +543,7 @@ final class Faults {
 
     /** Removes a halted cell if there is one, else any, and deploys it anew a while later. */
     private void removeAndDeploy(SimCell asked) {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         if (state == null) {
             return;
         }

@@ -17,7 +17,7 @@ import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.model.Vote;
-import org.cellkeeper.cell.sim.SimReferee.Tree;
+import org.cellkeeper.cell.sim.SimEnsemble.Tree;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -138,7 +138,7 @@ final class Invariants {
         }
         opened.put(epoch, new Opened(epoch, cell, commits));
         Long other = epochOfTimeline.get(cell.postgres().timeline());
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         // A reign that was never put on record was never followed: only the cell itself holds WAL of it, and that one
         // is halted. One that opens after its successor was elected never will be on record.
         boolean followed = other != null && state != null && state.reigns().containsKey(other);
@@ -202,7 +202,7 @@ final class Invariants {
 
     /** The commit rule of some process came into force, or the shared state changed. */
     void commitRule(SimCell cell) {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         if (state == null || !world.weather.judged) {
             return;
         }
@@ -217,7 +217,7 @@ final class Invariants {
     }
 
     private void stillCovered(Acknowledged promise) {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         if (state == null || promise.epoch > state.epoch() || exempt(promise.epoch, state.epoch())) {
             return;
         }
@@ -480,7 +480,7 @@ final class Invariants {
         }
         Long killed = killedWhileReplaceable.get(cell);
         long patience = world.setup.timing().restartPatience().toMillis() * World.MILLI * 9 / 10;
-        ClusterState now = world.referee.state();
+        ClusterState now = world.ensemble.state();
         boolean reigns = now != null
                 && now.isSteady()
                 && now.failoverMode() == FailoverMode.AUTOMATIC
@@ -495,7 +495,7 @@ final class Invariants {
         killedWhileReplaceable.remove(cell);
         AgentProcess agent = cell.agent();
         boolean reigned = cell.postgres().isPrimary() && isWellFor(cell, 3 * World.SECOND);
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         // What is being stopped for a handover does not crash.
         boolean steady = state != null && state.isSteady();
         if (reigned && steady && agent != null && agent.running() && othersAreWell(cell)) {
@@ -510,7 +510,7 @@ final class Invariants {
     }
 
     private boolean isVoter(SimCell cell) {
-        ClusterState now = world.referee.state();
+        ClusterState now = world.ensemble.state();
         return now != null && now.voters().contains(cell.id());
     }
 
@@ -603,7 +603,7 @@ final class Invariants {
             return;
         }
         long deadline = ballotSince + world.setup.timing().ballot().toMillis() * World.MILLI;
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         for (SimCell cell : world.cells()) {
             Long since = canActSince.get(cell);
             CellId id = cell.id();

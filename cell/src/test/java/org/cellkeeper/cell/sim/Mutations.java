@@ -115,7 +115,7 @@ final class Mutations {
                 state != null && state.phase() instanceof Phase.Sealing && state.sealQuorum() > 1
                         ? withState(view, s -> s.withVoters(s.voters(), s.acks() + 1))
                         : view;
-            case BURNT_BALLOT_VOTE_COUNTED -> withReferee(view, withOldVotes(view.referee()));
+            case BURNT_BALLOT_VOTE_COUNTED -> withZooKeeper(view, withOldVotes(view.coordination()));
             case HALTED_CELL_RESTARTED -> withoutHalt(view);
             case OUTCOME_GUESSED ->
                 ballotIsOpen(state)
@@ -138,7 +138,7 @@ final class Mutations {
                 state == null || state.primary().equals(view.self()) ? view : withState(view, Mutations::forkAtTheEnd);
             case WRITTEN_BY_OTHERS_TRUSTED -> trusting(view);
             case PROMOTION_TAKEN_FOR_DONE -> withDatabase(view, promotionDone(view.database()));
-            case REIGN_GIVEN_TO_A_LESSER -> withReferee(view, withEqualVotes(view));
+            case REIGN_GIVEN_TO_A_LESSER -> withZooKeeper(view, withEqualVotes(view));
             default -> refinements.seen(view);
         };
     }
@@ -206,45 +206,45 @@ final class Mutations {
         return Records.with(view, "memory", memory);
     }
 
-    private static View withReferee(View view, CoordinationView referee) {
-        return Records.with(view, "referee", referee);
+    private static View withZooKeeper(View view, CoordinationView ensemble) {
+        return Records.with(view, "ensemble", ensemble);
     }
 
     private static View withState(View view, UnaryOperator<ClusterState> change) {
         VersionedState seen = view.local().seen();
         View changed =
                 seen == null ? view : Records.with(view, "local", view.local().withSeen(changed(seen, change)));
-        VersionedState read = view.referee().state();
+        VersionedState read = view.coordination().state();
         return read == null
                 ? changed
-                : withReferee(changed, Records.with(view.referee(), "state", changed(read, change)));
+                : withZooKeeper(changed, Records.with(view.coordination(), "state", changed(read, change)));
     }
 
     private static VersionedState changed(VersionedState old, UnaryOperator<ClusterState> change) {
         return new VersionedState(old.version(), change.apply(old.state()));
     }
 
-    private CoordinationView withOldVotes(CoordinationView referee) {
-        referee.votes().forEach((name, vote) -> {
+    private CoordinationView withOldVotes(CoordinationView ensemble) {
+        ensemble.votes().forEach((name, vote) -> {
             if (vote.veto() == null) {
                 votesEverSeen.put(name, vote);
             }
         });
-        if (referee.votesOf() == 0) {
-            return referee;
+        if (ensemble.votesOf() == 0) {
+            return ensemble;
         }
-        TreeMap<CellName, Vote> votes = new TreeMap<>(referee.votes());
+        TreeMap<CellName, Vote> votes = new TreeMap<>(ensemble.votes());
         votesEverSeen.forEach((name, vote) -> votes.putIfAbsent(
                 name,
                 new Vote(
-                        referee.votesOf(),
+                        ensemble.votesOf(),
                         vote.voter(),
                         null,
                         vote.walEpoch(),
                         vote.timeline(),
                         vote.lsn(),
                         vote.priority())));
-        return Records.with(referee, "votes", votes);
+        return Records.with(ensemble, "votes", votes);
     }
 
     private static DatabaseView promotionDone(DatabaseView old) {
@@ -256,17 +256,17 @@ final class Mutations {
 
     private static CoordinationView withEqualVotes(View view) {
         ClusterState state = view.state();
-        CoordinationView referee = view.referee();
-        Vote own = referee.votes().get(view.settings().name());
+        CoordinationView ensemble = view.coordination();
+        Vote own = ensemble.votes().get(view.settings().name());
         boolean won = state != null && state.primary().equals(view.self()) && state.reign() == null;
         if (!won || own == null) {
-            return referee;
+            return ensemble;
         }
         TreeMap<CellName, Vote> votes = new TreeMap<>();
-        referee.votes()
+        ensemble.votes()
                 .forEach((name, vote) -> votes.put(
                         name, Records.with(Records.with(vote, "walEpoch", own.walEpoch()), "lsn", own.lsn())));
-        return Records.with(referee, "votes", votes);
+        return Records.with(ensemble, "votes", votes);
     }
 
     private static View withoutHalt(View view) {
@@ -423,7 +423,7 @@ final class Mutations {
     // ---- parts of plans
 
     private static ClusterState withLevelVoters(View view, ClusterState before, ClusterState next) {
-        Map<CellName, Vote> votes = view.referee().votes();
+        Map<CellName, Vote> votes = view.coordination().votes();
         Vote winning = votes.get(next.primary().name());
         if (winning == null) {
             return next;

@@ -18,8 +18,8 @@ import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.model.Vote;
 import org.cellkeeper.cell.port.Coordination;
-import org.cellkeeper.cell.sim.SimReferee.Effect;
-import org.cellkeeper.cell.sim.SimReferee.Tree;
+import org.cellkeeper.cell.sim.SimEnsemble.Effect;
+import org.cellkeeper.cell.sim.SimEnsemble.Tree;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -95,7 +95,7 @@ final class SimCoordination implements Coordination {
         this.world = world;
         this.cell = cell;
         this.agent = agent;
-        world.referee.opened(this);
+        world.ensemble.opened(this);
         attempt(world.delay(3 * World.MILLI, 60 * World.MILLI));
     }
 
@@ -109,7 +109,7 @@ final class SimCoordination implements Coordination {
 
     /** Connected, and it has read the newest state. */
     boolean current() {
-        return connected && synced && statePosition >= world.referee.asOf(world.now() - 500 * World.MILLI);
+        return connected && synced && statePosition >= world.ensemble.asOf(world.now() - 500 * World.MILLI);
     }
 
     long session() {
@@ -153,9 +153,9 @@ final class SimCoordination implements Coordination {
     }
 
     void expireSession() {
-        if (session != 0 && world.referee.isLive(session)) {
+        if (session != 0 && world.ensemble.isLive(session)) {
             world.note(cell.label(), "ZooKeeper session expired", null, null);
-            world.referee.expire(session);
+            world.ensemble.expire(session);
             disconnect();
             attempt(world.delay(20 * World.MILLI, World.SECOND));
         }
@@ -183,7 +183,7 @@ final class SimCoordination implements Coordination {
         if (connected) {
             disconnect();
         }
-        if (world.referee.quorum()) {
+        if (world.ensemble.quorum()) {
             expireLater();
         }
     }
@@ -191,7 +191,7 @@ final class SimCoordination implements Coordination {
     void pausedOrResumed() {
         if (agent.paused()) {
             expireLater();
-        } else if (session != 0 && !world.referee.isLive(session) && connected) {
+        } else if (session != 0 && !world.ensemble.isLive(session) && connected) {
             disconnect();
             attempt(world.delay(20 * World.MILLI, World.SECOND));
         }
@@ -203,34 +203,34 @@ final class SimCoordination implements Coordination {
             if (!flight.arrived && !flight.limbo && world.perMille(500)) {
                 Function<Tree, Effect> write = flight.write;
                 world.after(world.delay(World.MILLI, 2 * World.SECOND), () -> {
-                    if (world.referee.quorum() && world.referee.isLive(flight.session)) {
+                    if (world.ensemble.quorum() && world.ensemble.isLive(flight.session)) {
                         world.note(cell.label(), "a dead agent's write lands:", flight.what, null);
-                        world.referee.apply(cell, write);
+                        world.ensemble.apply(cell, write);
                     }
                 });
             }
         }
         flights.clear();
-        world.referee.gone(this);
+        world.ensemble.gone(this);
         long mine = session;
         if (mine != 0) {
             world.after(
-                    world.between(SimReferee.SESSION_TIMEOUT / 2, SimReferee.SESSION_TIMEOUT), () -> expireNow(mine));
+                    world.between(SimEnsemble.SESSION_TIMEOUT / 2, SimEnsemble.SESSION_TIMEOUT), () -> expireNow(mine));
         }
     }
 
     /** An orderly exit: the session ends at once. */
     void close() {
         if (session != 0 && connected) {
-            world.referee.expire(session);
+            world.ensemble.expire(session);
         }
     }
 
     private void expireNow(long mine) {
-        if (world.referee.quorum()) {
-            world.referee.expire(mine);
+        if (world.ensemble.quorum()) {
+            world.ensemble.expire(mine);
         } else {
-            world.after(SimReferee.SESSION_TIMEOUT, () -> expireNow(mine));
+            world.after(SimEnsemble.SESSION_TIMEOUT, () -> expireNow(mine));
         }
     }
 
@@ -239,10 +239,10 @@ final class SimCoordination implements Coordination {
         if (mine == 0) {
             return;
         }
-        world.after(world.between(SimReferee.SESSION_TIMEOUT * 2 / 3, SimReferee.SESSION_TIMEOUT), () -> {
-            boolean silent = closed || !agent.running() || !world.network.reachesReferee(cell);
-            if (mine == session && silent && world.referee.quorum()) {
-                world.referee.expire(mine);
+        world.after(world.between(SimEnsemble.SESSION_TIMEOUT * 2 / 3, SimEnsemble.SESSION_TIMEOUT), () -> {
+            boolean silent = closed || !agent.running() || !world.network.reachesZooKeeper(cell);
+            if (mine == session && silent && world.ensemble.quorum()) {
+                world.ensemble.expire(mine);
             }
         });
     }
@@ -250,7 +250,7 @@ final class SimCoordination implements Coordination {
     // ---- connecting
 
     private boolean reachable() {
-        return world.network.reachesReferee(cell) && world.referee.quorum();
+        return world.network.reachesZooKeeper(cell) && world.ensemble.quorum();
     }
 
     private void attempt(long delay) {
@@ -269,10 +269,10 @@ final class SimCoordination implements Coordination {
     private void connect() {
         connected = true;
         connection++;
-        int newest = world.referee.newest();
-        if (session == 0 || !world.referee.isLive(session)) {
-            session = world.referee.newSession();
-            truthAtItsStart = world.referee.version();
+        int newest = world.ensemble.newest();
+        if (session == 0 || !world.ensemble.isLive(session)) {
+            session = world.ensemble.newSession();
+            truthAtItsStart = world.ensemble.version();
             synced = world.mutation() == Mutation.FIRST_READ_NOT_SYNCED;
             serverPosition = Math.max(0, newest - behind);
             behind = 0;
@@ -310,11 +310,11 @@ final class SimCoordination implements Coordination {
     private void restorePresence() {
         Presence current = presence;
         if (current != null) {
-            keep(write("presence", SimReferee.presence(current, session)));
+            keep(write("presence", SimEnsemble.presence(current, session)));
         }
         CellId primary = leader;
         if (primary != null) {
-            keep(write("leader", SimReferee.leader(primary, leaderEpoch, session)));
+            keep(write("leader", SimEnsemble.leader(primary, leaderEpoch, session)));
         }
     }
 
@@ -359,8 +359,8 @@ final class SimCoordination implements Coordination {
             // conditional
             // one is let through here, which is more than ZooKeeper does.
             boolean overtaken = newestApplied > flight.number && !flight.conditional();
-            if (!overtaken && world.referee.quorum() && world.referee.isLive(flight.session)) {
-                Outcome outcome = world.referee.apply(cell, flight.write);
+            if (!overtaken && world.ensemble.quorum() && world.ensemble.isLive(flight.session)) {
+                Outcome outcome = world.ensemble.apply(cell, flight.write);
                 world.note(cell.label(), "a write of unknown outcome lands: " + flight.what, outcome, null);
             }
         });
@@ -389,7 +389,7 @@ final class SimCoordination implements Coordination {
         agent.post(0, () -> {
             long left = session;
             if (left != 0) {
-                world.after(SimReferee.SESSION_TIMEOUT, () -> expireNow(left));
+                world.after(SimEnsemble.SESSION_TIMEOUT, () -> expireNow(left));
             }
             session = 0;
             disconnect();
@@ -399,7 +399,7 @@ final class SimCoordination implements Coordination {
 
     private void syncNow() {
         synced = true;
-        int newest = world.referee.newest();
+        int newest = world.ensemble.newest();
         serverPosition = newest;
         statePosition = newest;
         votesPosition = newest;
@@ -478,18 +478,18 @@ final class SimCoordination implements Coordination {
     }
 
     private CoordinationView view() {
-        VersionedState state = world.referee.tree(statePosition).state();
+        VersionedState state = world.ensemble.tree(statePosition).state();
         long ballot = ballotOf(state);
         Map<CellName, Vote> votes = Map.of();
         if (ballot != 0) {
             TreeMap<CellName, Vote> cast =
-                    world.referee.tree(votesPosition).votes().get(ballot);
+                    world.ensemble.tree(votesPosition).votes().get(ballot);
             if (cast != null) {
                 votes = cast;
             }
         }
         TreeMap<CellName, Presence> present = new TreeMap<>();
-        world.referee.tree(presentPosition).present().forEach((name, live) -> present.put(name, live.presence()));
+        world.ensemble.tree(presentPosition).present().forEach((name, live) -> present.put(name, live.presence()));
         return new CoordinationView(
                 connected,
                 connected && synced,
@@ -498,8 +498,8 @@ final class SimCoordination implements Coordination {
                 ballot,
                 votes,
                 present,
-                connected && world.referee.tree(presentPosition).birthLock() == session,
-                world.referee.tree(tasksPosition).tasks(),
+                connected && world.ensemble.tree(presentPosition).birthLock() == session,
+                world.ensemble.tree(tasksPosition).tasks(),
                 "");
     }
 
@@ -549,7 +549,7 @@ final class SimCoordination implements Coordination {
         if (flight.limbo || mine != connection || closed) {
             return;
         }
-        if (!world.referee.isLive(flight.session)) {
+        if (!world.ensemble.isLive(flight.session)) {
             flights.remove(flight);
             agent.post(0, () -> {
                 flight.answer.complete(Outcome.UNKNOWN);
@@ -562,8 +562,8 @@ final class SimCoordination implements Coordination {
         }
         flight.arrived = true;
         newestApplied = flight.number;
-        Outcome outcome = world.referee.apply(cell, flight.write);
-        int applied = world.referee.newest();
+        Outcome outcome = world.ensemble.apply(cell, flight.write);
+        int applied = world.ensemble.newest();
         agent.post(world.delay(300, Math.max(2 * World.MILLI, lagMost / 2)), () -> {
             if (mine == connection && flights.remove(flight)) {
                 if (outcome == Outcome.APPLIED) {
@@ -602,58 +602,58 @@ final class SimCoordination implements Coordination {
     @Override
     public CompletableFuture<Outcome> compareAndSet(int expectedVersion, ClusterState next) {
         world.invariants.acting(cell, expectedVersion, next);
-        return write("compareAndSet", SimReferee.compareAndSet(expectedVersion, next));
+        return write("compareAndSet", SimEnsemble.compareAndSet(expectedVersion, next));
     }
 
     @Override
     public CompletableFuture<Outcome> create(ClusterState first) {
-        return write("create", SimReferee.create(first));
+        return write("create", SimEnsemble.create(first));
     }
 
     @Override
     public CompletableFuture<Outcome> takeBirthLock() {
-        return write("birth lock", SimReferee.birthLock(session));
+        return write("birth lock", SimEnsemble.birthLock(session));
     }
 
     @Override
     public CompletableFuture<Outcome> publishVote(Vote vote) {
         world.note(cell.label(), "votes", vote, null);
         world.invariants.voting(cell, vote);
-        return write("vote", SimReferee.vote(vote));
+        return write("vote", SimEnsemble.vote(vote));
     }
 
     @Override
     public CompletableFuture<Outcome> deleteVotes(long upToBallot) {
-        return write("delete votes", SimReferee.deleteVotes(upToBallot));
+        return write("delete votes", SimEnsemble.deleteVotes(upToBallot));
     }
 
     @Override
     public CompletableFuture<Outcome> publishPresence(Presence newPresence) {
         presence = newPresence;
-        return keep(write("presence", SimReferee.presence(newPresence, session)));
+        return keep(write("presence", SimEnsemble.presence(newPresence, session)));
     }
 
     @Override
     public CompletableFuture<Outcome> announceLeader(CellId primary, long epoch) {
         leader = primary;
         leaderEpoch = epoch;
-        return keep(write("leader", SimReferee.leader(primary, epoch, session)));
+        return keep(write("leader", SimEnsemble.leader(primary, epoch, session)));
     }
 
     @Override
     public CompletableFuture<Outcome> resignLeader() {
         leader = null;
-        return write("resign", SimReferee.resign(session));
+        return write("resign", SimEnsemble.resign(session));
     }
 
     @Override
     public CompletableFuture<Outcome> putTask(Task task) {
-        return write("task", SimReferee.task(task));
+        return write("task", SimEnsemble.task(task));
     }
 
     @Override
     public CompletableFuture<Outcome> appendHistory(HistoryEntry entry) {
-        return write("history", world.referee.historyEntry(entry));
+        return write("history", world.ensemble.historyEntry(entry));
     }
 
     @Override
@@ -661,7 +661,7 @@ final class SimCoordination implements Coordination {
         CompletableFuture<List<HistoryEntry>> answer = new CompletableFuture<>();
         agent.post(world.delay(World.MILLI, Math.max(lagMost, 5 * World.MILLI)), () -> {
             if (connected) {
-                List<HistoryEntry> all = world.referee.history().reversed();
+                List<HistoryEntry> all = world.ensemble.history().reversed();
                 answer.complete(List.copyOf(all.subList(0, Math.min(limit, all.size()))));
             } else {
                 answer.completeExceptionally(new IllegalStateException("ZooKeeper cannot be asked"));

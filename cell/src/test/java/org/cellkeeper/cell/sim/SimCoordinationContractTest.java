@@ -43,12 +43,12 @@ final class SimCoordinationContractTest extends CoordinationContract {
 
         @Override
         public void cutOff(Coordination client) {
-            pump.run(() -> world.network.cutReferee(cells.get(client), true));
+            pump.run(() -> world.network.cutZooKeeper(cells.get(client), true));
         }
 
         @Override
         public void reconnect(Coordination client) {
-            pump.run(() -> world.network.cutReferee(cells.get(client), false));
+            pump.run(() -> world.network.cutZooKeeper(cells.get(client), false));
         }
 
         @Override

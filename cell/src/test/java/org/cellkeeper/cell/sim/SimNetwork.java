@@ -15,14 +15,14 @@ final class SimNetwork {
     private final boolean[][][] cut;
     private final long[][][] since;
     private final long[][][] latency;
-    private final boolean[] refereeCut;
+    private final boolean[] zooKeeperCut;
 
     SimNetwork(World world, int cells) {
         this.world = world;
         cut = new boolean[Kind.values().length][cells][cells];
         since = new long[Kind.values().length][cells][cells];
         latency = new long[Kind.values().length][cells][cells];
-        refereeCut = new boolean[cells];
+        zooKeeperCut = new boolean[cells];
     }
 
     /** Cuts what goes from one cell to another; the opposite direction stays. */
@@ -61,7 +61,7 @@ final class SimNetwork {
 
     void healAll() {
         for (SimCell one : world.cells()) {
-            cutReferee(one, false);
+            cutZooKeeper(one, false);
             for (SimCell other : world.cells()) {
                 for (Kind kind : Kind.values()) {
                     heal(kind, one, other);
@@ -100,7 +100,7 @@ final class SimNetwork {
                 return false;
             }
         }
-        return reachesReferee(one);
+        return reachesZooKeeper(one);
     }
 
     /** Whether data still flow in this direction: one that gets no acknowledgements dries up after a while. */
@@ -114,16 +114,16 @@ final class SimNetwork {
         return since[kind.ordinal()][from.index()][to.index()];
     }
 
-    void cutReferee(SimCell cell, boolean off) {
-        if (refereeCut[cell.index()] != off) {
+    void cutZooKeeper(SimCell cell, boolean off) {
+        if (zooKeeperCut[cell.index()] != off) {
             world.note(cell.label(), off ? "cut off from ZooKeeper" : "reaches ZooKeeper again", null, null);
-            refereeCut[cell.index()] = off;
-            world.referee.reachabilityChanged(cell);
+            zooKeeperCut[cell.index()] = off;
+            world.ensemble.reachabilityChanged(cell);
         }
     }
 
-    boolean reachesReferee(SimCell cell) {
-        return !refereeCut[cell.index()];
+    boolean reachesZooKeeper(SimCell cell) {
+        return !zooKeeperCut[cell.index()];
     }
 
     private void changed(Kind kind, SimCell from, SimCell to) {

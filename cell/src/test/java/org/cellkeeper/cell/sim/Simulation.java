@@ -127,7 +127,7 @@ final class Simulation {
 
     /** Some cells do not come back, and the primary is as likely among them as not. */
     private void loseForGood() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         SimCell primary = state == null ? null : world.find(state.primary().name());
         for (int i = 0; i < lost; i++) {
             SimCell cell = i == 0 && primary != null && world.perMille(500)
@@ -138,7 +138,7 @@ final class Simulation {
     }
 
     private boolean allVote() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return state != null && state.voters().size() == world.cells().size();
     }
 
@@ -171,7 +171,7 @@ final class Simulation {
                             .formatted(SETTLING, missing(), lostVoters()),
                     null);
         }
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         SimCell primary = state == null ? null : world.find(state.primary().name());
         if (primary != null && primary.postgres().isPrimary()) {
             world.invariants.holdsAllPromises(primary);
@@ -180,7 +180,7 @@ final class Simulation {
 
     /** After the loss of others, whose place has been filled: R voters and admission are there again, by rule. */
     private boolean canLoseThePrimaryToo() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return lost > 0
                 && world.setup.unfit() == 0
                 && state != null
@@ -190,7 +190,7 @@ final class Simulation {
 
     /** Its cell is lost, but not the ZooKeeper server beside it. */
     private String recoverWithoutThePrimary() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         SimCell primary = state == null ? null : world.find(state.primary().name());
         if (primary == null) {
             return "writable";
@@ -211,18 +211,18 @@ final class Simulation {
     }
 
     private boolean settledEnough() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return state != null && state.isSteady() && state.reign() != null;
     }
 
     /** Every member that is alive and not halted is a voter, and no other one. */
     private boolean settled() {
-        int newest = world.referee.newest();
+        int newest = world.ensemble.newest();
         if (newest == lookedAt) {
             return false;
         }
         lookedAt = newest;
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return state != null
                 && state.isSteady()
                 && missing().isEmpty()
@@ -231,7 +231,7 @@ final class Simulation {
 
     /** Voters that are lost for good, or whose data are, while others vote that live: these are dropped in time. */
     private TreeSet<CellId> lostVoters() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         TreeSet<CellId> voters = state == null ? new TreeSet<>() : new TreeSet<>(state.standbyVoters());
         int all = voters.size();
         voters.removeIf(voter -> {
@@ -243,7 +243,7 @@ final class Simulation {
 
     private TreeSet<CellId> missing() {
         TreeSet<CellId> missing = new TreeSet<>();
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         if (state == null) {
             return missing;
         }
@@ -260,7 +260,7 @@ final class Simulation {
     }
 
     private boolean isBeingRemoved(CellName name) {
-        return world.referee.tree().tasks().stream()
+        return world.ensemble.tree().tasks().stream()
                 .anyMatch(task -> task.isOpen()
                         && task.operation() == Task.Operation.REMOVE
                         && task.target().equals(name));
@@ -279,7 +279,7 @@ final class Simulation {
 
     /** Whether a cell that voted with the winner's WAL may reign in its place. */
     private boolean hasAnEqual(ClusterState state) {
-        var votes = world.referee.tree().votes().getOrDefault(state.epoch(), new TreeMap<>());
+        var votes = world.ensemble.tree().votes().getOrDefault(state.epoch(), new TreeMap<>());
         Vote own = votes.get(state.primary().name());
         return own != null
                 && votes.values().stream()
@@ -293,7 +293,7 @@ final class Simulation {
 
     /** Why a cluster may rightly not be writable; null when it should be. */
     private @Nullable String excuse() {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         if (state == null) {
             return "no state";
         }

@@ -29,7 +29,7 @@ final class SlowCheckpointTest {
 
         assertThat(millis).isBetween(59_000L, 62_000L);
         stage.pass(2_000);
-        assertThat(stage.world().referee.tree().tasks())
+        assertThat(stage.world().ensemble.tree().tasks())
                 .filteredOn(task -> task.operation() == Task.Operation.SWITCHOVER)
                 .extracting(Task::status)
                 .containsExactly(Task.Status.SUCCESS);
@@ -71,9 +71,9 @@ final class SlowCheckpointTest {
         Stage stage = switchoverOnASlowDisk();
 
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.awaitWritable("b", "c");
-        stage.withoutReferee("a", false);
+        stage.withoutZooKeeper("a", false);
         long millis =
                 stage.await("a is stopped", () -> stage.cell("a").postgres().isStopped());
 
@@ -116,7 +116,7 @@ final class SlowCheckpointTest {
         assertThat(stage.openTasks()).isEqualTo(1);
         stage.pass(20_000);
 
-        assertThat(stage.world().referee.tree().tasks())
+        assertThat(stage.world().ensemble.tree().tasks())
                 .filteredOn(task -> task.operation() == Task.Operation.SWITCHOVER)
                 .singleElement()
                 .satisfies(task -> {

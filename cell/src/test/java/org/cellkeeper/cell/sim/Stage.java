@@ -42,7 +42,7 @@ final class Stage {
     /** With the cluster born, and all of its cells voters. */
     Stage born() {
         await("all cells vote", () -> {
-            ClusterState state = world.referee.state();
+            ClusterState state = world.ensemble.state();
             return state != null
                     && state.isSteady()
                     && state.voters().size() == world.cells().size();
@@ -72,7 +72,7 @@ final class Stage {
     }
 
     ClusterState state() {
-        return Objects.requireNonNull(world.referee.state(), "no cluster yet");
+        return Objects.requireNonNull(world.ensemble.state(), "no cluster yet");
     }
 
     CellId id(String name) {
@@ -181,8 +181,8 @@ final class Stage {
     }
 
     /** Cut off from ZooKeeper, or not any more. */
-    void withoutReferee(String name, boolean off) {
-        network().cutReferee(cell(name), off);
+    void withoutZooKeeper(String name, boolean off) {
+        network().cutZooKeeper(cell(name), off);
     }
 
     /** An operator promotes this cell. */
@@ -207,7 +207,7 @@ final class Stage {
 
     /** Whether a vote of this cell is there, of whatever ballot. */
     boolean hasVoted(String name) {
-        return world.referee.tree().votes().values().stream().anyMatch(votes -> votes.containsKey(new CellName(name)));
+        return world.ensemble.tree().votes().values().stream().anyMatch(votes -> votes.containsKey(new CellName(name)));
     }
 
     /** Whether the commit rule in this cell's settings file names another. */
@@ -241,13 +241,13 @@ final class Stage {
 
     /** What the history says that begins so, the oldest first. */
     List<HistoryEntry> told(String beginning) {
-        return world.referee.history().stream()
+        return world.ensemble.history().stream()
                 .filter(entry -> entry.sentence().startsWith(beginning))
                 .toList();
     }
 
     long openTasks() {
-        return world.referee.tree().tasks().stream().filter(Task::isOpen).count();
+        return world.ensemble.tree().tasks().stream().filter(Task::isOpen).count();
     }
 
     /** Every cell tells the history of the cluster's health from now on. */

@@ -70,12 +70,12 @@ final class StageTest {
         stage.await("acknowledged", () -> stage.isAcknowledged(commit));
         List<String> all = List.of("b", "c", "a");
         all.forEach(stage::kill);
-        all.forEach(cell -> stage.network().cutReferee(stage.cell(cell), true));
+        all.forEach(cell -> stage.network().cutZooKeeper(stage.cell(cell), true));
         all.forEach(stage::boot);
         stage.pass(25_000);
         // The standbys reach it a moment before the primary does.
         for (String cell : all) {
-            stage.network().cutReferee(stage.cell(cell), false);
+            stage.network().cutZooKeeper(stage.cell(cell), false);
             stage.pass(700);
         }
         stage.await("a is writable", () -> stage.isWritable("a"));

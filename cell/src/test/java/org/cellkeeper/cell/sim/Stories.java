@@ -87,12 +87,12 @@ final class Stories {
         stage.await("PostgreSQL does not name c any more", () -> !stage.fileNames("a", "c"));
         SimCoordination client = stage.loseAnswerOf("a", SimCoordination.Fate.LATER, 2_000);
         stage.await("the compare-and-set is sent", client::losesNoAnswer);
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.mendWal("a", "c");
         stage.await("c streams", () -> stage.cell("a").postgres().senders().size() == 2);
-        stage.withoutReferee("a", false);
+        stage.withoutZooKeeper("a", false);
         stage.await("c is named again", () -> stage.fileNames("a", "c"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.pass(2_000);
         stage.writeAcknowledgedBy("a", "c");
         stage.kill("a", "c");
@@ -128,7 +128,7 @@ final class Stories {
      */
     static void backInTime(Stage stage) {
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.await("b is elected", () -> stage.state().epoch() == 2);
         stage.await(
                 "c has read it",
@@ -139,7 +139,7 @@ final class Stories {
         int writesSinceTheBallot = 12;
         stage.boot("c").coordination().beginsBehind(writesSinceTheBallot);
         stage.await("c has a session", () -> stage.boot("c").coordination().connected());
-        stage.withoutReferee("c", true);
+        stage.withoutZooKeeper("c", true);
         stage.mendWal("a", "c");
         stage.pass(3_000);
         long commit = stage.write("a");
@@ -151,11 +151,11 @@ final class Stories {
     /** T6: c, the only acknowledger of a commit, is wiped; then a is lost. b alone must not be enough. Three cells. */
     static void sameNameNewDisk(Stage stage) {
         long commit = stage.writeAcknowledgedBy("a", "c");
-        stage.withoutReferee("c", true);
+        stage.withoutZooKeeper("c", true);
         stage.cell("c").wipe();
         stage.boot("c");
         stage.kill("a");
-        stage.withoutReferee("c", false);
+        stage.withoutZooKeeper("c", false);
         stage.pass(10_000);
         stage.promote("b", false);
         stage.pass(10_000);
@@ -221,7 +221,7 @@ final class Stories {
 
     private static void partFromBAndC(Stage stage, String... others) {
         for (String one : others) {
-            stage.withoutReferee(one, true);
+            stage.withoutZooKeeper(one, true);
             stage.part(one, "b");
             stage.part(one, "c");
         }
@@ -290,7 +290,7 @@ final class Stories {
     static void comparedWhileReceiving(Stage stage) {
         electBWhileDFollowsA(stage);
         stage.cell("d").postgres().reloadsIn("startup", 3 * World.SECOND);
-        stage.withoutReferee("d", false);
+        stage.withoutZooKeeper("d", false);
         stage.await("d's upstream is emptied", () -> {
             var upstream = stage.cell("d").postgres().file().upstream();
             return upstream == null || upstream.epoch() == 2;
@@ -330,10 +330,10 @@ final class Stories {
     static void fileWiderThanWhatRuns(Stage stage) {
         stage.cutWal("a", "c");
         stage.await("PostgreSQL does not name c any more", () -> !stage.fileNames("a", "c"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.mendWal("a", "c");
         stage.pass(1_000);
-        stage.withoutReferee("a", false);
+        stage.withoutZooKeeper("a", false);
         stage.await("the wide names are written", () -> stage.fileNames("a", "c"));
         stage.cell("a").killAgent();
         assertThat(stage.cell("a").postgres().syncInForce().names(stage.id("c")))
@@ -362,7 +362,7 @@ final class Stories {
         stage.cutWal("a", "c");
         stage.await("c is dropped", () -> !stage.votes("c"));
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.await("a ballot is open", stage::ballotIsOpen);
         stage.kill("c");
         stage.await("b has voted", () -> stage.hasVoted("b"));
@@ -380,7 +380,7 @@ final class Stories {
      */
     static void outcomeGuessed(Stage stage) {
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.cell("b").hangDisk();
         stage.await("c has voted", () -> stage.hasVoted("c"));
         stage.cell("c").killAgent();
@@ -388,7 +388,7 @@ final class Stories {
         int writesSinceTheBallot = 8;
         client.beginsBehind(writesSinceTheBallot);
         stage.await("c has a session", client::connected);
-        stage.withoutReferee("c", true);
+        stage.withoutZooKeeper("c", true);
         stage.mendWal("a", "c");
         stage.pass(1_000);
         long commit = stage.write("a");
@@ -418,11 +418,11 @@ final class Stories {
     /** c's disk is slow; its agent dies before the seal is durable, and returns without ZooKeeper, to within a's reach. Three cells. */
     static void sealNotDurableYet(Stage stage) {
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.cell("c").disk().slowBy(1_500 * World.MILLI);
         stage.await("a ballot is open", stage::ballotIsOpen);
         stage.world().runUntil(() -> stage.state().epoch() == 2, Duration.ofSeconds(1));
-        stage.withoutReferee("c", true);
+        stage.withoutZooKeeper("c", true);
         stage.cell("c").killAgent();
         stage.cell("c").disk().heal();
         stage.boot("c");
@@ -474,7 +474,7 @@ final class Stories {
         disk.next(state -> state.walEpoch() == 2, SimStateFile.Fate.FAILED_BUT_THERE);
         stage.await("c's file says that it follows b", disk::scriptIsDone);
         stage.cell("c").killAgent();
-        stage.withoutReferee("c", true);
+        stage.withoutZooKeeper("c", true);
         stage.boot("c");
         long commit = commitOnCsWord(stage);
         electWithoutB(stage, commit, () -> stage.cell("c").kill(true));
@@ -512,8 +512,8 @@ final class Stories {
         }
         stage.await("a ballot is open", stage::ballotIsOpen);
         loseC.run();
-        stage.withoutReferee("c", false);
-        stage.withoutReferee("d", false);
+        stage.withoutZooKeeper("c", false);
+        stage.withoutZooKeeper("d", false);
         stage.await("d has voted", () -> stage.hasVoted("d"));
         stage.boot("c");
         stage.await("another reign", () -> stage.state().epoch() > 2);
@@ -565,7 +565,7 @@ final class Stories {
         stage.network().isolate(stage.cell("a"));
         stage.await(
                 "c has voted",
-                () -> stage.world().referee.tree().votes().values().stream()
+                () -> stage.world().ensemble.tree().votes().values().stream()
                         .anyMatch(votes -> votes.containsKey(new CellName("c"))));
         stage.network().healAll();
         stage.await("the ballot is burnt", () -> !stage.ballotIsOpen());
@@ -587,7 +587,7 @@ final class Stories {
     /** a is cut off from everything, and its clients are not. Three cells. */
     static void primaryAlone(Stage stage) {
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.awaitWritable("b", "c");
         stage.pass(1_000);
         long commit = stage.write("a");
@@ -638,7 +638,7 @@ final class Stories {
     static void receivingAfterTheVote(Stage stage) {
         stage.cell("c").postgres().reloadsIn("startup", 4 * World.SECOND);
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.await(
                 "c's upstream is emptied",
                 () -> stage.cell("c").postgres().file().upstream() == null);
@@ -858,8 +858,8 @@ final class Stories {
         stage.kill("a");
         stage.awaitWritable("b", "c");
         stage.pass(1_000);
-        SimReferee referee = stage.world().referee;
-        stage.boot("a").coordination().beginsBehind(referee.newest() - referee.asOf(before));
+        SimEnsemble ensemble = stage.world().ensemble;
+        stage.boot("a").coordination().beginsBehind(ensemble.newest() - ensemble.asOf(before));
         stage.pass(10_000);
         assertThat(stage.cell("a").postgres().isStopped()).isTrue();
         stage.endWell();
@@ -922,7 +922,7 @@ final class Stories {
     static void turnedToManualInABallot(Stage stage) {
         stage.cell("c").hangDisk();
         stage.network().isolate(stage.cell("a"));
-        stage.withoutReferee("a", true);
+        stage.withoutZooKeeper("a", true);
         stage.await("a ballot is open", stage::ballotIsOpen);
         stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
         stage.await("MANUAL", () -> stage.state().failoverMode() == FailoverMode.MANUAL);
@@ -997,7 +997,7 @@ final class Stories {
         stallAndWrite(stage, "c");
         stallAndWrite(stage, "d");
         stage.slow(Kind.WAL, "b", "c", 60_000);
-        stage.withoutReferee("d", true);
+        stage.withoutZooKeeper("d", true);
         for (String other : new String[] {"a", "b", "c", "e"}) {
             stage.part("d", other);
         }
@@ -1014,7 +1014,7 @@ final class Stories {
         stage.pass(5_000);
         stage.promote("c", true);
         stage.await("a ballot is open", stage::ballotIsOpen);
-        stage.withoutReferee("d", false);
+        stage.withoutZooKeeper("d", false);
         stage.cell("c").postgres().refusesIn(5 * World.SECOND);
         stage.await(
                 "a reign of c or d",

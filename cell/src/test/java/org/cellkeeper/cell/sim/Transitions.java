@@ -13,7 +13,7 @@ import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.model.Vote;
-import org.cellkeeper.cell.sim.SimReferee.Tree;
+import org.cellkeeper.cell.sim.SimEnsemble.Tree;
 import org.jspecify.annotations.Nullable;
 
 /** Whether one change of the shared state is one of the protocol's transitions (I3), and lawful in MANUAL mode (I6). */

@@ -105,7 +105,7 @@ final class World {
     final Weather weather = new Weather();
     final EventLog log = new EventLog();
     final SimNetwork network;
-    final SimReferee referee;
+    final SimEnsemble ensemble;
     final Invariants invariants;
     final Statistics statistics = new Statistics();
     private final SplittableRandom random;
@@ -124,7 +124,7 @@ final class World {
         breakBy(setup.mutation());
         random = new SplittableRandom(setup.seed());
         network = new SimNetwork(this, setup.cells());
-        referee = new SimReferee(this);
+        ensemble = new SimEnsemble(this);
         invariants = new Invariants(this);
         for (int i = 0; i < setup.cells(); i++) {
             cells.add(new SimCell(this, i, settingsOf(i)));
@@ -357,7 +357,7 @@ final class World {
     void healAll() {
         note("world", "heal everything", null, null);
         network.healAll();
-        referee.heal();
+        ensemble.heal();
         cells.forEach(SimCell::heal);
         restoreAddresses();
         weather.answersLost = 0;
@@ -394,11 +394,11 @@ final class World {
                     .formatted(
                             setup.seed(), setup.cells(), mutation == Mutation.NONE ? "" : " --mutation " + mutation));
         }
-        report.append("state: ").append(referee.truth()).append('\n');
-        report.append("present: ").append(referee.tree().present()).append('\n');
+        report.append("state: ").append(ensemble.truth()).append('\n');
+        report.append("present: ").append(ensemble.tree().present()).append('\n');
         cells.forEach(cell -> report.append(cell.describe()).append('\n'));
         report.append("the last of the history:\n");
-        List<HistoryEntry> history = referee.history();
+        List<HistoryEntry> history = ensemble.history();
         history.subList(Math.max(0, history.size() - 12), history.size())
                 .forEach(entry -> report.append("  ").append(entry).append('\n'));
         report.append("the last events:\n");

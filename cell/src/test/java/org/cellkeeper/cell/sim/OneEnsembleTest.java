@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A ZooKeeper that forgets, goes back in time, or goes on from an old copy: nobody follows it, and nothing is lost. */
-final class OneRefereeTest {
+final class OneEnsembleTest {
     private static final List<String> SERVERS = List.of("10.0.0.1", "10.0.0.2", "10.0.0.3");
 
     /** Asks for changes that do no harm, so that there is something to go back over. */
@@ -30,13 +30,13 @@ final class OneRefereeTest {
         return stage;
     }
 
-    private static SimReferee referee(Stage stage) {
-        return stage.world().referee;
+    private static SimEnsemble ensemble(Stage stage) {
+        return stage.world().ensemble;
     }
 
     /** What the ensemble shows that answers, whether it is the cluster's or not. */
     private static @Nullable VersionedState shown(Stage stage) {
-        return referee(stage).tree().state();
+        return ensemble(stage).tree().state();
     }
 
     private static String problemOf(Stage stage, String cell) {
@@ -74,12 +74,12 @@ final class OneRefereeTest {
     @Test
     void a_zookeeper_that_forgot_everything_founds_nothing_and_stops_nobody() {
         Stage stage = withHistory();
-        referee(stage).forget();
+        ensemble(stage).forget();
         nobodyActs(stage, "a");
         assertThat(shown(stage)).isNull();
         assertThat(problemOf(stage, "b")).contains("knows no cluster").contains("zookeeper/data");
 
-        referee(stage).bringBack();
+        ensemble(stage).bringBack();
         stage.await("believed again", () -> !problemOf(stage, "b").contains("knows no cluster"));
         assertThat(stage.state().systemId()).isEqualTo(stage.seenBy("b").systemId());
         stage.endWell();
@@ -92,7 +92,7 @@ final class OneRefereeTest {
         stage.kill("a", "b");
         stage.cell("a").wipe();
         stage.cell("b").wipe();
-        referee(stage).forget();
+        ensemble(stage).forget();
         stage.boot("a");
         stage.boot("b");
         stage.pass(60_000);
@@ -123,8 +123,8 @@ final class OneRefereeTest {
     @Test
     void a_zookeeper_that_goes_back_in_time_is_not_followed() {
         Stage stage = withHistory();
-        SimReferee.Tree before = referee(stage).tree();
-        referee(stage).goBack(5);
+        SimEnsemble.Tree before = ensemble(stage).tree();
+        ensemble(stage).goBack(5);
         assertThat(Objects.requireNonNull(shown(stage)).version())
                 .isLessThan(Objects.requireNonNull(before.state()).version());
         nobodyActs(stage, "a");
@@ -142,7 +142,7 @@ final class OneRefereeTest {
                         Operator.Verdict.Unavailable.class,
                         refused -> assertThat(refused.toString()).contains("gone back in time"));
 
-        referee(stage).bringBack();
+        ensemble(stage).bringBack();
         stage.await("b or c reigns", () -> stage.state().epoch() > 1);
         stage.endWell();
     }
@@ -151,14 +151,14 @@ final class OneRefereeTest {
     @Test
     void a_primary_of_before_that_believes_an_old_copy_acknowledges_nothing() {
         Stage stage = withHistory();
-        SimReferee.Tree old = referee(stage).tree();
+        SimEnsemble.Tree old = ensemble(stage).tree();
         stage.kill("a");
         stage.await(
                 "another reigns",
                 () -> stage.state().epoch() > 1 && stage.state().voters().size() == 2);
         String reigning = stage.primary().label();
         stage.await("it takes writes", () -> stage.isWritable(reigning));
-        referee(stage).goBackTo(old);
+        ensemble(stage).goBackTo(old);
         stage.boot("a");
         stage.pass(10_000);
         long lost = stage.write("a");
@@ -168,7 +168,7 @@ final class OneRefereeTest {
         assertThat(stage.isAcknowledged(lost)).isFalse();
         assertThat(stage.isWritable(reigning)).isTrue();
 
-        referee(stage).bringBack();
+        ensemble(stage).bringBack();
         stage.await("a is halted", () -> stage.knownTo("a").haltReason() != null);
         stage.endWell();
     }
@@ -177,8 +177,8 @@ final class OneRefereeTest {
     @Test
     void what_went_on_from_an_old_copy_is_not_taken_for_news() {
         Stage stage = withHistory();
-        SimReferee.Tree before = referee(stage).tree();
-        referee(stage).goBack(5);
+        SimEnsemble.Tree before = ensemble(stage).tree();
+        ensemble(stage).goBack(5);
         goOn(stage.world(), stage.cell("c"), 40);
         assertThat(Objects.requireNonNull(shown(stage)).version())
                 .isGreaterThan(Objects.requireNonNull(before.state()).version());
@@ -187,18 +187,18 @@ final class OneRefereeTest {
         assertThat(Objects.requireNonNull(stage.knownTo("b").seen()))
                 .as("durable")
                 .isEqualTo(before.state());
-        referee(stage).bringBack();
+        ensemble(stage).bringBack();
         stage.endWell();
     }
 
     private static void goOn(World world, SimCell author, int writes) {
         for (int i = 0; i < writes; i++) {
-            VersionedState there = world.referee.tree().state();
+            VersionedState there = world.ensemble.tree().state();
             if (there != null) {
                 ClusterState next = there.state()
                         .withMode(i % 3 == 0 ? FailoverMode.MANUAL : FailoverMode.AUTOMATIC)
                         .stamped();
-                world.referee.apply(author, SimReferee.compareAndSet(there.version(), next));
+                world.ensemble.apply(author, SimEnsemble.compareAndSet(there.version(), next));
             }
         }
     }
@@ -289,13 +289,13 @@ final class OneRefereeTest {
             assertThat(world.runUntil(() -> allVote(world), Duration.ofSeconds(120)))
                     .isTrue();
             world.run(Duration.ofMillis(world.between(100, 8_000)));
-            SimReferee.Tree newest = world.referee.tree();
+            SimEnsemble.Tree newest = world.ensemble.tree();
             for (int round = 0; round < 4; round++) {
                 if (world.random().nextInt(3) == 0) {
-                    world.referee.forget();
+                    world.ensemble.forget();
                 } else {
-                    world.referee.bringBack();
-                    world.referee.goBack(1 + world.random().nextInt(30));
+                    world.ensemble.bringBack();
+                    world.ensemble.goBack(1 + world.random().nextInt(30));
                     if (world.random().nextBoolean()) {
                         goOn(world, world.cells().getFirst(), 40);
                     }
@@ -305,18 +305,18 @@ final class OneRefereeTest {
                 switch (world.random().nextInt(4)) {
                     case 0 -> victim.killAgent();
                     case 1 -> victim.kill(false);
-                    case 2 -> world.network.cutReferee(victim, true);
+                    case 2 -> world.network.cutZooKeeper(victim, true);
                     default -> {}
                 }
                 world.run(Duration.ofMillis(world.between(200, 5_000)));
-                world.network.cutReferee(victim, false);
+                world.network.cutZooKeeper(victim, false);
                 victim.boot();
                 world.run(Duration.ofMillis(world.between(200, 5_000)));
                 assertThat(ofLaterVersion(world, newest))
                         .as("seed %d: nobody learns anything of it", seed)
                         .isZero();
             }
-            world.referee.bringBack();
+            world.ensemble.bringBack();
             world.healAll();
             long healed = world.now();
             assertThat(world.runUntil(
@@ -327,12 +327,12 @@ final class OneRefereeTest {
                     .as("seed %d: all vote again", seed)
                     .isTrue();
             world.invariants.holdsAllPromises(Objects.requireNonNull(world.find(
-                    Objects.requireNonNull(world.referee.state()).primary().name())));
+                    Objects.requireNonNull(world.ensemble.state()).primary().name())));
         }
     }
 
     /** How many cells durably know something that the cluster's own ZooKeeper has never held. */
-    private static long ofLaterVersion(World world, SimReferee.Tree newest) {
+    private static long ofLaterVersion(World world, SimEnsemble.Tree newest) {
         int version = Objects.requireNonNull(newest.state()).version();
         return world.cells().stream()
                 .map(SimCell::stateFile)
@@ -342,7 +342,7 @@ final class OneRefereeTest {
     }
 
     private static boolean allVote(World world) {
-        ClusterState state = world.referee.state();
+        ClusterState state = world.ensemble.state();
         return state != null
                 && state.isSteady()
                 && state.voters().size() + state.halted().size()

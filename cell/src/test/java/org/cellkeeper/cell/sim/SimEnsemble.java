@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * The ZooKeeper ensemble: one linear order of writes, kept whole, so that a lagging server can show any earlier state.
  * Sessions and their servers are {@link SimCoordination}'s part.
  */
-final class SimReferee {
+final class SimEnsemble {
     /** A silent session's ephemerals go after so long. */
     static final long SESSION_TIMEOUT = 4 * World.SECOND;
 
@@ -85,7 +85,7 @@ final class SimReferee {
     /** What the cluster's own ensemble held when another took its place; null while it answers itself. */
     private @Nullable Tree own;
 
-    SimReferee(World world) {
+    SimEnsemble(World world) {
         this.world = world;
         trees.add(new Tree(null, new TreeMap<>(), new TreeMap<>(), 0, null, 0, 0, List.of()));
         times.add(0L);

@@ -4,17 +4,17 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterReport;
-import org.cellkeeper.cell.model.RefereeServer;
-import org.cellkeeper.cell.model.RefereeServer.Standing;
+import org.cellkeeper.cell.model.EnsembleServer;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What is left of ZooKeeper when servers are away, and when cells are lost with theirs. Of servers that others run, the redundancy is
  * theirs to judge: a list of addresses need not be whole.
  */
-record Referees(List<RefereeServer> servers) {
+record EnsembleRedundancy(List<EnsembleServer> servers) {
     private long serving() {
-        return servers.stream().filter(RefereeServer::serves).count();
+        return servers.stream().filter(EnsembleServer::serves).count();
     }
 
     private int needed() {
@@ -25,7 +25,7 @@ record Referees(List<RefereeServer> servers) {
         return servers.stream().anyMatch(server -> server.cell() != null);
     }
 
-    private List<RefereeServer> away() {
+    private List<EnsembleServer> away() {
         return servers.stream().filter(server -> !server.serves()).toList();
     }
 
@@ -55,7 +55,7 @@ record Referees(List<RefereeServer> servers) {
 
     /** Which of them are away, what that means, and what to do; empty when none is. */
     String warning() {
-        List<RefereeServer> away = away().stream()
+        List<EnsembleServer> away = away().stream()
                 .filter(server -> server.standing() != Standing.UNKNOWN)
                 .toList();
         if (away.isEmpty()) {

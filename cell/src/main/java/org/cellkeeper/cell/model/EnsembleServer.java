@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * @param name as people read it: its number, its cell and its address
  * @param cell that runs it; null when others do, or when that is not known
  */
-public record RefereeServer(String name, @Nullable CellName cell, Standing standing) {
+public record EnsembleServer(String name, @Nullable CellName cell, Standing standing) {
     /** What it does for the ensemble. */
     public enum Standing {
         SERVING,

@@ -41,7 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Real servers, and what they do when their lists differ or their data are gone: where ZooKeeper itself does not keep to one
  * ensemble, a cell must, by what it has read.
  */
-final class OneRefereeIT {
+final class OneEnsembleIT {
     private static final String[] HOSTS = {"127.0.0.31", "127.0.0.32", "127.0.0.33", "127.0.0.34", "127.0.0.35"};
     private static final CellId ONE = CellId.parse("cell-1.0000000a");
     private static final Address ADDRESS = new Address("127.0.0.31", 5432, 5480, 5481);
