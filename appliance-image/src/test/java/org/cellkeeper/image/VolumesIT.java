@@ -113,7 +113,8 @@ final class VolumesIT extends Scenario {
                 assertThat(systemId(cells, victim)).as("the foreign data").isEqualTo(foreign);
                 // Nor is what its ZooKeeper server holds put among that of the others.
                 assertThat(cells.log(victim)).contains("this cell's peer is not started");
-                assertThat(cells.execute(victim, "pgrep", "-f", "ZooKeeperServer").getExitCode())
+                assertThat(cells.execute(victim, "pgrep", "-f", "ZooKeeperServer")
+                                .getExitCode())
                         .isEqualTo(1);
                 writer.awaitRow(SOON);
                 saidGap(victim + " has the volume of another cluster", writer, before);

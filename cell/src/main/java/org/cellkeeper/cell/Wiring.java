@@ -33,9 +33,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.app.AppSettings;
 import org.cellkeeper.cell.app.CellApp;
-import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
@@ -51,8 +51,8 @@ import org.cellkeeper.cell.guard.StartSteps;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.journal.FileJournal;
-import org.cellkeeper.cell.loop.CellBackupOperator;
 import org.cellkeeper.cell.loop.BackupTaskRunner;
+import org.cellkeeper.cell.loop.CellBackupOperator;
 import org.cellkeeper.cell.loop.CellLoop;
 import org.cellkeeper.cell.loop.CellOperator;
 import org.cellkeeper.cell.loop.HealthHistory;
@@ -66,11 +66,11 @@ import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Ensemble;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
@@ -82,11 +82,11 @@ import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
 import org.cellkeeper.cell.zookeeper.EnsembleWatch;
-import org.cellkeeper.cell.zookeeper.ZooKeeperServerSettings;
-import org.cellkeeper.cell.zookeeper.ZooKeeperServerStatus;
 import org.cellkeeper.cell.zookeeper.ServerWatch;
 import org.cellkeeper.cell.zookeeper.ZooKeeperCoordination;
 import org.cellkeeper.cell.zookeeper.ZooKeeperServer;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerSettings;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerStatus;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -385,8 +385,8 @@ public final class Wiring implements AutoCloseable {
         Map<String, CellName> owners = ownersOfServers();
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
         EnsembleWatch ensemble = opened(new EnsembleWatch(serverAddresses(settings.servers())));
-        CellOperator operator =
-                new CellOperator(loop, ports, () -> ensembleServers(settings.servers(), ensemble), Wiring::nothingKnown);
+        CellOperator operator = new CellOperator(
+                loop, ports, () -> ensembleServers(settings.servers(), ensemble), Wiring::nothingKnown);
         Backups backups = new ShareBackups(
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),

@@ -39,7 +39,10 @@ public final class CheckCommand extends OperatorCommand {
                         || (writable && cluster.localClusterHealth().equals("DEGRADED"));
                 say(healthy, cell, "the cluster is " + cluster.localClusterHealth());
                 boolean coordination = !cluster.localClusterFailover().equals("INDETERMINATE");
-                say(coordination || writable, cell, coordination ? "ZooKeeper can be asked" : "ZooKeeper cannot be asked");
+                say(
+                        coordination || writable,
+                        cell,
+                        coordination ? "ZooKeeper can be asked" : "ZooKeeper cannot be asked");
                 serves(client, cell);
                 if (healthy) {
                     cluster.warnings().forEach(warning -> say(writable, cell, warning));

@@ -1,10 +1,10 @@
 package org.cellkeeper.cell.decide;
 
-import static org.cellkeeper.cell.decide.Rule.Pace.NORMAL;
-import static org.cellkeeper.cell.decide.Rule.Pace.FAST;
 import static org.cellkeeper.cell.decide.Rule.Audience.HISTORY;
 import static org.cellkeeper.cell.decide.Rule.Audience.LOG;
 import static org.cellkeeper.cell.decide.Rule.Audience.NOWHERE;
+import static org.cellkeeper.cell.decide.Rule.Pace.FAST;
+import static org.cellkeeper.cell.decide.Rule.Pace.NORMAL;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -14,24 +14,24 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.cellkeeper.cell.decide.Action.Kind;
-import org.cellkeeper.cell.decide.Facts.WriteAvailability;
-import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
-import org.cellkeeper.cell.decide.Facts.Data;
-import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
-import org.cellkeeper.cell.decide.Facts.Move;
-import org.cellkeeper.cell.decide.Facts.PromotionStage;
-import org.cellkeeper.cell.decide.Facts.Postgres;
+import org.cellkeeper.cell.decide.Facts.BallotRole;
 import org.cellkeeper.cell.decide.Facts.Coordination;
+import org.cellkeeper.cell.decide.Facts.Data;
+import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
+import org.cellkeeper.cell.decide.Facts.Move;
+import org.cellkeeper.cell.decide.Facts.Postgres;
+import org.cellkeeper.cell.decide.Facts.PrimaryFault;
+import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
-import org.cellkeeper.cell.decide.Facts.PrimaryFault;
-import org.cellkeeper.cell.decide.Facts.BallotRole;
-import org.cellkeeper.cell.decide.Facts.Wal;
+import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.decide.Facts.TaskStep;
+import org.cellkeeper.cell.decide.Facts.Wal;
+import org.cellkeeper.cell.decide.Facts.WriteAvailability;
+import org.cellkeeper.cell.decide.Rule.Audience;
 import org.cellkeeper.cell.decide.Rule.Pace;
 import org.cellkeeper.cell.decide.Rule.Section;
 import org.cellkeeper.cell.decide.Rule.Steps;
-import org.cellkeeper.cell.decide.Rule.Audience;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -316,7 +316,9 @@ public final class CellRules {
                 218,
                 Section.BIRTH,
                 "Another cell founded the cluster: throw this cell's own initdb away.",
-                f -> f.data() == Data.FOUNDED && f.postgres() == Postgres.STOPPED && f.coordination() == Coordination.KNOWN,
+                f -> f.data() == Data.FOUNDED
+                        && f.postgres() == Postgres.STOPPED
+                        && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.WIPE),
                 FAST,
                 HISTORY,
@@ -331,7 +333,9 @@ public final class CellRules {
                 220,
                 Section.BIRTH,
                 "This cell's name is free: join the cluster.",
-                f -> f.standing() == Standing.STRANGER && f.coordination() == Coordination.KNOWN && f.ballotRole() == BallotRole.STEADY,
+                f -> f.standing() == Standing.STRANGER
+                        && f.coordination() == Coordination.KNOWN
+                        && f.ballotRole() == BallotRole.STEADY,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -480,7 +484,9 @@ public final class CellRules {
                 309,
                 Section.HANDOVER,
                 "The handover was taken: this cell is a standby now.",
-                f -> f.pendingSave() == Facts.PendingSave.ABDICATION && f.data() == Data.OWN && f.postgres() == Postgres.STOPPED,
+                f -> f.pendingSave() == Facts.PendingSave.ABDICATION
+                        && f.data() == Data.OWN
+                        && f.postgres() == Postgres.STOPPED,
                 EnumSet.of(Kind.PERSIST),
                 FAST,
                 LOG,
@@ -525,7 +531,9 @@ public final class CellRules {
                 402,
                 Section.BALLOT,
                 "The votes suffice: name the winner.",
-                f -> f.ballotRole() == BallotRole.DECIDED && f.standing() == Standing.ACTIVE && f.coordination() == Coordination.KNOWN,
+                f -> f.ballotRole() == BallotRole.DECIDED
+                        && f.standing() == Standing.ACTIVE
+                        && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.CAS),
                 FAST,
                 HISTORY,
@@ -617,7 +625,9 @@ public final class CellRules {
                 500,
                 Section.PROMOTION,
                 "This cell won, but cannot open its reign, and another one holds the same WAL: give the reign to that one.",
-                f -> f.promotionStage() == PromotionStage.HOPELESS && f.coordination() == Coordination.KNOWN && f.ballotRole() == BallotRole.UNRECORDED,
+                f -> f.promotionStage() == PromotionStage.HOPELESS
+                        && f.coordination() == Coordination.KNOWN
+                        && f.ballotRole() == BallotRole.UNRECORDED,
                 EnumSet.of(Kind.CAS, Kind.DELETE_VOTES),
                 FAST,
                 HISTORY,
@@ -627,7 +637,8 @@ public final class CellRules {
                 Section.PROMOTION,
                 "This cell is the primary, but has no usable data, or PostgreSQL went on with them on their old timeline: an operator"
                         + " must promote another one.",
-                f -> f.standing() == Standing.PRIMARY && (f.data() != Data.OWN || f.promotionStage() == PromotionStage.SPOILED),
+                f -> f.standing() == Standing.PRIMARY
+                        && (f.data() != Data.OWN || f.promotionStage() == PromotionStage.SPOILED),
                 NORMAL);
         act(
                 502,
@@ -669,7 +680,9 @@ public final class CellRules {
                 506,
                 Section.PROMOTION,
                 "The commit rule is in force: promote.",
-                f -> f.promotionStage() == PromotionStage.NAMED && f.postgres() == Postgres.STANDBY && f.coordination() == Coordination.KNOWN,
+                f -> f.promotionStage() == PromotionStage.NAMED
+                        && f.postgres() == Postgres.STANDBY
+                        && f.coordination() == Coordination.KNOWN,
                 EnumSet.of(Kind.PERSIST, Kind.PROMOTE),
                 FAST,
                 HISTORY,
@@ -953,7 +966,9 @@ public final class CellRules {
                 "The next primary's reign is not on record yet: wait for it.",
                 f -> isStandby(f)
                         && f.stream() == Stream.DETACHED
-                        && (f.ballotRole() == BallotRole.UNRECORDED || f.ballotRole() == BallotRole.HANDOVER || isOffer(f)),
+                        && (f.ballotRole() == BallotRole.UNRECORDED
+                                || f.ballotRole() == BallotRole.HANDOVER
+                                || isOffer(f)),
                 EnumSet.noneOf(Kind.class),
                 NORMAL,
                 LOG,
@@ -1011,12 +1026,7 @@ public final class CellRules {
                 "This cell streams from the primary.",
                 f -> isStandby(f) && f.stream() == Stream.LIVE,
                 NORMAL);
-        rest(
-                715,
-                Section.STANDBY,
-                "This cell follows the primary, and waits for its stream.",
-                f -> isStandby(f),
-                FAST);
+        rest(715, Section.STANDBY, "This cell follows the primary, and waits for its stream.", f -> isStandby(f), FAST);
         act(
                 716,
                 Section.STANDBY,

@@ -299,8 +299,9 @@ public record Facts(
             return Standing.HALTED;
         }
         if (local.haltReason() != null) {
-            boolean cleared =
-                    state != null && view.coordinationKnown() && !state.members().containsKey(self.name());
+            boolean cleared = state != null
+                    && view.coordinationKnown()
+                    && !state.members().containsKey(self.name());
             return cleared ? Standing.REMOVED : Standing.HALTED;
         }
         if (newest == null || state == null) {
@@ -640,7 +641,8 @@ public record Facts(
             return closed ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
         }
         long lasting = since == 0 ? 0 : view.now() - since;
-        boolean isolated = !view.coordinationKnown() && lasting >= timing.isolation().toMillis();
+        boolean isolated =
+                !view.coordinationKnown() && lasting >= timing.isolation().toMillis();
         if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
             return WriteAvailability.LACKING_STOP;
         }

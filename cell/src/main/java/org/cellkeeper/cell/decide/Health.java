@@ -24,6 +24,7 @@ import org.cellkeeper.cell.model.ClusterReport.Registered;
 import org.cellkeeper.cell.model.ClusterReport.Status;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.CoordinationView;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.Lsn;
@@ -33,7 +34,6 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
-import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Reign;
 import org.jspecify.annotations.Nullable;
 
@@ -234,7 +234,10 @@ public final class Health {
             case LOST -> ClusterReport.Health.NO_ACTIVE_PRIMARY;
             case READ_ONLY -> ClusterReport.Health.READ_ONLY_PRIMARY;
             case WRITABLE ->
-                allStream(nodes) && unfinishedMove(nodes).isEmpty() && in.coordination.connected() && redundancy.areWhole()
+                allStream(nodes)
+                                && unfinishedMove(nodes).isEmpty()
+                                && in.coordination.connected()
+                                && redundancy.areWhole()
                         ? ClusterReport.Health.HEALTHY
                         : ClusterReport.Health.DEGRADED;
         };
@@ -449,7 +452,8 @@ public final class Health {
 
     /** There is no link to a removed cell, but its session says what it is. */
     private boolean saysRemoved(CellName name) {
-        Presence presence = in.coordination.connected() ? in.coordination.present().get(name) : null;
+        Presence presence =
+                in.coordination.connected() ? in.coordination.present().get(name) : null;
         return member(name) == null && presence != null && presence.state().equals(CellState.REMOVED.name());
     }
 
@@ -636,7 +640,9 @@ public final class Health {
             String since = in.coordinationAwaySince == 0
                     ? what
                     : what + " since "
-                            + in.wall.minusMillis(in.now - in.coordinationAwaySince).truncatedTo(ChronoUnit.SECONDS);
+                            + in.wall
+                                    .minusMillis(in.now - in.coordinationAwaySince)
+                                    .truncatedTo(ChronoUnit.SECONDS);
             warnings.add(
                     since + ": what is shown of the cluster is what was last read; no failover, promote, switchover,"
                             + " change of mode, removal or deploy is possible until a majority of the ZooKeeper servers is back."

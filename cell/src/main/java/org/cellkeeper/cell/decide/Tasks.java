@@ -118,7 +118,11 @@ public final class Tasks {
     /** Whether this primary is to hand over: an operator asked for it, or it is asked to stop in AUTOMATIC mode. */
     static boolean wantsHandover(View view) {
         ClusterState state = view.state();
-        return state != null && state.isSteady() && view.coordinationKnown() && Primaries.reigns(view) && heir(view) != null;
+        return state != null
+                && state.isSteady()
+                && view.coordinationKnown()
+                && Primaries.reigns(view)
+                && heir(view) != null;
     }
 
     static @Nullable CellId heir(View view) {

@@ -196,7 +196,8 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
             checks.add(new Check(serves.code(), serves.ok(), serves.detail()));
         }
         boolean creates = wanted.operation().makesBackup();
-        List<Task> open = view.coordination().tasks().stream().filter(Task::isOpen).toList();
+        List<Task> open =
+                view.coordination().tasks().stream().filter(Task::isOpen).toList();
         Task restore = open.stream()
                 .filter(task -> task.operation() == Task.Operation.RESTORE)
                 .filter(task -> wanted.operation().needsPrimary() || Objects.equals(task.backup(), wanted.backup()))

@@ -13,11 +13,11 @@ import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -44,7 +44,10 @@ public final class CellOperator implements Operator {
      * @param beforeTheFirst what is reported while the loop has not seen anything yet
      */
     public CellOperator(
-            CellLoop loop, Ports ports, Supplier<List<EnsembleServer>> servers, Supplier<ClusterReport> beforeTheFirst) {
+            CellLoop loop,
+            Ports ports,
+            Supplier<List<EnsembleServer>> servers,
+            Supplier<ClusterReport> beforeTheFirst) {
         this.loop = loop;
         this.ports = ports;
         this.servers = servers;

@@ -64,7 +64,8 @@ public final class HealthHistory {
         Health before = known;
         known = health;
         if (before != null && isTeller(snapshot.view())) {
-            historyWriter.note("The cluster's health is " + health + ".", "before " + before + because(report.warnings()));
+            historyWriter.note(
+                    "The cluster's health is " + health + ".", "before " + before + because(report.warnings()));
         }
     }
 

@@ -83,7 +83,8 @@ public final class ZooKeeperServer {
         if (arguments.length != 1) {
             throw new IllegalArgumentException("one argument is expected: the file with the settings");
         }
-        ZooKeeperServerSettings settings = Json.read(Files.readAllBytes(Path.of(arguments[0])), ZooKeeperServerSettings.class);
+        ZooKeeperServerSettings settings =
+                Json.read(Files.readAllBytes(Path.of(arguments[0])), ZooKeeperServerSettings.class);
         int code = 0;
         try {
             new Server(settings).run(prepare(settings));
@@ -210,7 +211,8 @@ public final class ZooKeeperServer {
     /** The hosts of the servers that the member in this folder runs with; null while it has not begun to run with its settings. */
     public static @Nullable List<String> runsWith(Path folder) throws IOException {
         try {
-            ZooKeeperServerSettings settings = Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), ZooKeeperServerSettings.class);
+            ZooKeeperServerSettings settings =
+                    Json.read(Files.readAllBytes(folder.resolve(SETTINGS)), ZooKeeperServerSettings.class);
             String running = Files.readString(folder.resolve(CONFIGURATION));
             return running.equals(settings.configuration()) ? settings.hosts() : null;
         } catch (NoSuchFileException | Json.Unreadable e) {

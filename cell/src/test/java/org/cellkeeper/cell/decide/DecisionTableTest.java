@@ -12,28 +12,34 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.cellkeeper.cell.decide.Action.Kind;
-import org.cellkeeper.cell.decide.Facts.WriteAvailability;
-import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
+import org.cellkeeper.cell.decide.Facts.BallotRole;
+import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.decide.Facts.Data;
-import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
+import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
 import org.cellkeeper.cell.decide.Facts.Move;
 import org.cellkeeper.cell.decide.Facts.PendingSave;
-import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Postgres;
-import org.cellkeeper.cell.decide.Facts.Coordination;
+import org.cellkeeper.cell.decide.Facts.PrimaryFault;
+import org.cellkeeper.cell.decide.Facts.PromotionStage;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.Facts.Stream;
-import org.cellkeeper.cell.decide.Facts.PrimaryFault;
-import org.cellkeeper.cell.decide.Facts.BallotRole;
-import org.cellkeeper.cell.decide.Facts.Wal;
+import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.decide.Facts.TaskStep;
+import org.cellkeeper.cell.decide.Facts.Wal;
+import org.cellkeeper.cell.decide.Facts.WriteAvailability;
 import org.cellkeeper.cell.model.Incarnation;
 import org.junit.jupiter.api.Test;
 
 /** The policy as a whole: every combination of facts is looked at. */
 class DecisionTableTest {
-    private static final EnumSet<BallotRole> BALLOT =
-            EnumSet.of(BallotRole.UNSEALED, BallotRole.OBJECTING, BallotRole.SEALED, BallotRole.OVERDUE, BallotRole.VOTED, BallotRole.DECIDED, BallotRole.LOST);
+    private static final EnumSet<BallotRole> BALLOT = EnumSet.of(
+            BallotRole.UNSEALED,
+            BallotRole.OBJECTING,
+            BallotRole.SEALED,
+            BallotRole.OVERDUE,
+            BallotRole.VOTED,
+            BallotRole.DECIDED,
+            BallotRole.LOST);
 
     private final CellRules table = new CellRules(() -> Incarnation.of(0));
 
@@ -79,7 +85,8 @@ class DecisionTableTest {
                                         ? "PostgreSQL is not stopped"
                                         : f.data() != Data.OWN
                                                 ? "the data are not its own"
-                                                : f.pendingSave() == PendingSave.MARK || f.ballotRole() == BallotRole.HANDOVER
+                                                : f.pendingSave() == PendingSave.MARK
+                                                                || f.ballotRole() == BallotRole.HANDOVER
                                                         ? "a handover's mark is in force (T2)"
                                                         : BALLOT.contains(f.ballotRole()) ? "a ballot is open" : null;
             case START_STANDBY ->
@@ -96,7 +103,8 @@ class DecisionTableTest {
                         : !stopped
                                 ? "PostgreSQL is not stopped"
                                 : f.data() != Data.OWN ? "the data are not its own" : null;
-            case READ_END -> !BALLOT.contains(f.ballotRole()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
+            case READ_END ->
+                !BALLOT.contains(f.ballotRole()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
             case FOLLOW ->
                 f.standing() != Standing.ACTIVE
                         ? "it is no active standby"
@@ -131,7 +139,8 @@ class DecisionTableTest {
                                 ? null
                                 : f.data() == Data.OWN || f.data() == Data.FOREIGN ? "nobody asked for it" : null;
             case CHECKPOINT -> f.switchoverStage() != SwitchoverStage.CHECKPOINT_DUE ? "no handover is wanted" : null;
-            case HOLD_DOOR -> f.switchoverStage() != SwitchoverStage.WANTED ? "no handover is wanted, or not yet" : null;
+            case HOLD_DOOR ->
+                f.switchoverStage() != SwitchoverStage.WANTED ? "no handover is wanted, or not yet" : null;
             case STOP_IMMEDIATE, STOP_FAST ->
                 f.standing() == Standing.PRIMARY
                                 && f.switchoverStage() == SwitchoverStage.NONE
@@ -200,7 +209,12 @@ class DecisionTableTest {
     }
 
     private static void others(
-            Coordination coordination, Standing standing, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
+            Coordination coordination,
+            Standing standing,
+            Data data,
+            Postgres postgres,
+            boolean stopping,
+            Consumer<Facts> use) {
         EnumSet<PendingSave> notes = switch (standing) {
             case HALTED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.HALT, PendingSave.HALT_UNREPORTED);
             case REMOVED -> EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.REMOVAL);
@@ -239,9 +253,11 @@ class DecisionTableTest {
         }
     }
 
-    private static void actives(Coordination coordination, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
+    private static void actives(
+            Coordination coordination, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
         for (BallotRole ballotRole : BallotRole.values()) {
-            for (PendingSave pendingSave : EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.ABDICATION)) {
+            for (PendingSave pendingSave : EnumSet.of(
+                    PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.ABDICATION)) {
                 for (Stream stream : Stream.values()) {
                     for (Wal wal : Wal.values()) {
                         for (FailureSuspicion failureSuspicion : FailureSuspicion.values()) {
@@ -285,7 +301,9 @@ class DecisionTableTest {
             Coordination coordination, Data data, Postgres postgres, boolean stopping, Consumer<Facts> use) {
         for (PromotionStage promotionStage : EnumSet.complementOf(EnumSet.of(PromotionStage.NOT_MINE))) {
             boolean runs = postgres == Postgres.PRIMARY;
-            boolean needsIt = promotionStage == PromotionStage.PROMOTED || promotionStage == PromotionStage.CLASH || promotionStage == PromotionStage.UNLAWFUL;
+            boolean needsIt = promotionStage == PromotionStage.PROMOTED
+                    || promotionStage == PromotionStage.CLASH
+                    || promotionStage == PromotionStage.UNLAWFUL;
             if (needsIt && !runs || runs && !needsIt && promotionStage != PromotionStage.DONE) {
                 continue;
             }
@@ -299,14 +317,23 @@ class DecisionTableTest {
                     BallotRole.HANDOVER,
                     BallotRole.UNRECORDED)) {
                 boolean recorded = promotionStage == PromotionStage.DONE || promotionStage == PromotionStage.UNLAWFUL;
-                if (!recorded && ballotRole != BallotRole.UNRECORDED || promotionStage == PromotionStage.DONE && ballotRole == BallotRole.UNRECORDED) {
+                if (!recorded && ballotRole != BallotRole.UNRECORDED
+                        || promotionStage == PromotionStage.DONE && ballotRole == BallotRole.UNRECORDED) {
                     continue;
                 }
-                for (PendingSave pendingSave : EnumSet.of(PendingSave.UP_TO_DATE, PendingSave.MEMBERSHIP, PendingSave.OUTCOME, PendingSave.MARK, PendingSave.REIGN)) {
+                for (PendingSave pendingSave : EnumSet.of(
+                        PendingSave.UP_TO_DATE,
+                        PendingSave.MEMBERSHIP,
+                        PendingSave.OUTCOME,
+                        PendingSave.MARK,
+                        PendingSave.REIGN)) {
                     for (SwitchoverStage switchoverStage : SwitchoverStage.values()) {
                         boolean wanted = switchoverStage != SwitchoverStage.NONE && !switchoverStage.hasBegun();
                         boolean possible = switchoverStage.hasBegun() == (ballotRole == BallotRole.HANDOVER)
-                                && (!wanted || reigns && ballotRole == BallotRole.STEADY && coordination == Coordination.KNOWN)
+                                && (!wanted
+                                        || reigns
+                                                && ballotRole == BallotRole.STEADY
+                                                && coordination == Coordination.KNOWN)
                                 && (switchoverStage != SwitchoverStage.STOPPING || postgres != Postgres.STOPPED);
                         if (!possible) {
                             continue;
@@ -321,8 +348,12 @@ class DecisionTableTest {
                                 if (taskStep != TaskStep.NONE && coordination != Coordination.KNOWN) {
                                     continue;
                                 }
-                                for (WriteAvailability writeAvailability : reigns ? EnumSet.allOf(WriteAvailability.class) : EnumSet.of(WriteAvailability.FINE)) {
-                                    for (Move move : reigns && ballotRole == BallotRole.STEADY && coordination == Coordination.KNOWN
+                                for (WriteAvailability writeAvailability : reigns
+                                        ? EnumSet.allOf(WriteAvailability.class)
+                                        : EnumSet.of(WriteAvailability.FINE)) {
+                                    for (Move move : reigns
+                                                    && ballotRole == BallotRole.STEADY
+                                                    && coordination == Coordination.KNOWN
                                             ? EnumSet.allOf(Move.class)
                                             : EnumSet.of(Move.NONE)) {
                                         for (boolean door : new boolean[] {false, true}) {

@@ -104,7 +104,9 @@ final class SwitchoverTest {
         checkpoint(RUN, now, false);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
         pass(Duration.ofSeconds(11));
-        assertThat(facts().switchoverStage()).as("it was written long ago").isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
+        assertThat(facts().switchoverStage())
+                .as("it was written long ago")
+                .isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test

@@ -221,7 +221,8 @@ final class BrokenRefinements {
     }
 
     private static Plan map(Plan plan, UnaryOperator<Action> change) {
-        return new Plan(plan.rule(), plan.actions().stream().map(change).toList(), plan.needsNewSession(), plan.detail());
+        return new Plan(
+                plan.rule(), plan.actions().stream().map(change).toList(), plan.needsNewSession(), plan.detail());
     }
 
     private static Plan cas(Plan plan, UnaryOperator<ClusterState> change) {

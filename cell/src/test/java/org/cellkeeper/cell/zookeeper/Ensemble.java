@@ -60,7 +60,8 @@ final class Ensemble implements AutoCloseable {
     /** With a list of the first {@code count} members only. */
     void startAmong(int number, int count) throws IOException {
         Path home = home(number);
-        Path settings = ZooKeeperServer.write(new ZooKeeperServerSettings(home.toString(), number, servers.headMap(count + 1)));
+        Path settings =
+                ZooKeeperServer.write(new ZooKeeperServerSettings(home.toString(), number, servers.headMap(count + 1)));
         List<String> command = ZooKeeperServer.command(
                 Path.of(System.getProperty("java.home"), "bin", "java"),
                 System.getProperty("java.class.path"),
