@@ -13,15 +13,16 @@ public final class DecisionTable {
         StringBuilder text = new StringBuilder("""
                 # The decision table
 
-                Generated from `org.cellkeeper.cell.decide.CellRules`; a test fails when it is stale. Each cell looks at all that it knows, and
+                Generated from the rules in `org.cellkeeper.cell.decide`; a test fails when it is stale. Each cell looks at all that it knows, and
                 follows the **first** rule that applies; then it looks again. The number and the sentence are what the log, the history and
-                `GET /nodes` say. "May do" is all that a rule can do. *Haste*: it looks again at once while this lasts; *calm*: within the tick.
+                `GET /nodes` say. "May do" is all that a rule can do. *Fast*: it looks again at once while this lasts; *normal*: within the tick.
                 """);
         Rule.Section section = null;
         for (Rule rule : table.rules()) {
             if (rule.section() != section) {
                 section = rule.section();
                 text.append("\n## ").append(section.title()).append("\n\n");
+                text.append("In `").append(section.rules().getSimpleName()).append("`, each with its plan.\n\n");
                 text.append("| rule | it says | may do | pace |\n|---|---|---|---|\n");
             }
             String may = rule.may().stream()

@@ -32,19 +32,26 @@ public record Rule(
 
     /** The chapters of the table. */
     public enum Section {
-        FENCING("Fencing: a deposed, halted or removed cell runs no PostgreSQL"),
-        BIRTH("Birth, joining and cloning"),
-        HANDOVER("Planned switchover"),
-        BALLOT("Ballots: sealing, vetoing, electing"),
-        PROMOTION("The winner opens its reign"),
-        PRIMARY("The primary reigns"),
-        STANDBY("Standbys follow, and watch their primary"),
-        REST("Nothing to do");
+        FENCING(FencingRules.class, "Fencing: a deposed, halted or removed cell runs no PostgreSQL"),
+        BIRTH(JoiningRules.class, "Birth, joining and cloning"),
+        HANDOVER(SwitchoverRules.class, "Planned switchover"),
+        BALLOT(BallotRules.class, "Ballots: sealing, vetoing, electing"),
+        PROMOTION(PromotionRules.class, "The winner opens its reign"),
+        PRIMARY(PrimaryRules.class, "The primary reigns"),
+        STANDBY(StandbyRules.class, "Standbys follow, and watch their primary"),
+        REST(CellRules.class, "Nothing to do");
 
+        private final Class<?> rules;
         private final String title;
 
-        Section(String title) {
+        Section(Class<?> rules, String title) {
+            this.rules = rules;
             this.title = title;
+        }
+
+        /** Where its rules and their plans are. */
+        public Class<?> rules() {
+            return rules;
         }
 
         public String title() {
