@@ -101,17 +101,52 @@ public record Memory(
                 0, 0, Map.of(), null);
     }
 
-    /** A compare-and-set of this cell was applied. */
-    public Memory confirmedBy(ClusterState applied) {
+    /** What is not so any more from the moment on in which an action begins, whatever comes of it. */
+    public Memory begun(Action action, @Nullable DatabaseView before, long now) {
+        return switch (action) {
+            // Until its outcome is known it may land at any time (T3).
+            case Action.Cas _, Action.CreateState _ -> confirmed(null);
+            case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ -> upstreamSetIn(0);
+            case Action.HoldDoor _ -> doorOpenTo(null);
+            case Action.Checkpoint _ ->
+                checkpoint(new Checkpoint(before == null ? 0 : before.postmaster(), now, 0, false));
+            default -> this;
+        };
+    }
+
+    /**
+     * What is so once an action has been done.
+     *
+     * @param seen what was observed after it; null when PostgreSQL had no part in it
+     */
+    public Memory done(Action action, @Nullable DatabaseView seen, long now) {
+        long postmaster = seen == null ? 0 : seen.postmaster();
+        return switch (action) {
+            case Action.Cas cas -> confirmed(cas.next().stamped());
+            case Action.CreateState create -> confirmed(create.first().stamped());
+            case Action.Follow _, Action.Unfollow _ -> upstreamSetIn(postmaster);
+            case Action.StartStandby _ -> upstreamSetIn(postmaster).wrote(SyncSetting.NOBODY, postmaster, now);
+            case Action.PromoteAtRest promote -> upstreamSetIn(postmaster).wrote(promote.setting(), postmaster, now);
+            case Action.ApplySync apply -> wrote(apply.setting(), postmaster, now);
+            case Action.KeepSlots keep -> slotsKept(new SlotsKept(keep.siblings(), postmaster, now));
+            case Action.OpenDoor open -> doorOpenTo(open.primary());
+            default -> this;
+        };
+    }
+
+    /** The checkpoint that was asked for with {@link #begun}, and no later one, has ended. */
+    public Memory checkpointEnded(@Nullable Checkpoint begun, boolean failed, long now) {
+        return begun == null || !begun.equals(checkpoint)
+                ? this
+                : checkpoint(new Checkpoint(begun.postmaster, begun.asked, now, failed));
+    }
+
+    /** What the last compare-and-set wrote, if its outcome is known. */
+    public Memory confirmed(@Nullable ClusterState applied) {
         return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
     }
 
-    /** A compare-and-set of this cell may or may not land: nothing is confirmed any more. */
-    public Memory unconfirmed() {
-        return with(null, written, drain, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
-    }
-
-    public Memory wrote(SyncSetting setting, long postmaster, long now) {
+    private Memory wrote(SyncSetting setting, long postmaster, long now) {
         return with(
                 confirmed,
                 new Written(setting, postmaster, now),
@@ -122,29 +157,20 @@ public record Memory(
                 checkpoint);
     }
 
-    public Memory keptSlots(Set<CellId> siblings, long postmaster, long now) {
-        return with(
-                confirmed,
-                written,
-                drain,
-                new SlotsKept(siblings, postmaster, now),
-                doorOpenTo,
-                upstreamSetIn,
-                checkpoint);
+    private Memory slotsKept(SlotsKept kept) {
+        return with(confirmed, written, drain, kept, doorOpenTo, upstreamSetIn, checkpoint);
     }
 
-    /** The door was opened, or with null: is held. */
-    public Memory door(@Nullable Upstream openTo) {
-        return with(confirmed, written, drain, slotsKept, openTo, upstreamSetIn, checkpoint);
+    private Memory doorOpenTo(@Nullable Upstream open) {
+        return with(confirmed, written, drain, slotsKept, open, upstreamSetIn, checkpoint);
     }
 
     /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
-    public Memory setUpstream(long postmaster) {
+    private Memory upstreamSetIn(long postmaster) {
         return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster, checkpoint);
     }
 
-    /** A checkpoint was asked for, or has ended. */
-    public Memory checkpoint(Checkpoint asked) {
+    Memory checkpoint(Checkpoint asked) {
         return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, asked);
     }
 

@@ -266,7 +266,7 @@ final class SwitchoverTest {
         runs = false;
         memory = memory.after(view());
         state = before;
-        memory = memory.after(view()).door(Standbys.rightUpstream(view()));
+        memory = memory.after(view()).done(new Action.OpenDoor(Standbys.rightUpstream(view())), null, now);
         assertThat(facts().primaryFault()).isEqualTo(Facts.PrimaryFault.NONE);
         assertThat(new CellRules(() -> Incarnation.of(9)).decide(view()).rule().number())
                 .isEqualTo(602);

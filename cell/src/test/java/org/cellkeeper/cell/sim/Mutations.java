@@ -127,7 +127,7 @@ final class Mutations {
             case DROPPED_CELL_STILL_COUNTS ->
                 drained(withDatabase(view, senders(view.database(), s -> uncounted(view.database(), s))));
             case WIDENED_WITHOUT_CONFIRMATION ->
-                state == null ? view : withMemory(view, view.memory().confirmedBy(state));
+                state == null ? view : withMemory(view, view.memory().confirmed(state));
             case VOTED_WHILE_RECEIVING -> ballotIsOpen(state) ? withDatabase(view, detached(view.database())) : view;
             case COMPARED_WHILE_RECEIVING -> ballotIsOpen(state) ? view : withDatabase(view, detached(view.database()));
             case END_OUTLIVES_RESTART_IN_PLACE -> withDatabase(view, endKnownAsBefore(view.database()));
@@ -414,7 +414,7 @@ final class Mutations {
         if (primary == null || inForce == null || view.memory().written() != null) {
             return view;
         }
-        Memory trusting = view.memory().wrote(inForce, view.database().postmaster(), view.now());
+        Memory trusting = view.memory().done(new Action.ApplySync(inForce), view.database(), view.now());
         return withDatabase(
                 withMemory(view, withDrain(trusting, new Memory.Drain(inForce, primary.flushed()))),
                 Records.with(view.database(), "syncOnDisk", inForce));
