@@ -123,7 +123,7 @@ final class BallotRules {
         if (state == null || sealing == null) {
             return Steps.none("");
         }
-        String why = Election.votes(v, sealing.ballot()).stream()
+        String why = Election.votes(v, state, sealing.ballot()).votes().stream()
                 .filter(vote -> vote.veto() != null)
                 .map(vote -> vote.voter().name() + " vetoed: " + vote.veto())
                 .findFirst()

@@ -1,13 +1,17 @@
 package org.cellkeeper.cell.decide;
 
 import java.time.Instant;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.cellkeeper.cell.decide.quorum.BallotCount;
+import org.cellkeeper.cell.decide.quorum.CastVotes;
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
+import org.cellkeeper.cell.decide.quorum.Fitness;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings.Timing;
@@ -22,12 +26,7 @@ import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Vote;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Counts the votes of the open ballot.
- *
- * <p>Invariant: a winner is named only when R voters of the state, in the incarnations of the state, have durably stopped
- * receiving for this very ballot (I1, I2), or when an operator accepted the loss of commits.
- */
+/** How the open ballot stands by this view: it reads, {@link BallotCount} counts. */
 public final class Election {
     private Election() {}
 
@@ -39,43 +38,20 @@ public final class Election {
         LOST
     }
 
-    static final Comparator<Vote> MORE_WAL =
-            Comparator.comparingLong(Vote::walEpoch).thenComparing(Vote::lsn);
-
     static Phase.@Nullable Sealing open(View view) {
         ClusterState state = view.state();
         return state != null && state.phase() instanceof Phase.Sealing sealing ? sealing : null;
     }
 
-    /** The votes that were cast for the open ballot, vetoes too, by cells that are who the state says. */
-    static List<Vote> votes(View view, long ballot) {
-        ClusterState state = view.state();
-        if (state == null || view.coordination().votesOf() != ballot) {
-            return List.of();
-        }
-        return view.coordination().votes().values().stream()
-                .filter(vote -> vote.ballot() == ballot && state.isActive(vote.voter()))
-                .sorted(Comparator.comparing(Vote::voter))
-                .toList();
-    }
-
-    static List<Vote> seals(View view, long ballot) {
-        return votes(view, ballot).stream()
-                .filter(vote -> vote.veto() == null && !isPrimary(view, vote))
-                .toList();
-    }
-
-    private static boolean isPrimary(View view, Vote vote) {
-        ClusterState state = view.state();
-        return state != null && vote.voter().equals(state.primary());
-    }
-
-    static boolean vetoed(View view, long ballot) {
-        return votes(view, ballot).stream().anyMatch(vote -> vote.veto() != null);
+    /** The votes that were cast for a ballot, vetoes too, by cells that are who the state says. */
+    static CastVotes votes(View view, ClusterState state, long ballot) {
+        var cast = view.coordination().votesOf() == ballot ? view.coordination().votes() : Map.<CellName, Vote>of();
+        return CastVotes.of(ballot, state.primary(), cast.values(), state::isActive);
     }
 
     static boolean hasVoted(View view, long ballot) {
-        return votes(view, ballot).stream().anyMatch(vote -> vote.voter().equals(view.self()));
+        ClusterState state = view.state();
+        return state != null && votes(view, state, ballot).has(view.self());
     }
 
     static Tally tally(View view) {
@@ -84,7 +60,7 @@ public final class Election {
         if (state == null || sealing == null) {
             return Tally.OPEN;
         }
-        if (vetoed(view, sealing.ballot())) {
+        if (votes(view, state, sealing.ballot()).isVetoed()) {
             return Tally.LOST;
         }
         long lasting = view.now() - view.memory().phaseSince();
@@ -108,75 +84,31 @@ public final class Election {
     static @Nullable CellId winner(View view) {
         ClusterState state = view.state();
         Phase.Sealing sealing = open(view);
-        if (state == null || sealing == null || vetoed(view, sealing.ballot())) {
-            return null;
-        }
-        List<Vote> seals = seals(view, sealing.ballot());
-        long sealedVoters = seals.stream()
-                .filter(vote -> state.standbyVoters().contains(vote.voter()))
-                .count();
-        boolean quorum = sealedVoters >= state.sealQuorum();
-        boolean enough = switch (sealing.kind()) {
-            // D2: admission is checked at the finish too. I6: the mode may have changed since the opening.
-            case AUTOMATIC ->
-                state.failoverMode() == FailoverMode.AUTOMATIC
-                        && quorum
-                        && seals.size() - 1 >= view.settings().minStandbysAfterFailover();
-            case OPERATOR -> quorum;
-            case FORCED -> quorum || everybodyAliveVoted(view, seals);
-        };
-        if (!enough || seals.isEmpty()) {
-            return null;
-        }
-        return best(view, seals, sealing);
+        return state == null || sealing == null
+                ? null
+                : count(view, state, sealing).winner(cell -> fitness(view, cell));
     }
 
-    private static boolean everybodyAliveVoted(View view, List<Vote> seals) {
+    private static BallotCount count(View view, ClusterState state, Phase.Sealing sealing) {
+        CastVotes cast = votes(view, state, sealing.ballot());
+        return new BallotCount(
+                sealing,
+                CommitQuorum.of(state),
+                cast,
+                state.failoverMode(),
+                view.settings().minStandbysAfterFailover(),
+                everybodyAliveVoted(view, state, cast.sealed()));
+    }
+
+    private static boolean everybodyAliveVoted(View view, ClusterState state, List<CellId> sealed) {
         Timing timing = view.settings().timing();
         boolean waited = view.now() - view.memory().phaseSince()
                 >= timing.ballot().dividedBy(2).toMillis();
         Set<CellId> silent = new TreeSet<>(Standbys.siblings(view));
         silent.add(view.self());
-        ClusterState state = view.state();
-        if (state != null) {
-            silent.remove(state.primary());
-        }
-        seals.forEach(vote -> silent.remove(vote.voter()));
+        silent.remove(state.primary());
+        sealed.forEach(silent::remove);
         return waited || silent.stream().noneMatch(view::seemsAlive);
-    }
-
-    /**
-     * Highest (epoch of last WAL, LSN). Among equals one that can go first: not one that is gone, or says that it cannot write; then the
-     * operator's choice, then one that is heard of, then priority, then the lexically lowest name.
-     */
-    static @Nullable CellId best(View view, List<Vote> seals, Phase.Sealing sealing) {
-        Vote most = seals.stream().max(MORE_WAL).orElse(null);
-        if (most == null) {
-            return null;
-        }
-        boolean chosen = sealing.kind() != Phase.Kind.AUTOMATIC;
-        return seals.stream()
-                .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, most) == 0)
-                .max(Comparator.<Vote, Boolean>comparing(vote -> fitness(view, vote.voter()) != Fitness.UNFIT)
-                        .thenComparing(vote -> chosen && vote.voter().equals(sealing.proposer()))
-                        .thenComparing(vote -> fitness(view, vote.voter()))
-                        .thenComparing(PREFERRED))
-                .map(Vote::voter)
-                // A cell of priority 0 holds more than all others: the ballot waits.
-                .orElse(null);
-    }
-
-    private static final Comparator<Vote> PREFERRED = Comparator.comparingInt(Vote::priority)
-            .thenComparing(Comparator.comparing(Vote::voter).reversed());
-
-    /** Whether a cell seems to be able to reign, from the worst to the best. */
-    enum Fitness {
-        /** Its agent is gone, or says that its disk takes no writes. */
-        UNFIT,
-        UNKNOWN,
-        /** It could, but its PostgreSQL does not run, or lets nobody in: it would have to replay what it holds first. */
-        CLOSED,
-        FIT
     }
 
     static Fitness fitness(View view, CellId cell) {
@@ -210,11 +142,11 @@ public final class Election {
                 || !view.coordinationKnown()) {
             return null;
         }
-        CellId equal = seals(view, state.epoch()).stream()
-                .filter(vote -> vote.priority() > 0 && MORE_WAL.compare(vote, own) == 0)
+        CellId equal = votes(view, state, state.epoch()).seals().stream()
+                .filter(vote -> vote.priority() > 0 && CastVotes.MORE_WAL.compare(vote, own) == 0)
                 .filter(vote ->
                         fitness(view, vote.voter()).compareTo(Fitness.CLOSED) >= 0 && view.seemsAlive(vote.voter()))
-                .max(PREFERRED)
+                .max(BallotCount.PREFERRED)
                 .map(Vote::voter)
                 .orElse(null);
         boolean enough = Standbys.othersAlive(view) - 1 >= view.settings().minStandbysAfterFailover();
@@ -254,13 +186,7 @@ public final class Election {
     /** The voters whose seals a forced election went without. */
     static SortedSet<CellId> missingVoters(View view, Phase.Sealing sealing) {
         ClusterState state = view.state();
-        TreeSet<CellId> missing = new TreeSet<>();
-        if (state == null || sealing.kind() != Phase.Kind.FORCED) {
-            return missing;
-        }
-        missing.addAll(state.standbyVoters());
-        seals(view, sealing.ballot()).forEach(vote -> missing.remove(vote.voter()));
-        return missing;
+        return state == null ? new TreeSet<>() : count(view, state, sealing).missingVoters();
     }
 
     /**
@@ -278,7 +204,7 @@ public final class Election {
             return SyncSetting.NOBODY;
         }
         TreeSet<StreamName> names = new TreeSet<>();
-        for (Vote vote : seals(view, ballot)) {
+        for (Vote vote : votes(view, state, ballot).seals()) {
             WalHistory.Relation relation =
                     WalHistory.compare(state.reigns(), own.walEpoch(), vote.walEpoch(), vote.lsn(), vote.lsn());
             boolean ahead = vote.walEpoch() == own.walEpoch() && vote.lsn().compareTo(own.lsn()) > 0;
@@ -286,7 +212,7 @@ public final class Election {
                 names.add(new StreamName(vote.voter(), ballot));
             }
         }
-        return names.isEmpty() ? SyncSetting.NOBODY : new SyncSetting(defaultAcks(names.size() + 1), names);
+        return names.isEmpty() ? SyncSetting.NOBODY : new SyncSetting(CommitQuorum.defaultAcks(names.size() + 1), names);
     }
 
     /** This cell's own vote in the ballot that made it primary; null after a handover. */
@@ -297,10 +223,5 @@ public final class Election {
         }
         Vote vote = view.coordination().votes().get(view.settings().name());
         return vote != null && vote.voter().equals(view.self()) && vote.veto() == null ? vote : null;
-    }
-
-    /** k for so many voters, the primary among them. */
-    static int defaultAcks(int voters) {
-        return voters / 2;
     }
 }

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
@@ -113,7 +114,7 @@ public final class Health {
                 truth.epoch,
                 truth.primary == null ? null : truth.primary.name(),
                 state == null ? 0 : state.acks(),
-                state == null ? 0 : state.sealQuorum(),
+                state == null ? 0 : CommitQuorum.of(state).seals(),
                 canSurvive(health, nodes),
                 redundancy.count(),
                 phase(),
@@ -256,7 +257,7 @@ public final class Health {
         if (!aside.isEmpty()) {
             return String.join(", ", aside) + " streams, but is no voter yet: a failover does not count on it";
         }
-        int acks = Election.defaultAcks(state.voters().size());
+        int acks = CommitQuorum.defaultAcks(state.voters().size());
         return state.acks() < acks
                 ? "commits wait for " + state.acks() + " standby so far, soon for " + acks
                         + ": until then fewer cells may be lost"
@@ -385,7 +386,7 @@ public final class Health {
         return state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
                 && redundancy.survive(lost, truth.primary, true)
-                && voters - others >= state.sealQuorum()
+                && voters - others >= CommitQuorum.of(state).seals()
                 && electable - others >= 1
                 && standbys - others - 1 >= Math.max(1, in.settings.minStandbysAfterFailover());
     }
@@ -722,8 +723,8 @@ public final class Health {
         long voters = nodes.stream()
                 .filter(node -> isStandby(node.name()) && node.voter() && mayVote(node))
                 .count();
-        if (voters < state.sealQuorum()) {
-            return begin + ": " + voters + " of the " + state.sealQuorum()
+        if (voters < CommitQuorum.of(state).seals()) {
+            return begin + ": " + voters + " of the " + CommitQuorum.of(state).seals()
                     + " voters live and reach ZooKeeper that a change of primary needs;"
                     + " bring the primary or another voter back, or promote a standby with acceptDataLoss";
         }

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
@@ -47,14 +48,14 @@ public final class Preflight {
                                 : " is a member")));
         checks.add(alive(view, cell, target));
         long alive = state.standbyVoters().stream().filter(view::seemsAlive).count();
-        boolean quorum = alive >= state.sealQuorum();
+        boolean quorum = alive >= CommitQuorum.of(state).seals();
         checks.add(new Check(
                 "seal-quorum",
                 quorum || acceptDataLoss,
                 quorum
-                        ? alive + " of the voters are alive, " + state.sealQuorum() + " are needed"
+                        ? alive + " of the voters are alive, " + CommitQuorum.of(state).seals() + " are needed"
                         : "only " + alive + " of the voters " + state.standbyVoters() + " are alive, "
-                                + state.sealQuorum()
+                                + CommitQuorum.of(state).seals()
                                 + " are needed to be sure that no commit is lost; bring one back, or promote with"
                                 + " acceptDataLoss"));
         return checks;

@@ -2,6 +2,7 @@ package org.cellkeeper.cell.decide;
 
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.cellkeeper.cell.decide.quorum.Fitness;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
@@ -136,6 +137,6 @@ public final class Primaries {
                 && Standbys.siblings(view).stream()
                         .anyMatch(cell -> priority(state, cell) > 0
                                 && view.seemsAlive(cell)
-                                && Election.fitness(view, cell) != Election.Fitness.UNFIT);
+                                && Election.fitness(view, cell) != Fitness.UNFIT);
     }
 }

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.ClusterState;
@@ -90,7 +91,7 @@ public final class Suspicion {
             return false;
         }
         long alive = state.standbyVoters().stream().filter(view::seemsAlive).count();
-        return alive >= state.sealQuorum();
+        return alive >= CommitQuorum.of(state).seals();
     }
 
     /** Section 5.6: somebody must remain to acknowledge the new primary's writes. */

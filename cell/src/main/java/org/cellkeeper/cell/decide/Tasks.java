@@ -2,6 +2,7 @@ package org.cellkeeper.cell.decide;
 
 import java.time.Duration;
 import java.util.List;
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -191,7 +192,7 @@ public final class Tasks {
         String missing = "bring a voter of " + state.standbyVoters() + " back";
         return task.acceptDataLoss()
                 ? "no ballot came to its end: the cells that live did not seal in time, or a voter vetoed it; see their details"
-                : "the seal quorum of " + state.sealQuorum() + " voters was not reached; " + missing
+                : "the seal quorum of " + CommitQuorum.of(state).seals() + " voters was not reached; " + missing
                         + ", or promote with acceptDataLoss";
     }
 

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
@@ -179,7 +180,7 @@ public final class VoterMoves {
             TreeSet<CellId> named = new TreeSet<>();
             onDisk.names().forEach(name -> named.add(name.cell()));
             boolean ofThisEpoch = onDisk.names().stream().allMatch(name -> name.epoch() == state.epoch());
-            boolean sane = onDisk.acks() == Math.max(1, Election.defaultAcks(named.size() + 1));
+            boolean sane = onDisk.acks() == Math.max(1, CommitQuorum.defaultAcks(named.size() + 1));
             if (ofThisEpoch && sane && streaming.containsAll(named)) {
                 return widening(state, named, onDisk);
             }
@@ -187,7 +188,7 @@ public final class VoterMoves {
         if (streaming.isEmpty()) {
             return null;
         }
-        int acks = Math.max(1, Election.defaultAcks(streaming.size() + 1));
+        int acks = Math.max(1, CommitQuorum.defaultAcks(streaming.size() + 1));
         return widening(state, streaming, SyncSetting.of(streaming, acks, state.epoch()));
     }
 
@@ -295,7 +296,7 @@ public final class VoterMoves {
         int stay = (int) state.standbyVoters().stream()
                 .filter(voter -> !mustGo(view, state, voter) && !awayTooLong(view, voter))
                 .count();
-        return Math.max(1, Election.defaultAcks(stay + 1));
+        return Math.max(1, CommitQuorum.defaultAcks(stay + 1));
     }
 
     /** Whether this agent has written and reloaded this rule in this run of the postmaster, and not in vain. */

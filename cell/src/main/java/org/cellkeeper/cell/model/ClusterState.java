@@ -81,11 +81,6 @@ public record ClusterState(
         return others;
     }
 
-    /** R: any so many sealed voters intersect every set of {@code acks} acknowledgers. */
-    public int sealQuorum() {
-        return voters.size() - 1 - acks + 1;
-    }
-
     public boolean isMember(CellId cell) {
         Member member = members.get(cell.name());
         return member != null && member.incarnation().equals(cell.incarnation());

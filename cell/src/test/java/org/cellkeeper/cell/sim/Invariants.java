@@ -225,7 +225,7 @@ final class Invariants {
             broken(
                     "S4",
                     "commit %d of epoch %d is acknowledged, but %d voters of %s could elect without it"
-                            .formatted(promise.commit, promise.epoch, state.sealQuorum(), state.voters()),
+                            .formatted(promise.commit, promise.epoch, CommitRule.sealQuorum(state), state.voters()),
                     null);
         }
     }

@@ -112,7 +112,7 @@ final class Mutations {
         ClusterState state = view.state();
         return switch (world.mutation()) {
             case SEAL_QUORUM_ONE_TOO_SMALL ->
-                state != null && state.phase() instanceof Phase.Sealing && state.sealQuorum() > 1
+                state != null && state.phase() instanceof Phase.Sealing && CommitRule.sealQuorum(state) > 1
                         ? withState(view, s -> s.withVoters(s.voters(), s.acks() + 1))
                         : view;
             case BURNT_BALLOT_VOTE_COUNTED -> withZooKeeper(view, withOldVotes(view.coordination()));

@@ -340,7 +340,7 @@ final class Simulation {
                     ? null
                     : "MANUAL, the primary is gone";
         }
-        if (!primaryKept && voters < state.sealQuorum()) {
+        if (!primaryKept && voters < CommitRule.sealQuorum(state)) {
             return "the primary's data are gone and R voters do not live";
         }
         if (!primaryKept && active < 2) {

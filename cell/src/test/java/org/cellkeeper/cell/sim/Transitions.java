@@ -151,8 +151,8 @@ final class Transitions {
                         })
                         .count();
                 boolean forced = sealing.kind() == Phase.Kind.FORCED;
-                if (!forced && sealed < before.sealQuorum()) {
-                    yield Verdict.bad(what, "only " + sealed + " of " + before.sealQuorum() + " sealed voters");
+                if (!forced && sealed < CommitRule.sealQuorum(before)) {
+                    yield Verdict.bad(what, "only " + sealed + " of " + CommitRule.sealQuorum(before) + " sealed voters");
                 }
                 if (before.failoverMode() == FailoverMode.MANUAL && sealing.kind() == Phase.Kind.AUTOMATIC) {
                     yield Verdict.unasked(what, "elected by itself in MANUAL mode");
@@ -165,7 +165,7 @@ final class Transitions {
                 if (sealing.kind() == Phase.Kind.AUTOMATIC && lonely) {
                     yield new Verdict(what, "nobody is sealed who could acknowledge", "S5", false);
                 }
-                yield new Verdict(what, null, "", forced && sealed < before.sealQuorum());
+                yield new Verdict(what, null, "", forced && sealed < CommitRule.sealQuorum(before));
             }
             case Phase.Handover handover -> {
                 if (!alone
