@@ -212,7 +212,9 @@ public final class Election {
                 names.add(new StreamName(vote.voter(), ballot));
             }
         }
-        return names.isEmpty() ? SyncSetting.NOBODY : new SyncSetting(CommitQuorum.defaultAcks(names.size() + 1), names);
+        return names.isEmpty()
+                ? SyncSetting.NOBODY
+                : new SyncSetting(CommitQuorum.defaultAcks(names.size() + 1), names);
     }
 
     /** This cell's own vote in the ballot that made it primary; null after a handover. */

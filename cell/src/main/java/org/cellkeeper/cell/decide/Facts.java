@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import org.cellkeeper.cell.decide.quorum.VoterChange;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.CellSettings.Timing;
@@ -656,13 +657,13 @@ public record Facts(
 
     private static Move move(View view) {
         return switch (VoterMoves.next(view)) {
-            case VoterMoves.Step.Nothing() ->
+            case VoterChange.Step.Nothing() ->
                 Primaries.reigns(view) && Ensembles.due(view) != null ? Move.RECORD : Move.NONE;
-            case VoterMoves.Step.Confirm() -> Move.CONFIRM;
-            case VoterMoves.Step.Write ignored -> Move.WRITE;
-            case VoterMoves.Step.TerminateOldSenders() -> Move.TERMINATE;
-            case VoterMoves.Step.Await ignored -> Move.AWAIT;
-            case VoterMoves.Step.Change ignored -> Move.CHANGE;
+            case VoterChange.Step.Confirm() -> Move.CONFIRM;
+            case VoterChange.Step.Write ignored -> Move.WRITE;
+            case VoterChange.Step.TerminateOldSenders() -> Move.TERMINATE;
+            case VoterChange.Step.Await ignored -> Move.AWAIT;
+            case VoterChange.Step.Change ignored -> Move.CHANGE;
         };
     }
 

@@ -3,10 +3,10 @@ package org.cellkeeper.cell.decide;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.cellkeeper.cell.decide.quorum.VoterChange.Drain;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
-import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Task;
@@ -78,9 +78,6 @@ public record Memory(
 
     /** A commit rule in the settings file of one run of the postmaster. */
     public record Written(SyncSetting setting, long postmaster, long at) {}
-
-    /** P's flush LSN, read once {@code setting} was in force: all that was acknowledged before lies below it. */
-    public record Drain(SyncSetting setting, Lsn until) {}
 
     /** Slots made. */
     public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}

@@ -53,7 +53,8 @@ public final class Preflight {
                 "seal-quorum",
                 quorum || acceptDataLoss,
                 quorum
-                        ? alive + " of the voters are alive, " + CommitQuorum.of(state).seals() + " are needed"
+                        ? alive + " of the voters are alive, "
+                                + CommitQuorum.of(state).seals() + " are needed"
                         : "only " + alive + " of the voters " + state.standbyVoters() + " are alive, "
                                 + CommitQuorum.of(state).seals()
                                 + " are needed to be sure that no commit is lost; bring one back, or promote with"

@@ -17,6 +17,7 @@ import org.cellkeeper.cell.decide.Facts.TaskStep;
 import org.cellkeeper.cell.decide.Facts.WriteAvailability;
 import org.cellkeeper.cell.decide.Rule.Section;
 import org.cellkeeper.cell.decide.Rule.Steps;
+import org.cellkeeper.cell.decide.quorum.VoterChange;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Ensemble;
@@ -117,7 +118,7 @@ final class PrimaryRules {
                 .when(f -> f.move() == Move.AWAIT)
                 .pace(FAST)
                 .plan(v ->
-                        Steps.closely(VoterMoves.next(v) instanceof VoterMoves.Step.Await await ? await.what() : ""));
+                        Steps.closely(VoterMoves.next(v) instanceof VoterChange.Step.Await await ? await.what() : ""));
         chapter.rule(615, "All that was acknowledged is covered: change the voters.")
                 .when(f -> f.move() == Move.CHANGE)
                 .may(Kind.CAS)
@@ -167,13 +168,13 @@ final class PrimaryRules {
     }
 
     private static Steps writeCommitRule(View v) {
-        return VoterMoves.next(v) instanceof VoterMoves.Step.Write write
+        return VoterMoves.next(v) instanceof VoterChange.Step.Write write
                 ? Steps.closely(write.why() + ": " + write.setting(), new Action.ApplySync(write.setting()))
                 : Steps.none("");
     }
 
     private static Steps changeVoters(View v) {
-        return VoterMoves.next(v) instanceof VoterMoves.Step.Change change
+        return VoterMoves.next(v) instanceof VoterChange.Step.Change change
                 ? Plans.cas(v, state -> state.withVoters(change.voters(), change.acks()), change.why())
                 : Steps.none("");
     }

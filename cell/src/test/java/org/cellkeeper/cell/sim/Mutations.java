@@ -13,6 +13,7 @@ import org.cellkeeper.cell.decide.Action;
 import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.decide.quorum.VoterChange.Drain;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -392,7 +393,7 @@ final class Mutations {
                 && primary != null
                 && written.setting().equals(view.database().syncInForce());
         return needed
-                ? withMemory(view, withDrain(view.memory(), new Memory.Drain(written.setting(), primary.flushed())))
+                ? withMemory(view, withDrain(view.memory(), new Drain(written.setting(), primary.flushed())))
                 : view;
     }
 
@@ -400,10 +401,10 @@ final class Mutations {
         Memory.Written written = view.memory().written();
         return written == null
                 ? view
-                : withMemory(view, withDrain(view.memory(), new Memory.Drain(written.setting(), Lsn.ZERO)));
+                : withMemory(view, withDrain(view.memory(), new Drain(written.setting(), Lsn.ZERO)));
     }
 
-    private static Memory withDrain(Memory memory, Memory.Drain drain) {
+    private static Memory withDrain(Memory memory, Drain drain) {
         return Records.with(memory, "drain", drain);
     }
 
@@ -416,7 +417,7 @@ final class Mutations {
         }
         Memory trusting = view.memory().done(new Action.ApplySync(inForce), view.database(), view.now());
         return withDatabase(
-                withMemory(view, withDrain(trusting, new Memory.Drain(inForce, primary.flushed()))),
+                withMemory(view, withDrain(trusting, new Drain(inForce, primary.flushed()))),
                 Records.with(view.database(), "syncOnDisk", inForce));
     }
 

@@ -152,7 +152,8 @@ final class Transitions {
                         .count();
                 boolean forced = sealing.kind() == Phase.Kind.FORCED;
                 if (!forced && sealed < CommitRule.sealQuorum(before)) {
-                    yield Verdict.bad(what, "only " + sealed + " of " + CommitRule.sealQuorum(before) + " sealed voters");
+                    yield Verdict.bad(
+                            what, "only " + sealed + " of " + CommitRule.sealQuorum(before) + " sealed voters");
                 }
                 if (before.failoverMode() == FailoverMode.MANUAL && sealing.kind() == Phase.Kind.AUTOMATIC) {
                     yield Verdict.unasked(what, "elected by itself in MANUAL mode");

@@ -29,8 +29,8 @@ public record BallotCount(
         int minStandbys,
         boolean allHaveVoted) {
     /** Among those that hold the same and seem to be the same. */
-    public static final Comparator<Vote> PREFERRED =
-            Comparator.comparingInt(Vote::priority).thenComparing(Comparator.comparing(Vote::voter).reversed());
+    public static final Comparator<Vote> PREFERRED = Comparator.comparingInt(Vote::priority)
+            .thenComparing(Comparator.comparing(Vote::voter).reversed());
 
     /** The winner as things stand; null while none can be named. */
     public @Nullable CellId winner(Function<CellId, Fitness> fitness) {

@@ -35,7 +35,10 @@ final class BallotCountTest {
     private static BallotCount count(
             Phase.Kind kind, CommitQuorum quorum, FailoverMode mode, int minStandbys, Collection<Vote> votes) {
         CastVotes cast = CastVotes.of(
-                BALLOT, PRIMARY, votes, who -> who.equals(PRIMARY) || quorum.standbyVoters().contains(who));
+                BALLOT,
+                PRIMARY,
+                votes,
+                who -> who.equals(PRIMARY) || quorum.standbyVoters().contains(who));
         return new BallotCount(ballot(kind, A), quorum, cast, mode, minStandbys, false);
     }
 
@@ -94,7 +97,9 @@ final class BallotCountTest {
     void oneObjectionIsEnoughEvenThePrimarys() {
         for (CellId who : List.of(PRIMARY, B)) {
             Vote veto = new Vote(BALLOT, who, "it serves", 5, 1, new Lsn(10), 100);
-            assertThat(winner(seal(A, 5, 10), seal(B, 5, 10), veto)).as(who.toString()).isNull();
+            assertThat(winner(seal(A, 5, 10), seal(B, 5, 10), veto))
+                    .as(who.toString())
+                    .isNull();
         }
     }
 
@@ -102,13 +107,17 @@ final class BallotCountTest {
     @Test
     void anAutomaticBallotIsForAutomaticModeAndLeavesSoManyStandbys() {
         List<Vote> votes = List.of(seal(A, 5, 10), seal(B, 5, 10));
-        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.MANUAL, 0, votes).winner(cell -> Fitness.FIT))
+        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.MANUAL, 0, votes)
+                        .winner(cell -> Fitness.FIT))
                 .isNull();
-        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.AUTOMATIC, 2, votes).winner(cell -> Fitness.FIT))
+        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.AUTOMATIC, 2, votes)
+                        .winner(cell -> Fitness.FIT))
                 .isNull();
-        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.AUTOMATIC, 1, votes).winner(cell -> Fitness.FIT))
+        assertThat(count(Phase.Kind.AUTOMATIC, TWO, FailoverMode.AUTOMATIC, 1, votes)
+                        .winner(cell -> Fitness.FIT))
                 .isEqualTo(A);
-        assertThat(count(Phase.Kind.OPERATOR, TWO, FailoverMode.MANUAL, 2, votes).winner(cell -> Fitness.FIT))
+        assertThat(count(Phase.Kind.OPERATOR, TWO, FailoverMode.MANUAL, 2, votes)
+                        .winner(cell -> Fitness.FIT))
                 .isEqualTo(A);
     }
 
@@ -124,7 +133,8 @@ final class BallotCountTest {
         assertThat(new BallotCount(nobody.ballot(), TWO, nobody.cast(), FailoverMode.MANUAL, 1, true)
                         .winner(cell -> Fitness.FIT))
                 .isNull();
-        assertThat(count(Phase.Kind.OPERATOR, TWO, FailoverMode.MANUAL, 1, votes).missingVoters())
+        assertThat(count(Phase.Kind.OPERATOR, TWO, FailoverMode.MANUAL, 1, votes)
+                        .missingVoters())
                 .isEmpty();
     }
 
@@ -132,12 +142,14 @@ final class BallotCountTest {
     @Test
     void mostWalWinsAndAmongEqualsOneThatCan() {
         Map<CellId, Fitness> fitness = Map.of(A, Fitness.UNFIT, B, Fitness.FIT);
-        BallotCount more = count(
-                Phase.Kind.OPERATOR, TWO, FailoverMode.AUTOMATIC, 0, List.of(seal(A, 5, 11), seal(B, 5, 10)));
+        BallotCount more =
+                count(Phase.Kind.OPERATOR, TWO, FailoverMode.AUTOMATIC, 0, List.of(seal(A, 5, 11), seal(B, 5, 10)));
         assertThat(more.winner(fitness::get)).isEqualTo(A);
-        BallotCount equal = count(
-                Phase.Kind.OPERATOR, TWO, FailoverMode.AUTOMATIC, 0, List.of(seal(A, 5, 10), seal(B, 5, 10)));
-        assertThat(equal.winner(fitness::get)).as("A is the operator's choice, and cannot").isEqualTo(B);
+        BallotCount equal =
+                count(Phase.Kind.OPERATOR, TWO, FailoverMode.AUTOMATIC, 0, List.of(seal(A, 5, 10), seal(B, 5, 10)));
+        assertThat(equal.winner(fitness::get))
+                .as("A is the operator's choice, and cannot")
+                .isEqualTo(B);
         assertThat(equal.winner(cell -> Fitness.UNKNOWN)).isEqualTo(A);
     }
 
