@@ -137,16 +137,16 @@ final class BrokenRefinements {
 
     /** What a ballot's votes are changed to. */
     private interface Change {
-        void to(CoordinationView ensemble, TreeMap<CellName, Vote> votes);
+        void to(CoordinationView coordination, TreeMap<CellName, Vote> votes);
     }
 
     private static View withVotes(View view, Change change, ClusterState state) {
-        CoordinationView ensemble = view.coordination();
-        if (!isOpen(state) && ensemble.votes().isEmpty()) {
+        CoordinationView coordination = view.coordination();
+        if (!isOpen(state) && coordination.votes().isEmpty()) {
             return view;
         }
-        TreeMap<CellName, Vote> votes = new TreeMap<>(ensemble.votes());
-        change.to(ensemble, votes);
+        TreeMap<CellName, Vote> votes = new TreeMap<>(coordination.votes());
+        change.to(coordination, votes);
         TreeMap<CellName, Vote> known = new TreeMap<>();
         votes.forEach((name, vote) -> {
             Member member = state.members().get(name);
@@ -154,22 +154,22 @@ final class BrokenRefinements {
                     member != null && !member.incarnation().equals(vote.voter().incarnation());
             known.put(name, former ? inherited(vote, member.incarnation()) : vote);
         });
-        return Records.with(view, "ensemble", Records.with(ensemble, "votes", known));
+        return Records.with(view, "coordination", Records.with(coordination, "votes", known));
     }
 
     private static Vote inherited(Vote vote, Incarnation by) {
         return Records.with(vote, "voter", Records.with(vote.voter(), "incarnation", by));
     }
 
-    private void withThoseOfFormerIncarnations(CoordinationView ensemble, TreeMap<CellName, Vote> votes) {
+    private void withThoseOfFormerIncarnations(CoordinationView coordination, TreeMap<CellName, Vote> votes) {
         votes.values().stream()
                 .filter(vote -> vote.veto() == null)
                 .forEach(vote -> votesOfBurntBallots.put(vote.voter().name(), vote));
-        if (ensemble.votesOf() != 0) {
+        if (coordination.votesOf() != 0) {
             votesOfBurntBallots.forEach((name, vote) -> {
                 boolean present = votes.containsKey(name);
-                if (!present && vote.ballot() < ensemble.votesOf() && isFormer(vote)) {
-                    votes.put(name, Records.with(vote, "ballot", ensemble.votesOf()));
+                if (!present && vote.ballot() < coordination.votesOf() && isFormer(vote)) {
+                    votes.put(name, Records.with(vote, "ballot", coordination.votesOf()));
                 }
             });
         }
@@ -201,7 +201,7 @@ final class BrokenRefinements {
                 ? changed
                 : Records.with(
                         changed,
-                        "ensemble",
+                        "coordination",
                         Records.with(
                                 view.coordination(),
                                 "state",

@@ -207,8 +207,8 @@ final class Mutations {
         return Records.with(view, "memory", memory);
     }
 
-    private static View withZooKeeper(View view, CoordinationView ensemble) {
-        return Records.with(view, "ensemble", ensemble);
+    private static View withZooKeeper(View view, CoordinationView coordination) {
+        return Records.with(view, "coordination", coordination);
     }
 
     private static View withState(View view, UnaryOperator<ClusterState> change) {
@@ -225,27 +225,27 @@ final class Mutations {
         return new VersionedState(old.version(), change.apply(old.state()));
     }
 
-    private CoordinationView withOldVotes(CoordinationView ensemble) {
-        ensemble.votes().forEach((name, vote) -> {
+    private CoordinationView withOldVotes(CoordinationView coordination) {
+        coordination.votes().forEach((name, vote) -> {
             if (vote.veto() == null) {
                 votesEverSeen.put(name, vote);
             }
         });
-        if (ensemble.votesOf() == 0) {
-            return ensemble;
+        if (coordination.votesOf() == 0) {
+            return coordination;
         }
-        TreeMap<CellName, Vote> votes = new TreeMap<>(ensemble.votes());
+        TreeMap<CellName, Vote> votes = new TreeMap<>(coordination.votes());
         votesEverSeen.forEach((name, vote) -> votes.putIfAbsent(
                 name,
                 new Vote(
-                        ensemble.votesOf(),
+                        coordination.votesOf(),
                         vote.voter(),
                         null,
                         vote.walEpoch(),
                         vote.timeline(),
                         vote.lsn(),
                         vote.priority())));
-        return Records.with(ensemble, "votes", votes);
+        return Records.with(coordination, "votes", votes);
     }
 
     private static DatabaseView promotionDone(DatabaseView old) {
@@ -257,17 +257,18 @@ final class Mutations {
 
     private static CoordinationView withEqualVotes(View view) {
         ClusterState state = view.state();
-        CoordinationView ensemble = view.coordination();
-        Vote own = ensemble.votes().get(view.settings().name());
+        CoordinationView coordination = view.coordination();
+        Vote own = coordination.votes().get(view.settings().name());
         boolean won = state != null && state.primary().equals(view.self()) && state.reign() == null;
         if (!won || own == null) {
-            return ensemble;
+            return coordination;
         }
         TreeMap<CellName, Vote> votes = new TreeMap<>();
-        ensemble.votes()
+        coordination
+                .votes()
                 .forEach((name, vote) -> votes.put(
                         name, Records.with(Records.with(vote, "walEpoch", own.walEpoch()), "lsn", own.lsn())));
-        return Records.with(ensemble, "votes", votes);
+        return Records.with(coordination, "votes", votes);
     }
 
     private static View withoutHalt(View view) {

@@ -137,7 +137,7 @@ public record VoterChange(
         return quorum.acks();
     }
 
-    private SortedSet<CellId> withPrimary(Set<CellId> standbys) {
+    private TreeSet<CellId> withPrimary(Set<CellId> standbys) {
         TreeSet<CellId> voters = new TreeSet<>(standbys);
         voters.add(primary);
         return voters;
@@ -304,7 +304,9 @@ public record VoterChange(
 
     /** Whether so many of these stream that what was acknowledged before can be covered by them. */
     private boolean canCover(Set<CellId> cells) {
-        return cells.stream().filter(streaming::contains).count() >= acks();
+        TreeSet<CellId> both = new TreeSet<>(cells);
+        both.retainAll(streaming);
+        return both.size() >= acks();
     }
 
     /** The moves that make the state wider than PostgreSQL: the compare-and-set comes first. */
@@ -320,7 +322,7 @@ public record VoterChange(
         }
         for (CellId cell : streaming) {
             if (!standbyVoters().contains(cell) && !cell.equals(primary)) {
-                SortedSet<CellId> wider = withPrimary(standbyVoters());
+                TreeSet<CellId> wider = withPrimary(standbyVoters());
                 wider.add(cell);
                 return new Step.Change(wider, acks(), "add " + cell);
             }
