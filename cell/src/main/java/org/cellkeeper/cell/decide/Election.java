@@ -38,6 +38,19 @@ public final class Election {
         LOST
     }
 
+    static final String NOBODY_MAY_REIGN =
+            "no standby that lives has a priority above 0: raise one's priority, or bring another back";
+
+    /** Whether any cell could win: one of priority 0 never does. */
+    static boolean somebodyMayReign(View view, ClusterState state) {
+        return state.members().entrySet().stream()
+                .filter(member -> member.getValue().priority() > 0)
+                .map(member -> new CellId(member.getKey(), member.getValue().incarnation()))
+                .anyMatch(cell -> state.isActive(cell)
+                        && !cell.equals(state.primary())
+                        && (cell.equals(view.self()) || view.seemsAlive(cell)));
+    }
+
     static Phase.@Nullable Sealing open(View view) {
         ClusterState state = view.state();
         return state != null && state.phase() instanceof Phase.Sealing sealing ? sealing : null;

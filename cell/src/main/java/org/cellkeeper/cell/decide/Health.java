@@ -630,6 +630,12 @@ public final class Health {
         return List.copyOf(warnings);
     }
 
+    private static boolean nobodyMayReplace(ClusterState state) {
+        return state.members().entrySet().stream()
+                .filter(member -> !member.getKey().equals(state.primary().name()))
+                .allMatch(member -> member.getValue().priority() == 0);
+    }
+
     private void ensembleWarnings(List<String> warnings) {
         if (!in.coordination.objection().isEmpty()) {
             warnings.add(in.coordination.objection());
@@ -648,6 +654,10 @@ public final class Health {
                     since + ": what is shown of the cluster is what was last read; no failover, promote, switchover,"
                             + " change of mode, removal or deploy is possible until a majority of the ZooKeeper servers is back."
                             + " The primary takes writes as long as enough standbys acknowledge");
+        }
+        ClusterState state = in.state;
+        if (state != null && !state.standbyVoters().isEmpty() && nobodyMayReplace(state)) {
+            warnings.add("no standby has a priority above 0: when the primary is lost, nobody replaces it");
         }
         String servers = redundancy.warning();
         if (!servers.isEmpty()) {

@@ -47,6 +47,11 @@ public final class Preflight {
                                 ? " is registered as the primary; it comes back by itself when it can, or promote another cell"
                                 : " is a member")));
         checks.add(alive(view, cell, target));
+        boolean electable = Election.somebodyMayReign(view, state);
+        checks.add(new Check(
+                "electable",
+                electable,
+                electable ? "a cell that lives has a priority above 0" : Election.NOBODY_MAY_REIGN));
         long alive = state.standbyVoters().stream().filter(view::seemsAlive).count();
         boolean quorum = alive >= CommitQuorum.of(state).seals();
         checks.add(new Check(

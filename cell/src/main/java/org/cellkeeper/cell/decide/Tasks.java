@@ -188,7 +188,10 @@ public final class Tasks {
         return state.isSteady() && state.reign() != null && task.ballot() != 0 && state.epoch() >= task.ballot();
     }
 
-    private static String notReached(ClusterState state, Task task) {
+    private static String notReached(View view, ClusterState state, Task task) {
+        if (!Election.somebodyMayReign(view, state)) {
+            return Election.NOBODY_MAY_REIGN;
+        }
         String missing = "bring a voter of " + state.standbyVoters() + " back";
         return task.acceptDataLoss()
                 ? "no ballot came to its end: the cells that live did not seal in time, or a voter vetoed it; see their details"
@@ -258,7 +261,7 @@ public final class Tasks {
                             state.primary().name() + " serves as primary: use switchover to change a healthy primary");
                 }
                 yield steady && age.compareTo(PROMOTE_PATIENCE) > 0
-                        ? task.ended(Status.ERROR, view.wall(), notReached(state, task))
+                        ? task.ended(Status.ERROR, view.wall(), notReached(view, state, task))
                         : null;
             }
             case SWITCHOVER -> {

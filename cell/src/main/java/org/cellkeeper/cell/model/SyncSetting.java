@@ -11,6 +11,8 @@ import java.util.TreeSet;
  */
 public record SyncSetting(int acks, SortedSet<StreamName> names) {
     public static final SyncSetting NOBODY = new SyncSetting(1, new TreeSet<>());
+    /** In force, and none of ours: whatever it accepts as an acknowledgement. */
+    public static final SyncSetting OTHER = new SyncSetting(Integer.MAX_VALUE, new TreeSet<>());
 
     public SyncSetting {
         if (acks < 1) {
@@ -28,6 +30,9 @@ public record SyncSetting(int acks, SortedSet<StreamName> names) {
 
     /** Whether this rule may accept a set of acknowledgements that {@code other} would not. */
     public boolean widens(SyncSetting other) {
+        if (equals(OTHER) || other.equals(OTHER)) {
+            return !other.equals(OTHER);
+        }
         return !names.isEmpty() && (!other.names.containsAll(names) || acks < other.acks);
     }
 

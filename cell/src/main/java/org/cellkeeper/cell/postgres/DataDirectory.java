@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.DatabaseFailure;
@@ -174,6 +175,13 @@ final class DataDirectory {
     }
 
     // ---- recovery
+
+    /** Whether any lie here as they were at the last checkpoint. */
+    boolean hasPreparedTransactions() throws IOException {
+        try (Stream<Path> files = Files.list(root.resolve("pg_twophase"))) {
+            return files.findAny().isPresent();
+        }
+    }
 
     boolean startsAsStandby() {
         return Files.exists(root.resolve("standby.signal"));

@@ -652,8 +652,23 @@ public final class LocalPostgres implements Database, AutoCloseable {
             SettingsFile.Content content = content();
             SyncSetting sync = content.sync() == null ? SyncSetting.NOBODY : content.sync();
             file.write(content.withSync(sync).withoutUpstream());
-            awaitReady(cancellation, launch(cancellation, Map.of()));
+            awaitReady(cancellation, launch(cancellation, requiredOfAPrimary()));
         });
+    }
+
+    /** Prepared transactions must find the room that they had; those of before a crash may be known to the WAL alone. */
+    private Map<String, Integer> requiredOfAPrimary() throws IOException {
+        ControlData.Content read = control.read();
+        String name = "max_prepared_transactions";
+        Integer had = read == null ? null : read.required().get(name);
+        if (read == null || had == null || (read.control().cleanlyShutDown() && !data.hasPreparedTransactions())) {
+            return Map.of();
+        }
+        Map<String, Integer> required = Map.of(name, had);
+        owned.raised(required)
+                .forEach((setting, value) ->
+                        LOG.info("{} is started as {}: prepared transactions need it", setting, value));
+        return required;
     }
 
     @Override

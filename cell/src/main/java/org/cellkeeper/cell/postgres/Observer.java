@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.postgres;
 
+import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -22,12 +23,16 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Takes the observations, one at a time, on a thread of its own, over one kept session. A request joins an observation that
  * has not begun yet, never one that has. It changes nothing.
  */
 final class Observer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
+
     /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
     static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
 
@@ -49,7 +54,12 @@ final class Observer implements AutoCloseable {
     /** How often an upstream has been written; what was proven about there being none holds for one value only. */
     private final AtomicLong follows = new AtomicLong();
 
+    /** How long it is told that somebody has set what is the cell's to set. */
+    private static final long OVERRULED_TOLD_NANOS = 60_000_000_000L;
+
     private final Reloads reloads = new Reloads();
+    private String overruled = "";
+    private long overruledAt;
     private final Elapsed elapsed = new Elapsed();
     private @Nullable Kept kept;
     private Detachment detachment = new Detachment(Life.NONE, 0);
@@ -189,6 +199,7 @@ final class Observer implements AutoCloseable {
         long ruleWrites = reloads.writes();
         SettingsFile.Content content = present == DatabaseView.Data.PRESENT ? file.read() : null;
         List<String> problems = new ArrayList<>();
+        Postmaster.Run run = postmaster.find();
         WriteProbe.Verdict writes = probe.verdict();
         if (!writes.problem().isEmpty()) {
             problems.add(writes.problem());
@@ -199,10 +210,12 @@ final class Observer implements AutoCloseable {
         if (present == DatabaseView.Data.INCOMPLETE) {
             problems.add("the data directory is not complete: a clone or an initdb was cut off");
         }
+        if (run != null) {
+            overruled(run, problems);
+        }
         if (!reconfiguration.obstacle().isEmpty()) {
             problems.add(reconfiguration.obstacle());
         }
-        Postmaster.Run run = postmaster.find();
         long seenFollows = follows.get();
         Process process = Process.STOPPED;
         Observation seen = null;
@@ -248,7 +261,7 @@ final class Observer implements AutoCloseable {
         DatabaseView.Primary primary = null;
         DatabaseView.Standby standby = null;
         DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
-        SyncSetting inForce = seen != null && fresh ? SyncNames.parse(seen.sync()) : null;
+        SyncSetting inForce = seen != null && fresh ? SyncNames.inForce(seen.sync()) : null;
         if (seen != null && run != null) {
             if (seen.flushed() != null) {
                 role = DatabaseView.Role.PRIMARY;
@@ -300,6 +313,26 @@ final class Observer implements AutoCloseable {
                 writes.writes(),
                 run != null && reconfiguration.listensElsewhere(run),
                 String.join("; ", problems));
+    }
+
+    /** ALTER SYSTEM, up to PostgreSQL 16, comes after our settings file: what it sets of ours is taken out at once. */
+    private void overruled(Postmaster.Run run, List<String> problems) {
+        try {
+            List<String> struck = file.stripWhatIsNew();
+            if (!struck.isEmpty()) {
+                postmaster.reload(run);
+                overruled = "ALTER SYSTEM had set " + String.join(", ", struck)
+                        + ", which the cell sets itself: it is struck out. What was committed meanwhile may not have been"
+                        + " acknowledged as promised";
+                overruledAt = System.nanoTime();
+                LOG.error("{}", overruled);
+            }
+        } catch (IOException e) {
+            problems.add("what ALTER SYSTEM has set cannot be read: " + e.getMessage());
+        }
+        if (!overruled.isEmpty() && System.nanoTime() - overruledAt < OVERRULED_TOLD_NANOS) {
+            problems.add(overruled);
+        }
     }
 
     private DatabaseView.@Nullable Primary primary(

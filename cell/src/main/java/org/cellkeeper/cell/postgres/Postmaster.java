@@ -168,6 +168,13 @@ final class Postmaster {
                 .orElse(false);
     }
 
+    /** Has it read its settings anew, as pg_reload_conf() does. */
+    void reload(Run of) {
+        if (isAlive(of)) {
+            signal("HUP", List.of(of.pid));
+        }
+    }
+
     /** Whether the postmaster says that it takes connections. */
     boolean saysReady(Run of) {
         LockFile file = lockFile();

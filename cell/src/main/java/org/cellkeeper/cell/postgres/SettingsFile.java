@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -59,6 +60,9 @@ final class SettingsFile {
         }
     }
 
+    /** What ALTER SYSTEM writes. */
+    private static final String AUTO = "postgresql.auto.conf";
+
     private static final Pattern UPSTREAM = Pattern.compile("# upstream: (\\S+) ([0-9]+) (\\S+) ([0-9]+)");
     private static final Pattern SETTING = Pattern.compile("([a-z_.]+) = '(.*)'");
 
@@ -70,7 +74,10 @@ final class SettingsFile {
     private record Read(
             Object fileKey, long modified, @Nullable Content content) {}
 
+    private record Stamp(Object fileKey, FileTime modified) {}
+
     private volatile @Nullable Read lastRead;
+    private volatile @Nullable Stamp stripped;
 
     SettingsFile(PostgresSettings settings, OwnedSettings owned, OwnedFiles files, Path dataDir) {
         this.settings = settings;
@@ -127,21 +134,43 @@ final class SettingsFile {
                         + "'\n");
     }
 
-    /** Takes what we own out of what ALTER SYSTEM wrote. */
-    void strip() throws IOException {
-        Path file = dataDir.resolve("postgresql.auto.conf");
+    /** Takes what we own out of what ALTER SYSTEM wrote. Says what that was. */
+    List<String> strip() throws IOException {
+        Path file = dataDir.resolve(AUTO);
         String text = OwnedFiles.read(file);
         if (text == null) {
-            return;
+            return List.of();
         }
         List<String> kept = new ArrayList<>();
+        List<String> struck = new ArrayList<>();
         for (String line : text.lines().toList()) {
             String name = line.strip().split("[\\s=]", 2)[0].toLowerCase(Locale.ROOT);
-            if (!OwnedSettings.owns(name)) {
+            if (OwnedSettings.owns(name)) {
+                struck.add(name);
+            } else {
                 kept.add(line);
             }
         }
-        files.writeIfDifferent(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
+        if (!struck.isEmpty()) {
+            files.write(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
+        }
+        return struck;
+    }
+
+    /** The same, at no cost while ALTER SYSTEM has written nothing since the last time. */
+    List<String> stripWhatIsNew() throws IOException {
+        try {
+            BasicFileAttributes attributes = Files.readAttributes(dataDir.resolve(AUTO), BasicFileAttributes.class);
+            Stamp now = new Stamp(attributes.fileKey(), attributes.lastModifiedTime());
+            if (now.equals(stripped)) {
+                return List.of();
+            }
+            List<String> struck = strip();
+            stripped = struck.isEmpty() ? now : null;
+            return struck;
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
     }
 
     String render(Content content) {

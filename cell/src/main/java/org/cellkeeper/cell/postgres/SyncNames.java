@@ -47,6 +47,12 @@ final class SyncNames {
         return new SyncSetting(Integer.parseInt(matcher.group(1)), names);
     }
 
+    /** What PostgreSQL says is in force. */
+    static SyncSetting inForce(String text) {
+        SyncSetting ours = parse(text);
+        return ours == null ? SyncSetting.OTHER : ours;
+    }
+
     static @Nullable StreamName streamName(@Nullable String applicationName) {
         if (applicationName == null) {
             return null;

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.SyncSetting;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -120,5 +122,59 @@ final class ReconfigurationIT {
         bench.anotherAgent("a");
         Thread.sleep(5_000);
         bench.client("a", "by hand").close();
+    }
+
+    /** Else commits would be acknowledged by nobody, for as long as the cell has no reason to write its own rule again. */
+    @Test
+    void whatAlterSystemSetsOfTheCellsOwnIsStruckOutAtOnceAndTold() throws Exception {
+        String rule = bench.ask("a", "SHOW synchronous_standby_names");
+        try {
+            bench.execute("a", "ALTER SYSTEM SET synchronous_standby_names = ''");
+        } catch (SQLException switchedOff) {
+            assertThat(switchedOff.getMessage()).contains("ALTER SYSTEM is not allowed");
+            return;
+        }
+        bench.execute("a", "ALTER SYSTEM SET work_mem = '9MB'");
+        bench.execute("a", "SELECT pg_reload_conf()");
+        bench.awaitTrue(SOON, () -> shows("synchronous_standby_names", ""), "it is in force");
+        assertThat(problem("a")).contains("ALTER SYSTEM had set synchronous_standby_names, which the cell sets itself");
+        bench.awaitTrue(SOON, () -> shows("synchronous_standby_names", rule), "it is the cell's own again");
+        assertThat(bench.ask("a", "SHOW work_mem")).isEqualTo("9MB");
+    }
+
+    /** A rule that is none of ours is known to be another one, and not taken for one that could not be read. */
+    @Test
+    void aRuleInForceThatIsNoneOfTheCellsIsSeen() throws Exception {
+        DatabaseView before = bench.get(bench.database("a").observeThoroughly());
+        assertThat(before.syncInForce()).isEqualTo(before.syncOnDisk());
+        assertThat(SyncNames.inForce("")).isEqualTo(SyncSetting.OTHER);
+        assertThat(SyncNames.inForce("*")).isEqualTo(SyncSetting.OTHER);
+        assertThat(SyncNames.inForce("FIRST 1 (a, b)")).isEqualTo(SyncSetting.OTHER);
+        assertThat(SyncSetting.OTHER.widens(SyncSetting.NOBODY)).isTrue();
+        assertThat(SyncSetting.NOBODY.widens(SyncSetting.OTHER)).isFalse();
+    }
+
+    @Test
+    void preparedTransactionsFindTheirRoomAlsoWhenTheSettingWasTakenBack() throws Exception {
+        bench.reconfigure("a", Map.of("max_prepared_transactions", "5"));
+        bench.get(bench.database("a").stopFast(30_000));
+        bench.get(bench.database("a").startPrimary());
+        try (Connection session = bench.agent("a", PostgresSettings.APPLICATION);
+                Statement statement = session.createStatement()) {
+            statement.execute("BEGIN");
+            statement.execute("CREATE TABLE waits (n int)");
+            statement.execute("PREPARE TRANSACTION 'p1'");
+        }
+        bench.reconfigure("a", Map.of());
+        bench.crash("a");
+        bench.get(bench.database("a").startPrimary());
+        assertThat(bench.ask("a", "SELECT gid FROM pg_prepared_xacts")).isEqualTo("p1");
+        bench.get(bench.database("a").stopFast(30_000));
+        bench.get(bench.database("a").startPrimary());
+        assertThat(bench.ask("a", "SELECT gid FROM pg_prepared_xacts")).isEqualTo("p1");
+        bench.execute("a", "ROLLBACK PREPARED 'p1'");
+        bench.get(bench.database("a").stopFast(30_000));
+        bench.get(bench.database("a").startPrimary());
+        assertThat(bench.ask("a", "SHOW max_prepared_transactions")).isEqualTo("0");
     }
 }
