@@ -69,9 +69,8 @@ public final class WalHistory {
         if (next != null) {
             boolean nothingAfterTheFork = next.startLsn().atLeast(received);
             // The bytes up to sealedLsn were the winner's too, and no record ends among them.
-            boolean onlyTheSameTornRecord = next.equals(reigns.get(top))
-                    && next.sealedLsn().atLeast(received)
-                    && next.startLsn().atLeast(replayed);
+            boolean onlyTheSameTornRecord =
+                    next.sealedLsn().atLeast(received) && next.startLsn().atLeast(replayed);
             return nothingAfterTheFork || onlyTheSameTornRecord ? Relation.PREFIX : Relation.DIVERGED;
         }
         // A reign beside the line: only what lies before every fork on the way back is shared.

@@ -261,7 +261,8 @@ final class Observer implements AutoCloseable {
         DatabaseView.Primary primary = null;
         DatabaseView.Standby standby = null;
         DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
-        SyncSetting inForce = seen != null && fresh ? SyncNames.inForce(seen.sync()) : null;
+        String rule = seen != null && fresh ? seen.sync() : null;
+        SyncSetting inForce = rule == null ? null : SyncNames.inForce(rule);
         if (seen != null && run != null) {
             if (seen.flushed() != null) {
                 role = DatabaseView.Role.PRIMARY;

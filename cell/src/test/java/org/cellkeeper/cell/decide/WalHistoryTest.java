@@ -49,6 +49,10 @@ class WalHistoryTest {
         assertThat(compare(2, 1, 110, 100)).isEqualTo(PREFIX);
         assertThat(compare(2, 1, 111, 100)).isEqualTo(DIVERGED);
         assertThat(compare(2, 1, 110, 101)).isEqualTo(DIVERGED);
+        // Nor for a cell that was away for more than one reign.
+        assertThat(compare(5, 1, 110, 100)).isEqualTo(PREFIX);
+        assertThat(compare(5, 1, 111, 100)).isEqualTo(DIVERGED);
+        assertThat(compare(5, 1, 110, 101)).isEqualTo(DIVERGED);
     }
 
     @Test

@@ -17,7 +17,11 @@ public record CastVotes(long ballot, CellId primary, List<Vote> votes) {
     public static final Comparator<Vote> MORE_WAL =
             Comparator.comparingLong(Vote::walEpoch).thenComparing(Vote::lsn);
 
-    /** @param active whether a cell is a member in this incarnation, and not halted */
+    /**
+     * Those of the votes that count.
+     *
+     * @param active whether a cell is a member in this incarnation, and not halted
+     */
     public static CastVotes of(long ballot, CellId primary, Collection<Vote> cast, Predicate<CellId> active) {
         return new CastVotes(
                 ballot,
