@@ -638,18 +638,23 @@ public record Facts(
         Timing timing = view.settings().timing();
         long since = view.memory().shortSince();
         boolean closed = view.database().readOnly();
+        // What is on disk may not be in force: it is done again until it is sure to be.
+        boolean unsure = view.memory().readOnlyUnsureIn() != 0
+                && view.memory().readOnlyUnsureIn() == view.database().postmaster();
         if (!Primaries.isShortOfAckers(view)) {
-            return closed ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
+            return closed || unsure ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
         }
         long lasting = since == 0 ? 0 : view.now() - since;
-        boolean isolated =
-                !view.coordinationKnown() && lasting >= timing.isolation().toMillis();
+        // Cut off from both for so long: what this cell has just written itself is not durable here for a moment.
+        long away = view.memory().coordinationAwaySince();
+        boolean isolated = away != 0
+                && Math.min(lasting, view.now() - away) >= timing.isolation().toMillis();
         if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
             return WriteAvailability.LACKING_STOP;
         }
         DatabaseView.Primary primary = view.database().primary();
         boolean waiting = primary != null && primary.waiting() > 0;
-        if (closed && !waiting) {
+        if (closed && !unsure && !waiting) {
             return WriteAvailability.LACKING_CLOSED;
         }
         return lasting >= timing.readOnlyAfter().toMillis() ? WriteAvailability.LACKING : WriteAvailability.SHORT;

@@ -42,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  * @param closedSince since when a standby runs that lets nobody in; 0 when none does
  * @param tasksSince since when each open task is known here, by its id: the clocks of two machines are never compared
  * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
+ * @param readOnlyUnsureIn the run of the postmaster that was told to turn writers away, or to let them in, and may not have heard it:
+ *     the file says so already; 0 for none
  * @param checkpoint the checkpoint that this agent last asked for, or null
  * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
  */
@@ -74,6 +76,7 @@ public record Memory(
         long replayStandsSince,
         long closedSince,
         Map<String, Long> tasksSince,
+        long readOnlyUnsureIn,
         @Nullable Checkpoint checkpoint) {
 
     /** A commit rule in the settings file of one run of the postmaster. */
@@ -95,7 +98,7 @@ public record Memory(
     public static Memory atStart(long now) {
         return new Memory(
                 now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, 0, Map.of(), 0, null, null, 0, 0,
-                0, 0, Map.of(), null);
+                0, 0, Map.of(), 0, null);
     }
 
     /** What is not so any more from the moment on in which an action begins, whatever comes of it. */
@@ -105,6 +108,7 @@ public record Memory(
             case Action.Cas _, Action.CreateState _ -> confirmed(null);
             case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ -> upstreamSetIn(0);
             case Action.HoldDoor _ -> doorOpenTo(null);
+            case Action.SetReadOnly _ -> readOnlyUnsureIn(before == null ? 0 : before.postmaster());
             case Action.Checkpoint _ ->
                 checkpoint(new Checkpoint(before == null ? 0 : before.postmaster(), now, 0, false));
             default -> this;
@@ -127,6 +131,7 @@ public record Memory(
             case Action.ApplySync apply -> wrote(apply.setting(), postmaster, now);
             case Action.KeepSlots keep -> slotsKept(new SlotsKept(keep.siblings(), postmaster, now));
             case Action.OpenDoor open -> doorOpenTo(open.primary());
+            case Action.SetReadOnly _ -> readOnlyUnsureIn(0);
             default -> this;
         };
     }
@@ -140,7 +145,7 @@ public record Memory(
 
     /** What the last compare-and-set wrote, if its outcome is known. */
     public Memory confirmed(@Nullable ClusterState applied) {
-        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn, checkpoint);
+        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, checkpoint);
     }
 
     private Memory wrote(SyncSetting setting, long postmaster, long now) {
@@ -151,24 +156,29 @@ public record Memory(
                 slotsKept,
                 doorOpenTo,
                 upstreamSetIn,
+                readOnlyUnsureIn,
                 checkpoint);
     }
 
     private Memory slotsKept(SlotsKept kept) {
-        return with(confirmed, written, drain, kept, doorOpenTo, upstreamSetIn, checkpoint);
+        return with(confirmed, written, drain, kept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, checkpoint);
     }
 
     private Memory doorOpenTo(@Nullable Upstream open) {
-        return with(confirmed, written, drain, slotsKept, open, upstreamSetIn, checkpoint);
+        return with(confirmed, written, drain, slotsKept, open, upstreamSetIn, readOnlyUnsureIn, checkpoint);
     }
 
     /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
     private Memory upstreamSetIn(long postmaster) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster, checkpoint);
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster, readOnlyUnsureIn, checkpoint);
+    }
+
+    private Memory readOnlyUnsureIn(long postmaster) {
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, postmaster, checkpoint);
     }
 
     Memory checkpoint(Checkpoint asked) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, asked);
+        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, asked);
     }
 
     private Memory with(
@@ -178,6 +188,7 @@ public record Memory(
             @Nullable SlotsKept newSlots,
             @Nullable Upstream newDoor,
             long newUpstreamSetIn,
+            long newReadOnlyUnsureIn,
             @Nullable Checkpoint newCheckpoint) {
         return new Memory(
                 started,
@@ -208,6 +219,7 @@ public record Memory(
                 replayStandsSince,
                 closedSince,
                 tasksSince,
+                newReadOnlyUnsureIn,
                 newCheckpoint);
     }
 
@@ -268,6 +280,7 @@ public record Memory(
                 since(standsStill(database.standby()), replayStandsSince, now),
                 since(database.closed() != null, closedSince, now),
                 tasksSinceAfter(view),
+                readOnlyUnsureIn,
                 checkpoint);
     }
 

@@ -125,4 +125,12 @@ final class MemoryTest {
         assertThat(fresh.begun(keep, FIRST_RUN, 200).slotsKept()).isNull();
         assertThat(fresh.done(keep, FIRST_RUN, 300).slotsKept()).isEqualTo(new Memory.SlotsKept(Set.of(B), 11, 300));
     }
+
+    @Test
+    void whether_writers_are_let_in_is_not_sure_while_it_is_being_told_nor_after_that_has_failed() {
+        Action open = new Action.SetReadOnly(false);
+        Memory begun = fresh.begun(open, FIRST_RUN, 200);
+        assertThat(begun.readOnlyUnsureIn()).isEqualTo(11);
+        assertThat(begun.done(open, FIRST_RUN, 300).readOnlyUnsureIn()).isZero();
+    }
 }

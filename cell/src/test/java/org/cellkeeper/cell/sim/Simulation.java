@@ -185,7 +185,10 @@ final class Simulation {
                 && world.setup.unfit() == 0
                 && state != null
                 && state.failoverMode() == FailoverMode.AUTOMATIC
-                && state.standbyVoters().size() >= 2;
+                && state.standbyVoters().size() >= 2
+                // One that an operator still takes away is no place that has been filled.
+                && world.ensemble.tree().tasks().stream()
+                        .noneMatch(task -> task.isOpen() && task.operation() == Task.Operation.REMOVE);
     }
 
     /** Its cell is lost, but not the ZooKeeper server beside it. */
@@ -320,8 +323,16 @@ final class Simulation {
                 }
             }
         }
-        if (primaryKept && primary != null && primary.postgres().isSpoiled() && !hasAnEqual(state)) {
-            return "the winner's promotion was cut off, and nobody who may reign holds the same WAL";
+        if (primaryKept && primary != null && primary.postgres().isSpoiled()) {
+            if (state.failoverMode() == FailoverMode.MANUAL) {
+                return "MANUAL, and the winner's promotion was cut off";
+            }
+            if (!hasAnEqual(state)) {
+                return "the winner's promotion was cut off, and nobody who may reign holds the same WAL";
+            }
+            if (active < 3) {
+                return "the winner's promotion was cut off, and nobody would be left to acknowledge another one's writes";
+            }
         }
         if (primaryKept
                 && active >= 2
