@@ -398,7 +398,7 @@ final class Loading {
         files.write(listFile, list.toString());
         List<String> arguments = new ArrayList<>(List.of(
                 "--host=" + settings.runDir(),
-                "--port=" + settings.port(),
+                "--port=" + live.port(),
                 "--dbname=" + NAME,
                 "--use-list=" + listFile,
                 "--no-password"));

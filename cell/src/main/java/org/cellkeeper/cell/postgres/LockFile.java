@@ -7,10 +7,11 @@ import org.jspecify.annotations.Nullable;
  * a line that is missing or empty says nothing yet.
  *
  * @param pid of the postmaster; 0 when the file does not say
+ * @param port 0 when the file does not say
  * @param listening null when the file does not say yet
  * @param ready whether the postmaster says that it takes connections
  */
-record LockFile(long pid, @Nullable Listening listening, boolean ready) {
+record LockFile(long pid, int port, @Nullable Listening listening, boolean ready) {
     /** Where a postmaster listens. */
     record Listening(String host, int port) {
         @Override
@@ -18,6 +19,8 @@ record LockFile(long pid, @Nullable Listening listening, boolean ready) {
             return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
         }
     }
+
+    static final String NAME = "postmaster.pid";
 
     private static final int PID = 0;
     private static final int PORT = 3;
@@ -28,10 +31,11 @@ record LockFile(long pid, @Nullable Listening listening, boolean ready) {
     static LockFile of(@Nullable String text) {
         String[] lines = (text == null ? "" : text).split("\n", -1);
         String host = line(lines, HOST);
-        long port = number(line(lines, PORT));
+        int port = (int) number(line(lines, PORT));
         return new LockFile(
                 number(line(lines, PID)),
-                host.isEmpty() || port == 0 ? null : new Listening(host, (int) port),
+                port,
+                host.isEmpty() || port == 0 ? null : new Listening(host, port),
                 line(lines, STATUS).equals("ready"));
     }
 

@@ -86,7 +86,7 @@ public final class PostgresArchive implements DatabaseArchive {
                             "--checkpoint=fast",
                             "--manifest-checksums=SHA256",
                             "--host=" + settings.listenHost(),
-                            "--port=" + settings.port(),
+                            "--port=" + live.port(),
                             "--username=" + PostgresSettings.REPLICATION_ROLE,
                             "--no-password",
                             "--progress"),

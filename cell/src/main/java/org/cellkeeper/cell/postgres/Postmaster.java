@@ -137,7 +137,7 @@ final class Postmaster {
 
     private LockFile lockFile() {
         try {
-            return LockFile.of(OwnedFiles.read(dataDir.resolve("postmaster.pid")));
+            return LockFile.of(OwnedFiles.read(dataDir.resolve(LockFile.NAME)));
         } catch (UncheckedIOException e) {
             return LockFile.of(null);
         }
@@ -194,7 +194,7 @@ final class Postmaster {
             killOrphans();
         }
         // Left by a power cut, they name a process id that is another's by now, in a container above all.
-        files.delete(dataDir.resolve("postmaster.pid"));
+        files.delete(dataDir.resolve(LockFile.NAME));
         files.delete(socketLock);
         Path log = logDir.resolve("startup.log");
         ProcessBuilder builder = programs.builder(setsid == null ? List.of() : List.of(setsid), "postgres", arguments);

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.postgres;
 
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -53,13 +54,29 @@ final class Sessions {
         this.settings = settings;
     }
 
-    Path socket() {
-        return settings.runDir().resolve(".s.PGSQL." + settings.port());
+    /** Where PostgreSQL listens now, or will: its port may have been configured anew since it was started. */
+    int port() {
+        int port;
+        try {
+            port = LockFile.of(OwnedFiles.read(settings.dataDir().resolve(LockFile.NAME)))
+                    .port();
+        } catch (UncheckedIOException e) {
+            port = 0;
+        }
+        return port == 0 ? settings.port() : port;
     }
 
-    /** PostgreSQL's lock file beside the socket. */
+    Path socket() {
+        return socket(port());
+    }
+
+    private Path socket(int port) {
+        return settings.runDir().resolve(".s.PGSQL." + port);
+    }
+
+    /** PostgreSQL's lock file beside the socket that it will have when it is started. */
     Path socketLock() {
-        return Path.of(socket() + ".lock");
+        return Path.of(socket(settings.port()) + ".lock");
     }
 
     /** A session of the agent's role; {@code answer} limits every wait for an answer, zero means for ever. */

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 /** A lock file is read while it is being written: cut off anywhere, it says less, and nothing that is not so. */
 final class LockFileTest {
-    private static final LockFile WHOLE = new LockFile(4242, new Listening("10.0.0.1", 5432), true);
+    private static final LockFile WHOLE = new LockFile(4242, 5432, new Listening("10.0.0.1", 5432), true);
 
     /** PostgreSQL 15 opens its sockets first, 17 its shared memory. */
     private static final String[] WHEN_STARTED = {
@@ -29,8 +29,8 @@ final class LockFileTest {
     @Test
     void whatIsNotThereYetIsNotKnown() {
         assertThat(WHEN_STARTED)
-                .allSatisfy(text -> assertThat(LockFile.of(text)).isEqualTo(new LockFile(4242, null, false)));
-        assertThat(LockFile.of(null)).isEqualTo(new LockFile(0, null, false));
+                .allSatisfy(text -> assertThat(LockFile.of(text)).isEqualTo(new LockFile(4242, 5432, null, false)));
+        assertThat(LockFile.of(null)).isEqualTo(new LockFile(0, 0, null, false));
     }
 
     @Test
@@ -38,6 +38,7 @@ final class LockFileTest {
         for (int length = 0; length < READY.length(); length++) {
             LockFile cut = LockFile.of(READY.substring(0, length));
             assertThat(cut.pid()).isIn(0L, WHOLE.pid());
+            assertThat(cut.port()).isIn(0, WHOLE.port());
             assertThat(cut.listening()).isIn(null, WHOLE.listening());
         }
     }

@@ -115,6 +115,10 @@ final class PostgresBench implements Bench {
     }
 
     void reconfigure(String name, String host, String password, Map<String, String> extra) {
+        reconfigure(name, host, settings(name).port(), password, extra);
+    }
+
+    void reconfigure(String name, String host, int port, String password, Map<String, String> extra) {
         PostgresSettings before = settings(name);
         LocalPostgres agent = databases.remove(name);
         if (agent != null) {
@@ -128,7 +132,7 @@ final class PostgresBench implements Bench {
                         before.dataDir(),
                         before.runDir(),
                         host,
-                        before.port(),
+                        port,
                         before.osUser(),
                         new PostgresSettings.Passwords(
                                 passwords.superuser(), passwords.replication(), password, passwords.app()),

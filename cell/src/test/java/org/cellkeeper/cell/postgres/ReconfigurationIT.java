@@ -87,6 +87,24 @@ final class ReconfigurationIT {
         assertThat(view.problem()).isEmpty();
     }
 
+    /** The agent finds its PostgreSQL where it is, and takes it for no other and no dead one. */
+    @Test
+    void anotherPortIsToldAsPendingWhilePostgresGoesOn() throws Exception {
+        long run = bench.get(bench.database("a").observe()).postmaster();
+        int port = PostgresBench.freePort();
+        bench.reconfigure("a", PostgresBench.HOST, port, PostgresBench.PASSWORDS.application(), Map.of());
+        DatabaseView view = bench.get(bench.database("a").observe());
+        assertThat(view.process()).isEqualTo(DatabaseView.Process.RUNNING);
+        assertThat(view.isPrimary()).isTrue();
+        assertThat(view.postmaster()).isEqualTo(run);
+        assertThat(view.elsewhere()).isTrue();
+        assertThat(view.problem()).contains("pending restart: listening at ");
+        bench.get(bench.database("a").stopFast(30_000));
+        view = bench.get(bench.database("a").startPrimary());
+        assertThat(view.elsewhere()).isFalse();
+        assertThat(bench.ask("a", "SHOW port")).isEqualTo(String.valueOf(port));
+    }
+
     @Test
     void aNewPasswordIsGivenByThePrimary() throws Exception {
         bench.awaitTrue(SOON, () -> bench.isGiven("a"), "the first look");
