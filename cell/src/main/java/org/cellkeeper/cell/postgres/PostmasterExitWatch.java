@@ -60,7 +60,7 @@ final class PostmasterExitWatch implements AutoCloseable {
     private void keepWatch() {
         Connection session;
         try {
-            session = sessions.open("exitWatch", LOGIN, LOGIN);
+            session = sessions.open("exit-watch", LOGIN, LOGIN);
         } catch (SQLException e) {
             return;
         }

@@ -283,16 +283,16 @@ final class LocalPostgresIT {
         });
         CountDownLatch told = new CountDownLatch(1);
         bench.database("a").listen(told::countDown);
-        await("a", v -> sentinels() == 1);
+        await("a", v -> exitWatches() == 1);
         bench.crash("a");
         assertThat(told.await(1, TimeUnit.SECONDS)).isTrue();
         await("a", v -> v.process() == Process.STOPPED);
     }
 
-    private int sentinels() {
+    private int exitWatches() {
         try {
             return Integer.parseInt(bench.ask(
-                    "a", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cellkeeper-sentinel'"));
+                    "a", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cellkeeper-exit-watch'"));
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

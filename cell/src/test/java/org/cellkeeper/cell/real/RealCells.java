@@ -567,6 +567,18 @@ final class RealCells implements AutoCloseable {
 
     // ---- mending
 
+    /** Once ZooKeeper can be asked, too. */
+    private void setMode(boolean automatic) {
+        Patience.await("the mode is set", Duration.ofSeconds(60), () -> {
+            try {
+                succeeds(client.setMode(automatic), Duration.ofSeconds(20));
+                return null;
+            } catch (ApplianceFailure notYet) {
+                return String.valueOf(notYet.getMessage());
+            }
+        });
+    }
+
     /** Whatever was done to them: all cells run and take part again, in this mode. */
     void restore(boolean automatic) {
         cells().forEach(this::start);
@@ -576,12 +588,12 @@ final class RealCells implements AutoCloseable {
         });
         String mode = automatic ? "AUTOMATIC" : "MANUAL";
         if (!nodes().localClusterFailover().equals(mode)) {
-            succeeds(client.setMode(automatic), Duration.ofSeconds(20));
+            setMode(automatic);
         }
         if (nodes().localClusterHealth().equals("NO_ACTIVE_PRIMARY") && !automatic) {
-            succeeds(client.setMode(true), Duration.ofSeconds(20));
+            setMode(true);
             primary();
-            succeeds(client.setMode(false), Duration.ofSeconds(20));
+            setMode(false);
         }
         Patience.await("all cells take part", Duration.ofSeconds(90), () -> {
             Cluster now = nodes();
