@@ -600,7 +600,13 @@ final class RealCells implements AutoCloseable {
             List<String> others = new ArrayList<>(cells());
             for (Cluster.Node node : now.localClusterState()) {
                 switch (node.state()) {
-                    case "PRIMARY", "STREAMING" -> others.remove(node.name());
+                    case "PRIMARY", "STREAMING" -> {
+                        others.remove(node.name());
+                        if (node.details().contains("pending restart")) {
+                            stop(node.name());
+                            start(node.name());
+                        }
+                    }
                     case "HALTED" -> {
                         succeeds(client.remove(node.name(), false), Duration.ofSeconds(20));
                         succeeds(client.deploy(node.name()), Duration.ofSeconds(60));
