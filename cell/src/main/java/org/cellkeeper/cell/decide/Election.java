@@ -110,7 +110,7 @@ public final class Election {
                 cast,
                 state.failoverMode(),
                 view.settings().minStandbysAfterFailover(),
-                everybodyAliveVoted(view, state, cast.sealed()));
+                sealing.kind() == Phase.Kind.FORCED && everybodyAliveVoted(view, state, cast.sealed()));
     }
 
     private static boolean everybodyAliveVoted(View view, ClusterState state, List<CellId> sealed) {

@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.postgres;
 
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,15 @@ record LockFile(long pid, int port, @Nullable Listening listening, boolean ready
     private static final int PORT = 3;
     private static final int HOST = 5;
     private static final int STATUS = 7;
+
+    /** As it is now; one that cannot be read says nothing. */
+    static LockFile in(Path dataDir) {
+        try {
+            return of(OwnedFiles.read(dataDir.resolve(NAME)));
+        } catch (UncheckedIOException e) {
+            return of(null);
+        }
+    }
 
     /** @param text null when there is no file */
     static LockFile of(@Nullable String text) {

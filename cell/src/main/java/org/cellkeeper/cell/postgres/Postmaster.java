@@ -95,7 +95,7 @@ final class Postmaster {
     }
 
     private @Nullable Run adoptable() {
-        long pid = lockFile().pid();
+        long pid = LockFile.in(dataDir).pid();
         long started = pid > 0 ? startOf(pid) : 0;
         return started > 0 && isPostmasterOfOurs(pid) ? new Run(pid, started) : null;
     }
@@ -135,21 +135,13 @@ final class Postmaster {
         }
     }
 
-    private LockFile lockFile() {
-        try {
-            return LockFile.of(OwnedFiles.read(dataDir.resolve(LockFile.NAME)));
-        } catch (UncheckedIOException e) {
-            return LockFile.of(null);
-        }
-    }
-
     /** Where this run listens, which the lock file is asked for until it says so; null when it does not yet. */
     LockFile.@Nullable Listening listening(Run of) {
         Place known = place;
         if (known != null && known.run.equals(of)) {
             return known.listening;
         }
-        LockFile file = lockFile();
+        LockFile file = LockFile.in(dataDir);
         if (file.pid() != of.pid || file.listening() == null) {
             return null;
         }
@@ -177,7 +169,7 @@ final class Postmaster {
 
     /** Whether the postmaster says that it takes connections. */
     boolean saysReady(Run of) {
-        LockFile file = lockFile();
+        LockFile file = LockFile.in(dataDir);
         return file.pid() == of.pid && file.ready();
     }
 

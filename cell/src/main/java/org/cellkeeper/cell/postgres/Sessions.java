@@ -1,6 +1,5 @@
 package org.cellkeeper.cell.postgres;
 
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -56,13 +55,7 @@ final class Sessions {
 
     /** Where PostgreSQL listens now, or will: its port may have been configured anew since it was started. */
     int port() {
-        int port;
-        try {
-            port = LockFile.of(OwnedFiles.read(settings.dataDir().resolve(LockFile.NAME)))
-                    .port();
-        } catch (UncheckedIOException e) {
-            port = 0;
-        }
+        int port = LockFile.in(settings.dataDir()).port();
         return port == 0 ? settings.port() : port;
     }
 

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param mode as it is now: it may have changed since the ballot was opened (I6)
  * @param minStandbys how many standbys must remain to a primary that is elected automatically (D2)
- * @param allHaveVoted whether everybody who seems to live has voted, or has been waited for
+ * @param allHaveVoted whether everybody who seems to live has voted, or has been waited for; only a forced ballot asks
  */
 public record BallotCount(
         Phase.Sealing ballot,
