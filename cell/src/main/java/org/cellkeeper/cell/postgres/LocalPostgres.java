@@ -102,6 +102,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final ClosedPortResponder responder;
     private final PostmasterExitWatch exitWatch;
     private final WriteProbe probe;
+    private final ForeignEdits edits;
     private final Reconfiguration reconfiguration;
     private final Observer observer;
     private final WalEnd walEnd;
@@ -151,11 +152,15 @@ public final class LocalPostgres implements Database, AutoCloseable {
         try {
             files.makeFolder(settings.runDir(), "rwxr-xr-x");
             files.makeFolder(logDir, "rwxr-x---");
-            files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         this.owned = new OwnedSettings(settings, passFile, programs.version());
+        try {
+            files.writeIfDifferent(passFile, owned.passLine());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         this.sessions = new Sessions(settings);
         this.data = new DataDirectory(settings.dataDir(), files);
         this.file = new SettingsFile(settings, owned, files, settings.dataDir());
@@ -169,7 +174,18 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 data.volume(),
                 String.valueOf(settings.dataDir().getFileName()),
                 settings.timeouts().probe());
-        this.reconfiguration = new Reconfiguration(settings, sessions, postmaster, files, data);
+        Notices notices = new Notices();
+        StreamCheck streamCheck = new StreamCheck(file, sessions);
+        this.edits = new ForeignEdits(file, programs, postmaster, notices);
+        this.reconfiguration = new Reconfiguration(
+                settings,
+                sessions,
+                postmaster,
+                files,
+                data,
+                edits,
+                new ReplicationRole(settings, sessions, notices),
+                streamCheck);
         this.observer = new Observer(
                 sessions,
                 postmaster,
@@ -178,6 +194,9 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 control,
                 probe,
                 reconfiguration,
+                edits,
+                notices,
+                streamCheck,
                 settings.timeouts().observe());
         probe.start();
         exitWatch.start();
@@ -211,11 +230,6 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private static ExecutorService threadNamed(String name) {
         return Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().name(name).daemon().factory());
-    }
-
-    private static String passLine(String password) {
-        return "*:*:*:" + PostgresSettings.REPLICATION_ROLE + ":"
-                + password.replace("\\", "\\\\").replace(":", "\\:") + "\n";
     }
 
     // ---- events
@@ -707,7 +721,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
 
     private Postmaster.Run launch(Cancellation cancellation, Map<String, Integer> required) throws IOException {
         file.prepare();
-        files.writeIfDifferent(passFile, passLine(settings.passwords().replication()));
+        edits.judgeAtRest();
         responder.close();
         observer.atRest(null);
         return postmaster.start(cancellation, owned.commandLine(settings.dataDir(), required));

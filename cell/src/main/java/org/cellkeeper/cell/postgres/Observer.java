@@ -1,6 +1,5 @@
 package org.cellkeeper.cell.postgres;
 
-import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -48,18 +47,16 @@ final class Observer implements AutoCloseable {
     private final ControlData control;
     private final WriteProbe probe;
     private final Reconfiguration reconfiguration;
+    private final ForeignEdits edits;
+    private final Notices notices;
+    private final StreamCheck streamCheck;
     private final Duration patience;
     private final ExecutorService thread;
     private final AtomicReference<@Nullable CompletableFuture<DatabaseView>> notBegun = new AtomicReference<>();
     /** How often an upstream has been written; what was proven about there being none holds for one value only. */
     private final AtomicLong follows = new AtomicLong();
 
-    /** How long it is told that somebody has set what is the cell's to set. */
-    private static final long OVERRULED_TOLD_NANOS = 60_000_000_000L;
-
     private final Reloads reloads = new Reloads();
-    private String overruled = "";
-    private long overruledAt;
     private final Elapsed elapsed = new Elapsed();
     private @Nullable Kept kept;
     private Detachment detachment = new Detachment(Life.NONE, 0);
@@ -127,6 +124,9 @@ final class Observer implements AutoCloseable {
             ControlData control,
             WriteProbe probe,
             Reconfiguration reconfiguration,
+            ForeignEdits edits,
+            Notices notices,
+            StreamCheck streamCheck,
             Duration patience) {
         this.sessions = sessions;
         this.postmaster = postmaster;
@@ -135,6 +135,9 @@ final class Observer implements AutoCloseable {
         this.control = control;
         this.probe = probe;
         this.reconfiguration = reconfiguration;
+        this.edits = edits;
+        this.notices = notices;
+        this.streamCheck = streamCheck;
         this.patience = patience;
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().name("postgres-observer").daemon().factory());
@@ -211,7 +214,8 @@ final class Observer implements AutoCloseable {
             problems.add("the data directory is not complete: a clone or an initdb was cut off");
         }
         if (run != null) {
-            overruled(run, problems);
+            problems.addAll(edits.putRight(run));
+            problems.addAll(notices.now());
         }
         if (!reconfiguration.obstacle().isEmpty()) {
             problems.add(reconfiguration.obstacle());
@@ -316,26 +320,6 @@ final class Observer implements AutoCloseable {
                 String.join("; ", problems));
     }
 
-    /** ALTER SYSTEM, up to PostgreSQL 16, comes after our settings file: what it sets of ours is taken out at once. */
-    private void overruled(Postmaster.Run run, List<String> problems) {
-        try {
-            List<String> struck = file.stripWhatIsNew();
-            if (!struck.isEmpty()) {
-                postmaster.reload(run);
-                overruled = "ALTER SYSTEM had set " + String.join(", ", struck)
-                        + ", which the cell sets itself: it is struck out. What was committed meanwhile may not have been"
-                        + " acknowledged as promised";
-                overruledAt = System.nanoTime();
-                LOG.error("{}", overruled);
-            }
-        } catch (IOException e) {
-            problems.add("what ALTER SYSTEM has set cannot be read: " + e.getMessage());
-        }
-        if (!overruled.isEmpty() && System.nanoTime() - overruledAt < OVERRULED_TOLD_NANOS) {
-            problems.add(overruled);
-        }
-    }
-
     private DatabaseView.@Nullable Primary primary(
             Observation seen, Lsn flushed, Postmaster.Run run, boolean thoroughly, List<String> problems) {
         Lsn start = data.startOf(seen.timeline());
@@ -387,6 +371,12 @@ final class Observer implements AutoCloseable {
         Receiver receiver = isDetached(seen, fresh, life, seenFollows, content)
                 ? Receiver.DETACHED
                 : streaming ? Receiver.STREAMING : Receiver.WAITING;
+        if (receiver == Receiver.WAITING && content != null) {
+            String refused = streamCheck.words(content.upstream());
+            if (!refused.isEmpty()) {
+                problems.add(refused);
+            }
+        }
         int timeline = receiving != null && receiving.timeline() > 0
                 ? receiving.timeline()
                 : Math.max(data.timelineOfWalBefore(received), 0);

@@ -27,11 +27,11 @@ final class OwnedFiles {
 
     /** Replaces a file at once: after a crash it is the old one or the new one. Durable when this returns. */
     void write(Path file, String text) throws IOException {
-        DurableFiles.replace(
-                file,
-                file.resolveSibling(file.getFileName() + ".tmp"),
-                text.getBytes(StandardCharsets.UTF_8),
-                this::own);
+        write(file, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    synchronized void write(Path file, byte[] content) throws IOException {
+        DurableFiles.replace(file, file.resolveSibling(file.getFileName() + ".tmp"), content, this::own);
     }
 
     /** The same when it holds something else; says whether it did. */
@@ -73,10 +73,10 @@ final class OwnedFiles {
         }
     }
 
-    /** Null when there is none. */
+    /** Null when there is none. What is no text is read all the same: it is found to be another one than ours. */
     static @Nullable String read(Path file) {
         try {
-            return Files.readString(file);
+            return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {

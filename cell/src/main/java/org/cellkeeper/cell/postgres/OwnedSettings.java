@@ -255,6 +255,12 @@ final class OwnedSettings {
                 .collect(Collectors.joining("", "# Written by Cellkeeper.\n", ""));
     }
 
+    /** What the walreceiver reads its password from. */
+    String passLine() {
+        return "*:*:*:" + PostgresSettings.REPLICATION_ROLE + ":"
+                + settings.passwords().replication().replace("\\", "\\\\").replace(":", "\\:") + "\n";
+    }
+
     String conninfo(Upstream upstream, CellId self) {
         return conninfo(upstream, new StreamName(self, upstream.epoch()).toString());
     }

@@ -100,7 +100,7 @@ final class Programs {
         return theirs;
     }
 
-    private Path folder() {
+    Path folder() {
         try {
             return installations.fitting(dataDir);
         } catch (NoSuchElementException missing) {

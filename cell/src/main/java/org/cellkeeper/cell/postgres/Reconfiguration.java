@@ -36,6 +36,9 @@ final class Reconfiguration {
     private final OwnedFiles files;
     private final Path given;
     private final DataDirectory data;
+    private final ForeignEdits edits;
+    private final ReplicationRole role;
+    private final StreamCheck streamCheck;
 
     private record Waiting(long run, String settings) {}
 
@@ -44,12 +47,22 @@ final class Reconfiguration {
     private long placesGivenIn;
 
     Reconfiguration(
-            PostgresSettings settings, Sessions sessions, Postmaster postmaster, OwnedFiles files, DataDirectory data) {
+            PostgresSettings settings,
+            Sessions sessions,
+            Postmaster postmaster,
+            OwnedFiles files,
+            DataDirectory data,
+            ForeignEdits edits,
+            ReplicationRole role,
+            StreamCheck streamCheck) {
         this.settings = settings;
         this.sessions = sessions;
         this.postmaster = postmaster;
         this.files = files;
         this.data = data;
+        this.edits = edits;
+        this.role = role;
+        this.streamCheck = streamCheck;
         this.given = settings.runDir().resolve(GIVEN);
     }
 
@@ -96,30 +109,58 @@ final class Reconfiguration {
         if (run == null || !postmaster.saysReady(run)) {
             return;
         }
+        try {
+            edits.judge(run);
+        } catch (IOException | RuntimeException e) {
+            LOG.debug("What ALTER SYSTEM has set cannot be judged: {}", e.getMessage());
+        }
         try (Connection session = sessions.open("reconfiguration", LIMIT, LIMIT);
                 Statement statement = session.createStatement()) {
-            String names = text(
-                    statement,
-                    "SELECT string_agg(name, ', ' ORDER BY name) FROM pg_catalog.pg_settings"
-                            // What a standby must have, more than is configured, is on its command line.
-                            + " WHERE pending_restart AND source <> 'command line'");
+            boolean standby = "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"));
+            String names = text(statement, waitingFor(standby));
             waiting = new Waiting(run.id(), names == null ? "" : names);
-            password(statement);
+            password(statement, standby);
+            if (standby) {
+                streamCheck.look(statement);
+                return;
+            }
             places(session, statement, run);
+            LockFile.Listening at = postmaster.listening(run);
+            if (at != null) {
+                role.look(statement, at);
+            }
         } catch (SQLException | IOException | RuntimeException e) {
             LOG.debug("What waits for a restart cannot be asked: {}", e.getMessage());
         }
     }
 
+    /**
+     * What was given more of on the command line than is configured, as a standby must have it, never counts as pending by PostgreSQL's
+     * own word. A standby will go on with more than is configured for as long as its primary has it.
+     */
+    private static String waitingFor(boolean standby) {
+        return """
+                SELECT string_agg(name, ', ' ORDER BY name) FROM (
+                  SELECT name FROM pg_catalog.pg_settings WHERE pending_restart AND source <> 'command line'
+                  UNION
+                  SELECT s.name FROM pg_catalog.pg_settings s JOIN
+                    (SELECT DISTINCT ON (name) name, setting FROM pg_catalog.pg_file_settings WHERE error IS NULL OR NOT applied
+                     ORDER BY name, seqno DESC) f USING (name)
+                  WHERE s.source = 'command line' AND s.name IN ('max_connections', 'max_worker_processes', 'max_wal_senders',
+                    'max_prepared_transactions', 'max_locks_per_transaction')
+                    AND f.setting ~ '^[0-9]{1,9}$' AND f.setting::int %s s.setting::int) waits
+                """.formatted(standby ? ">" : "<>");
+    }
+
     /** A password that somebody has changed by SQL stays as it is, for as long as the file does. */
-    private void password(Statement statement) throws SQLException, IOException {
+    private void password(Statement statement, boolean standby) throws SQLException, IOException {
         String digest = digest();
         String before = OwnedFiles.read(given);
         if (before == null) {
             noteGiven();
             return;
         }
-        if (before.strip().equals(digest) || "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"))) {
+        if (standby || before.strip().equals(digest)) {
             return;
         }
         // No statement that fails may write the password into PostgreSQL's log.
@@ -132,9 +173,7 @@ final class Reconfiguration {
 
     /** The app's places among the connections, in a cluster of before it had any. */
     private void places(Connection session, Statement statement, Postmaster.Run run) throws SQLException {
-        if (placesGivenIn == run.id()
-                || session.getMetaData().getDatabaseMajorVersion() < OwnedSettings.RESERVES
-                || "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"))) {
+        if (placesGivenIn == run.id() || session.getMetaData().getDatabaseMajorVersion() < OwnedSettings.RESERVES) {
             return;
         }
         String has = text(

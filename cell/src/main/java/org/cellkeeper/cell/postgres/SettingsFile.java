@@ -2,16 +2,12 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.CellId;
@@ -60,30 +56,31 @@ final class SettingsFile {
         }
     }
 
-    /** What ALTER SYSTEM writes. */
-    private static final String AUTO = "postgresql.auto.conf";
-
     private static final Pattern UPSTREAM = Pattern.compile("# upstream: (\\S+) ([0-9]+) (\\S+) ([0-9]+)");
     private static final Pattern SETTING = Pattern.compile("([a-z_.]+) = '(.*)'");
 
     private final PostgresSettings settings;
     private final OwnedSettings owned;
     private final OwnedFiles files;
+    private final AutoConf auto;
     private final Path dataDir;
 
-    private record Read(
-            Object fileKey, long modified, @Nullable Content content) {}
-
-    private record Stamp(Object fileKey, FileTime modified) {}
+    private record Read(FileStamp stamp, @Nullable Content content) {}
 
     private volatile @Nullable Read lastRead;
-    private volatile @Nullable Stamp stripped;
+    /** The other files when they were last found to be ours. */
+    private final Map<String, FileStamp> inOrder = new ConcurrentHashMap<>();
 
     SettingsFile(PostgresSettings settings, OwnedSettings owned, OwnedFiles files, Path dataDir) {
+        this.auto = new AutoConf(settings, files, dataDir);
         this.settings = settings;
         this.owned = owned;
         this.files = files;
         this.dataDir = dataDir;
+    }
+
+    AutoConf auto() {
+        return auto;
     }
 
     /** Null when there is no file, or it is not ours. */
@@ -91,18 +88,18 @@ final class SettingsFile {
     Content read() {
         Path file = dataDir.resolve(NAME);
         try {
-            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-            Object key = attributes.fileKey();
-            long modified = attributes.lastModifiedTime().to(java.util.concurrent.TimeUnit.NANOSECONDS);
+            FileStamp stamp = FileStamp.of(file);
             Read last = lastRead;
-            if (last != null && last.fileKey.equals(key) && last.modified == modified) {
+            if (stamp != null && last != null && last.stamp.equals(stamp)) {
                 return last.content;
             }
-            Content content = parse(Files.readString(file));
-            lastRead = new Read(key, modified, content);
+            String text = OwnedFiles.read(file);
+            if (stamp == null || text == null) {
+                return null;
+            }
+            Content content = parse(text);
+            lastRead = new Read(stamp, content);
             return content;
-        } catch (NoSuchFileException e) {
-            return null;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -110,67 +107,50 @@ final class SettingsFile {
 
     /** Whether the file was written by an agent that was configured otherwise. */
     boolean isStale(Content content) throws IOException {
-        return !render(content).equals(Files.readString(dataDir.resolve(NAME)));
+        return !render(content).equals(OwnedFiles.read(dataDir.resolve(NAME)));
     }
 
     void write(Content content) throws IOException {
         files.write(dataDir.resolve(NAME), render(content));
-        includeOnly();
-        strip();
+        prepare();
     }
 
     /** Makes everything else that PostgreSQL reads ours, too; a no-op when it is. */
     void prepare() throws IOException {
-        files.writeIfDifferent(dataDir.resolve("pg_hba.conf"), OwnedSettings.HBA);
-        files.writeIfDifferent(dataDir.resolve("pg_ident.conf"), owned.ident());
-        includeOnly();
-        strip();
+        putRight();
+        auto.strikeOwned();
     }
 
-    private void includeOnly() throws IOException {
-        files.writeIfDifferent(
-                dataDir.resolve("postgresql.conf"),
+    /** Puts right what somebody else has changed of the other files, at no cost while nobody has. Says which these were. */
+    List<String> putRight() throws IOException {
+        List<String> changed = new ArrayList<>();
+        for (Map.Entry<String, String> other : others().entrySet()) {
+            Path path = dataDir.resolve(other.getKey());
+            FileStamp stamp = FileStamp.of(path);
+            if (stamp != null && stamp.equals(inOrder.get(other.getKey()))) {
+                continue;
+            }
+            if (files.writeIfDifferent(path, other.getValue())) {
+                changed.add(other.getKey());
+            } else if (stamp != null) {
+                inOrder.put(other.getKey(), stamp);
+            }
+        }
+        return changed;
+    }
+
+    /** All that PostgreSQL and its walreceiver read beside this file and what ALTER SYSTEM writes, by place. */
+    private Map<String, String> others() {
+        return Map.of(
+                settings.passFile().toString(),
+                owned.passLine(),
+                "pg_hba.conf",
+                OwnedSettings.HBA,
+                "pg_ident.conf",
+                owned.ident(),
+                "postgresql.conf",
                 "# Written by Cellkeeper: your settings belong into the cell's configuration.\ninclude '" + NAME
                         + "'\n");
-    }
-
-    /** Takes what we own out of what ALTER SYSTEM wrote. Says what that was. */
-    List<String> strip() throws IOException {
-        Path file = dataDir.resolve(AUTO);
-        String text = OwnedFiles.read(file);
-        if (text == null) {
-            return List.of();
-        }
-        List<String> kept = new ArrayList<>();
-        List<String> struck = new ArrayList<>();
-        for (String line : text.lines().toList()) {
-            String name = line.strip().split("[\\s=]", 2)[0].toLowerCase(Locale.ROOT);
-            if (OwnedSettings.owns(name)) {
-                struck.add(name);
-            } else {
-                kept.add(line);
-            }
-        }
-        if (!struck.isEmpty()) {
-            files.write(file, kept.isEmpty() ? "" : String.join("\n", kept) + "\n");
-        }
-        return struck;
-    }
-
-    /** The same, at no cost while ALTER SYSTEM has written nothing since the last time. */
-    List<String> stripWhatIsNew() throws IOException {
-        try {
-            BasicFileAttributes attributes = Files.readAttributes(dataDir.resolve(AUTO), BasicFileAttributes.class);
-            Stamp now = new Stamp(attributes.fileKey(), attributes.lastModifiedTime());
-            if (now.equals(stripped)) {
-                return List.of();
-            }
-            List<String> struck = strip();
-            stripped = struck.isEmpty() ? now : null;
-            return struck;
-        } catch (NoSuchFileException e) {
-            return List.of();
-        }
     }
 
     String render(Content content) {

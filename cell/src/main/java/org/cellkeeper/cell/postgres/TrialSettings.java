@@ -1,6 +1,8 @@
 package org.cellkeeper.cell.postgres;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -60,6 +62,16 @@ final class TrialSettings {
                 plausible.put(name, value);
             }
         });
+        problems.addAll(refused(binDir, osUser, plausible, Map.of()).values());
+        return problems;
+    }
+
+    /**
+     * What of {@code judged} PostgreSQL would not start with beside the others, and why, as a problem in words; under the empty name
+     * what it refuses of them together.
+     */
+    static Map<String, String> refused(
+            Path binDir, @Nullable String osUser, Map<String, String> judged, Map<String, String> others) {
         OwnedFiles files = new OwnedFiles(osUser);
         Path folder = null;
         try {
@@ -68,14 +80,13 @@ final class TrialSettings {
                     "cellkeeper-trial",
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             files.own(folder);
-            problems.addAll(new TrialSettings(binDir, osUser, programs, files, folder).refused(plausible));
+            return new TrialSettings(binDir, osUser, programs, files, folder).refused(judged, others);
         } catch (IOException | DatabaseFailure | IllegalArgumentException e) {
             throw new DatabaseFailure(
                     "PostgreSQL in " + binDir + " cannot be asked about its settings: " + e.getMessage(), e);
         } finally {
             remove(folder);
         }
-        return problems;
     }
 
     private static void remove(@Nullable Path folder) {
@@ -89,24 +100,28 @@ final class TrialSettings {
         }
     }
 
-    private List<String> refused(Map<String, String> extra) throws IOException {
+    private Map<String, String> refused(Map<String, String> judged, Map<String, String> others) throws IOException {
         prepare();
-        String all = refusal(extra);
+        Map<String, String> together = new TreeMap<>(others);
+        together.putAll(judged);
+        String all = refusal(together);
         if (all.isEmpty()) {
-            return List.of();
+            return Map.of();
         }
         // It names one at a time.
-        List<String> problems = new ArrayList<>();
+        Map<String, String> problems = new TreeMap<>();
         Map<String, String[]> known = described();
-        for (Map.Entry<String, String> setting : extra.entrySet()) {
+        for (Map.Entry<String, String> setting : judged.entrySet()) {
             String name = setting.getKey();
             String words = refusal(Map.of(name, setting.getValue()));
             if (!words.isEmpty()) {
-                problems.add("has " + name + " = '" + setting.getValue() + "', which PostgreSQL " + version
-                        + " refuses: " + words + allowed(known.get(name)));
+                problems.put(
+                        name,
+                        "has " + name + " = '" + setting.getValue() + "', which PostgreSQL " + version + " refuses: "
+                                + words + allowed(known.get(name)));
             }
         }
-        return problems.isEmpty() ? List.of("PostgreSQL " + version + " refuses them together: " + all) : problems;
+        return problems.isEmpty() ? Map.of("", "PostgreSQL " + version + " refuses them together: " + all) : problems;
     }
 
     /** All settings that it has by itself: name, context, group, type, default, least, most. */
@@ -170,7 +185,7 @@ final class TrialSettings {
         arguments.addAll(List.of("-c", "log_line_prefix=", "-c", "log_min_messages=warning", "-C", LAST_OF_ALL));
         Programs.Result result = run("postgres", arguments);
         if (result.exit() == 0) {
-            return "";
+            return tooMuch(result.out().strip());
         }
         String words = result.err()
                 .lines()
@@ -180,6 +195,15 @@ final class TrialSettings {
                         .replaceAll(" line [0-9]+$", ""))
                 .collect(Collectors.joining(" | "));
         return words.isEmpty() ? "it ends with " + result.exit() : words;
+    }
+
+    /** Empty when the machine, or what of it this cell may use, has so much memory at all. */
+    private static String tooMuch(String megabytes) {
+        var machine = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        long has = (machine.getTotalMemorySize() + machine.getTotalSwapSpaceSize()) >> 20;
+        return megabytes.matches("\\d{1,12}") && Long.parseLong(megabytes) > has
+                ? "it would take " + megabytes + " MB of shared memory, and there are " + has + " MB in all"
+                : "";
     }
 
     private Programs.Result run(String program, List<String> arguments) {
