@@ -22,16 +22,12 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Takes the observations, one at a time, on a thread of its own, over one kept session. A request joins an observation that
- * has not begun yet, never one that has. It changes nothing.
+ * has not begun yet, never one that has. It changes nothing itself.
  */
 final class Observer implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
-
     /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
     static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
 
