@@ -27,6 +27,7 @@ final class LayersTest {
     private static final String MODEL = in("model");
     private static final String PORT = in("port");
     private static final String DECIDE = in("decide");
+    private static final String REPORT = in("report");
     private static final String LOOP = in("loop");
     private static final String WIRE = in("wire");
     private static final String GUARD = in("guard");
@@ -49,7 +50,11 @@ final class LayersTest {
     static final ArchRule port_knows_only_the_model = only(PORT, MODEL, JAVA, NULLNESS);
 
     @ArchTest
-    static final ArchRule loop_knows_decide_port_and_model = only(LOOP, DECIDE, PORT, MODEL, JAVA, NULLNESS, LOGGING);
+    static final ArchRule report_knows_only_decide_and_the_model = only(REPORT, DECIDE, MODEL, JAVA, NULLNESS);
+
+    @ArchTest
+    static final ArchRule loop_knows_decide_report_port_and_model =
+            only(LOOP, DECIDE, REPORT, PORT, MODEL, JAVA, NULLNESS, LOGGING);
 
     @ArchTest
     static final ArchRule guard_stands_alone = only(GUARD, JAVA, NULLNESS, LOGGING);
@@ -71,7 +76,7 @@ final class LayersTest {
     static final ArchRule every_package_has_a_rule = classes()
             .should()
             .resideInAnyPackage(Stream.concat(
-                            Stream.of(ROOT, CLI, MODEL, PORT, DECIDE, LOOP, WIRE, GUARD),
+                            Stream.of(ROOT, CLI, MODEL, PORT, DECIDE, REPORT, LOOP, WIRE, GUARD),
                             ADAPTERS.stream().map(LayersTest::in))
                     .toArray(String[]::new));
 

@@ -20,7 +20,7 @@ public final class Primaries {
 
     private Primaries() {}
 
-    static boolean reigns(View view) {
+    public static boolean reigns(View view) {
         ClusterState state = view.state();
         return state != null
                 && state.primary().equals(view.self())

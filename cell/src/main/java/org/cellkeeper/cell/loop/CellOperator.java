@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import org.cellkeeper.cell.decide.Health;
 import org.cellkeeper.cell.decide.Preflight;
 import org.cellkeeper.cell.decide.Tasks;
 import org.cellkeeper.cell.decide.View;
@@ -21,6 +20,7 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.report.Health;
 import org.jspecify.annotations.Nullable;
 
 /**

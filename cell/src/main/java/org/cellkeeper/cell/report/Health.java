@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.decide;
+package org.cellkeeper.cell.report;
 
 import java.time.Duration;
 import java.time.Instant;

@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.decide;
+package org.cellkeeper.cell.report;
 
 import java.util.List;
 import java.util.stream.Collectors;

@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.decide;
+package org.cellkeeper.cell.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

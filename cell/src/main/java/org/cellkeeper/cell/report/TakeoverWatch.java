@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.decide;
+package org.cellkeeper.cell.report;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -6,6 +6,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.cellkeeper.cell.decide.Primaries;
+import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
