@@ -21,6 +21,7 @@ import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.report.Health;
+import org.cellkeeper.cell.report.Known;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +63,7 @@ public final class CellOperator implements Operator {
             return beforeTheFirst.get();
         }
         View view = snapshot.view();
-        return Health.report(new Health.Inputs(
+        return Health.report(new Known(
                 view.settings(),
                 ports.clock().millis(),
                 ports.clock().now(),

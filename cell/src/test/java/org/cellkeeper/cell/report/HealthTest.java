@@ -1033,7 +1033,7 @@ final class HealthTest {
                     CellSettings.IsolationResponse.READ_ONLY,
                     1,
                     CellSettings.Timing.defaults());
-            return Health.report(new Health.Inputs(
+            return Health.report(new Known(
                     settings,
                     NOW,
                     NOON,
