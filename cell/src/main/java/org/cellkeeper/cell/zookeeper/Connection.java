@@ -146,6 +146,7 @@ final class Connection {
 
     /** Ends the session: its ephemeral nodes go at once. Waits for the server's word. */
     void endSession() {
+        abandoned = true;
         handle.endSessionOnClose();
         client.close();
     }

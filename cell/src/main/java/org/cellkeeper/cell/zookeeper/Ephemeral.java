@@ -6,7 +6,9 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.apache.zookeeper.CreateMode;
 import org.cellkeeper.cell.port.Coordination.Outcome;
+import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,7 +27,7 @@ final class Ephemeral {
 
     private final ScheduledExecutorService thread;
     private final Supplier<@Nullable Connection> connection;
-    private final Maker maker;
+    private final Tree tree;
 
     private @Nullable Wanted wanted;
 
@@ -34,20 +36,26 @@ final class Ephemeral {
 
     private CompletableFuture<Outcome> last = CompletableFuture.completedFuture(Outcome.APPLIED);
 
-    Ephemeral(ScheduledExecutorService thread, Supplier<@Nullable Connection> connection, Maker maker) {
+    Ephemeral(ScheduledExecutorService thread, Supplier<@Nullable Connection> connection, Tree tree) {
         this.thread = thread;
         this.connection = connection;
-        this.maker = maker;
-    }
-
-    /** Creates an ephemeral node, and what it lies under. */
-    interface Maker {
-        CompletableFuture<Reply> make(Connection connection, String path, byte[] data);
+        this.tree = tree;
     }
 
     /** The node, and which content of another session gives way to it. */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    record Wanted(String path, byte[] data, Predicate<byte[]> givesWay) {}
+    record Wanted(String path, byte[] data, Predicate<byte[]> givesWay) {
+        /** A node that holds a record; one that holds none gives way to nobody. */
+        static <T> Wanted of(String path, T content, Class<T> type, Predicate<T> givesWay) {
+            return new Wanted(path, Json.write(content), standing -> {
+                try {
+                    return givesWay.test(Json.read(standing, type));
+                } catch (Json.Unreadable e) {
+                    return false;
+                }
+            });
+        }
+    }
 
     /** Wants this node from now on; with null, none. */
     CompletableFuture<Outcome> want(@Nullable Wanted node) {
@@ -107,12 +115,13 @@ final class Ephemeral {
             return CompletableFuture.completedFuture(Outcome.NOT_SENT);
         }
         held = node.path();
-        return maker.make(current, node.path(), node.data()).thenCompose(reply -> {
-            if (reply.isThere()) {
-                return standsThere(current, node, tries);
-            }
-            return CompletableFuture.completedFuture(reply.outcome());
-        });
+        return tree.create(current, node.path(), node.data(), CreateMode.EPHEMERAL)
+                .thenCompose(reply -> {
+                    if (reply.isThere()) {
+                        return standsThere(current, node, tries);
+                    }
+                    return CompletableFuture.completedFuture(reply.outcome());
+                });
     }
 
     private CompletableFuture<Outcome> standsThere(Connection current, Wanted node, int tries) {

@@ -8,7 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.apache.zookeeper.data.Stat;
+import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.wire.Json;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * A copy of the children of one node, each read as a record. Lives on the coordination thread. A child that cannot be read
  * as a record is left out, and said once.
  */
-final class Folder<T> {
+class Folder<T> {
     private static final Logger LOG = LoggerFactory.getLogger(Folder.class);
 
     private final String path;
@@ -33,14 +35,28 @@ final class Folder<T> {
     /** One child, and the transaction that made it. */
     record Entry<T>(String name, T value, long born) {}
 
-    String path() {
-        return path;
+    String child(String name) {
+        return path + "/" + name;
+    }
+
+    /** Whether this is the path of a child. */
+    boolean isAbove(String other) {
+        return other.startsWith(path + "/")
+                && other.length() > path.length() + 1
+                && other.indexOf('/', path.length() + 1) < 0;
     }
 
     /** All children, the newest first. */
     List<Entry<T>> newestFirst() {
         List<Entry<T>> all = new ArrayList<>(entries.values());
         all.sort(Comparator.comparingLong((Entry<T> entry) -> entry.born()).reversed());
+        return all;
+    }
+
+    /** The newest entry of each cell. */
+    Map<CellName, T> byCell(Function<T, CellName> cell) {
+        Map<CellName, T> all = new HashMap<>();
+        newestFirst().forEach(entry -> all.putIfAbsent(cell.apply(entry.value()), entry.value()));
         return all;
     }
 
@@ -58,7 +74,7 @@ final class Folder<T> {
                 return CompletableFuture.completedFuture(false);
             }
             List<CompletableFuture<Reply>> children = listed.children().stream()
-                    .map(name -> connection.get(path + "/" + name))
+                    .map(name -> connection.get(child(name)))
                     .toList();
             return CompletableFuture.allOf(children.toArray(CompletableFuture[]::new))
                     .thenApply(all -> {
@@ -74,9 +90,9 @@ final class Folder<T> {
         });
     }
 
-    /** Reads one child anew. */
-    CompletableFuture<Boolean> readOne(Connection connection, String name) {
-        return connection.get(path + "/" + name).thenApply(reply -> {
+    /** Reads the child with this path anew. */
+    CompletableFuture<Boolean> readOne(Connection connection, String childPath) {
+        return connection.get(childPath).thenApply(reply -> {
             if (connection.isAbandoned()) {
                 return false;
             }
