@@ -1,38 +1,21 @@
 package org.cellkeeper.cell;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
-import java.net.JarURLConnection;
-import java.net.URL;
-import java.net.URLConnection;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
-import java.util.jar.JarFile;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.app.AppSettings;
 import org.cellkeeper.cell.app.CellApp;
@@ -40,14 +23,18 @@ import org.cellkeeper.cell.backup.ShareBackups;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.config.Judges;
+import org.cellkeeper.cell.config.ObjectionWatch;
+import org.cellkeeper.cell.config.SideFile;
 import org.cellkeeper.cell.config.Source;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.door.NoDoor;
+import org.cellkeeper.cell.guard.GuardCommand;
 import org.cellkeeper.cell.guard.GuardWatch;
 import org.cellkeeper.cell.guard.Heartbeat;
 import org.cellkeeper.cell.guard.Role;
 import org.cellkeeper.cell.guard.StartSteps;
+import org.cellkeeper.cell.http.ApiServing;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.journal.FileJournal;
@@ -62,16 +49,11 @@ import org.cellkeeper.cell.loop.SystemClock;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
-import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
-import org.cellkeeper.cell.model.Ensemble;
-import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.Incarnation;
-import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.postgres.LocalPostgres;
@@ -79,9 +61,11 @@ import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresArchive;
 import org.cellkeeper.cell.postgres.PostgresReload;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.wire.Build;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
 import org.cellkeeper.cell.zookeeper.EnsembleWatch;
+import org.cellkeeper.cell.zookeeper.KnownEnsemble;
 import org.cellkeeper.cell.zookeeper.ServerWatch;
 import org.cellkeeper.cell.zookeeper.ZooKeeperCoordination;
 import org.cellkeeper.cell.zookeeper.ZooKeeperServer;
@@ -100,39 +84,6 @@ public final class Wiring implements AutoCloseable {
     private static final long BEAT_MILLIS = 250;
     private static final long STOP_SECONDS = 10;
     private static final int PROGRAMMER_ERROR = 70;
-
-    /** Environment: the file that the agent is to record in what it loads, so that a start cache can be made of it. */
-    private static final String RECORDING = "CELLKEEPER_RECORDING";
-
-    /** It may be written on a starved machine. */
-    private static final long RECORDING_MILLIS = TimeUnit.MINUTES.toMillis(5);
-
-    /** Small and single-minded: an agent decides little, but must decide soon after its start. */
-    private static final List<String> AGENT_FLAGS = List.of(
-            "-Xms24m",
-            "-Xmx96m",
-            "-Xss512k",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:ReservedCodeCacheSize=32m",
-            // Priorities of threads count; and who is not root, and so may lower them only, need not be told so.
-            "-XX:ThreadPriorityPolicy=1",
-            "-XX:-PrintWarnings",
-            "-XX:+ExitOnOutOfMemoryError",
-            "-Dio.netty.noUnsafe=true");
-
-    private static final List<String> GUARD_FLAGS = List.of(
-            "-Xms4m",
-            "-Xmx16m",
-            "-Xss256k",
-            "-XX:+UseSerialGC",
-            // It does next to nothing: a compiler would only take memory.
-            "-Xint",
-            "-XX:-UsePerfData",
-            "--limit-modules",
-            "java.base");
-
-    private static final Duration LOOK_EVERY = Duration.ofSeconds(2);
 
     private final Source source;
     private final Source.Choice choice;
@@ -176,139 +127,60 @@ public final class Wiring implements AutoCloseable {
         for (String folder : List.of("run", "state", "api")) {
             Files.createDirectories(config.dataDir().resolve(folder));
         }
-        Files.writeString(run(config).resolve("api.url"), url(config) + "\n");
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        String classPath = System.getProperty("java.class.path");
-        List<String> cache = startCache(Path.of(classPath));
-        List<String> arguments = new ArrayList<>(GUARD_FLAGS);
-        arguments.addAll(List.of(
-                "-cp",
-                classPath,
-                "org.cellkeeper.cell.guard.Guard",
-                "--run=" + run(config),
-                "--guard-timeout-millis=" + config.guardTimeout().toMillis()));
-        String recording = System.getenv(RECORDING);
-        if (recording != null) {
-            // At its end it writes the recording, and nobody waits for this cell's PostgreSQL.
-            arguments.add("--agent-stop-millis=" + RECORDING_MILLIS);
-        }
-        arguments.addAll(List.of("--agent-command", java.toString()));
-        arguments.addAll(AGENT_FLAGS);
-        arguments.addAll(
-                recording == null ? cache : List.of("-XX:AOTMode=record", "-XX:AOTConfiguration=" + recording));
-        arguments.addAll(List.of("-cp", classPath, Main.class.getName(), "agent"));
+        Files.writeString(run(config).resolve("api.url"), config.url() + "\n");
+        List<String> agent = new ArrayList<>(List.of(Main.class.getName(), "agent"));
         if (configFile != null) {
-            arguments.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
+            agent.addAll(List.of("--config", configFile.toAbsolutePath().toString()));
         }
-        arguments.addAll(List.of("--data-dir", config.dataDir().toString()));
-        CellConfig.Server own = ownServer(config);
-        if (own != null && config.zookeeper() instanceof ZooKeeper.Cells cells) {
-            Path folder = serverFolder(config);
-            String refusal = refusedServers(config);
-            if (!refusal.isEmpty()) {
-                LOG.error("This cell's ZooKeeper server is not started: {}", refusal);
-            } else if (isOfThisCluster(config, folder)) {
-                Path settings = ZooKeeperServer.write(peerSettings(config, cells, folder, own.id()));
-                if (Known.of(config).isNewServer(config.host())) {
-                    ZooKeeperServer.letVoteThoughEmpty(folder);
-                }
-                arguments.add("--zookeeper-command");
-                List<String> command = ZooKeeperServer.command(java, classPath, settings);
-                command.addAll(1, cache);
-                arguments.addAll(command);
-            }
-        }
-        StringBuilder text = new StringBuilder();
-        for (String argument : arguments) {
-            text.append('"')
-                    .append(argument.replace("\\", "\\\\").replace("\"", "\\\""))
-                    .append("\"\n");
-        }
-        return Files.writeString(run(config).resolve("guard.args"), text);
+        agent.addAll(List.of("--data-dir", config.dataDir().toString()));
+        return GuardCommand.write(run(config), config.guardTimeout(), agent, serverCommand(config));
     }
 
-    /**
-     * The JVM's ahead-of-time cache of this very program, where one was made beside it (appliance-image/rehearse): agent and peer
-     * start with less work, and are less slow when they do for the first time what was rehearsed.
-     */
-    private static List<String> startCache(Path program) throws IOException {
-        Path cache = program.resolveSibling("cell.aot");
-        boolean fits = Files.exists(cache)
-                && Files.getLastModifiedTime(cache).compareTo(Files.getLastModifiedTime(program)) >= 0;
-        return fits ? List.of("-XX:AOTCache=" + cache) : List.of();
-    }
-
-    static String url(CellConfig config) {
-        String host = config.host().contains(":") ? "[" + config.host() + "]" : config.host();
-        return "https://" + host + ":" + config.ports().api();
+    /** What this cell's ZooKeeper server is started by; empty when there is none, or it must not run. */
+    private static List<String> serverCommand(CellConfig config) throws IOException {
+        CellConfig.Server own = config.ownServer();
+        if (own == null || !(config.zookeeper() instanceof ZooKeeper.Cells cells)) {
+            return List.of();
+        }
+        String refusal = refusedServers(config);
+        if (!refusal.isEmpty()) {
+            LOG.error("This cell's ZooKeeper server is not started: {}", refusal);
+            return List.of();
+        }
+        Path folder = serverFolder(config);
+        if (!isOfThisCluster(config)) {
+            return List.of();
+        }
+        Path settings = ZooKeeperServer.write(serverSettings(config, cells, folder, own.id()));
+        if (knownEnsemble(config).isNewServer(config.host())) {
+            ZooKeeperServer.letVoteThoughEmpty(folder);
+        }
+        return ZooKeeperServer.command(GuardCommand.java(), GuardCommand.classPath(), settings);
     }
 
     private static Path run(CellConfig config) {
         return config.dataDir().resolve("run");
     }
 
-    /**
-     * Whether the ZooKeeper data in this folder are this cluster's; the first start notes whose they are. A peer with another
-     * cluster's must not join: it would lose what it holds, or, having seen more, make the others lose what they hold.
-     */
-    private static boolean isOfThisCluster(CellConfig config, Path folder) throws IOException {
-        Files.createDirectories(folder);
-        String purpose = "zookeeper data of " + config.cluster().name();
-        String cluster =
-                HexFormat.of().formatHex(derived(config.cluster().secret().secret(), purpose));
-        Path mark = folder.resolve("cluster");
-        String known = Files.exists(mark) ? Files.readString(mark).strip() : "";
-        if (known.isEmpty()) {
-            Files.writeString(mark, cluster + "\n");
-        }
-        return known.isEmpty() || known.equals(cluster);
+    private static boolean isOfThisCluster(CellConfig config) throws IOException {
+        CellConfig.Cluster cluster = config.cluster();
+        String mark = cluster.secret().derived("zookeeper data of " + cluster.name());
+        return ZooKeeperServer.isOf(serverFolder(config), mark);
     }
 
     private static Path serverFolder(CellConfig config) {
         return config.dataDir().resolve("zookeeper");
     }
 
-    /**
-     * What this cell durably knows of its ensemble, before anything runs.
-     *
-     * @param nothing whether it has never read a cluster's state
-     * @param servers on record; null when none are known to be
-     */
-    private record Known(boolean nothing, @Nullable List<String> servers) {
-        static Known of(CellConfig config) throws IOException {
-            VersionedState seen;
-            try {
-                LocalState local = FileJournal.peek(config.dataDir().resolve("state"));
-                seen = local == null ? null : local.seen();
-            } catch (IllegalStateException unusable) {
-                // The agent says so. Nothing else is known then but what the server ran with.
-                return new Known(false, ranWith(config));
-            }
-            if (seen == null) {
-                return new Known(true, null);
-            }
-            Ensemble recorded = seen.state().ensemble();
-            return new Known(false, recorded == null ? ranWith(config) : recorded.servers());
-        }
-
-        /** It has never voted, and so has nothing to forget. */
-        boolean isNewServer(String host) {
-            return nothing || (servers != null && !servers.contains(host));
-        }
-
-        private static @Nullable List<String> ranWith(CellConfig config) throws IOException {
-            List<String> before = ZooKeeperServer.ranWith(serverFolder(config));
-            return before.isEmpty() ? null : before;
-        }
+    private static KnownEnsemble knownEnsemble(CellConfig config) throws IOException {
+        return KnownEnsemble.of(
+                serverFolder(config), () -> FileJournal.peek(config.dataDir().resolve("state")));
     }
 
     /** Why neither a server nor an agent may run with the list in this configuration; empty when they may. Changes nothing. */
     public static String refusedServers(CellConfig config) {
         try {
-            List<String> recorded = Known.of(config).servers();
-            return recorded == null || !(config.zookeeper() instanceof ZooKeeper.Cells cells)
-                    ? ""
-                    : Ensemble.refusal(recorded, cells.hosts());
+            return knownEnsemble(config).refusal(config.zookeeper().hosts());
         } catch (IOException | UncheckedIOException e) {
             return "what this cell knows of its ensemble cannot be read: " + e.getMessage();
         }
@@ -322,23 +194,26 @@ public final class Wiring implements AutoCloseable {
             return settings;
         }
         LOG.error("The agent goes on with the servers on record: {}", refusal);
-        List<String> recorded = Known.of(config).servers();
+        List<String> recorded = knownEnsemble(config).servers();
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    static ZooKeeperServerSettings peerSettings(CellConfig config, ZooKeeper.Cells cells, Path folder, int self) {
-        CellConfig.Ports ports = config.ports();
-        TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
-        for (CellConfig.Server server : cells.servers()) {
-            servers.put(
-                    server.id(),
-                    new ZooKeeperServerSettings.Server(
-                            server.host(),
-                            ports.zookeeperClient(),
-                            ports.zookeeperQuorum(),
-                            ports.zookeeperElection()));
+    private Path postgresFolder() {
+        return config.dataDir().resolve("postgres");
+    }
+
+    private void makePostgresFolder() throws IOException {
+        Files.createDirectories(postgresFolder());
+        if (isRoot()) {
+            // PostgreSQL's user must be able to go through to its own folder, whatever the umask was.
+            for (Path folder : List.of(config.dataDir(), postgresFolder())) {
+                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
         }
-        return new ZooKeeperServerSettings(folder.toString(), self, servers);
+    }
+
+    private static boolean isRoot() {
+        return "root".equals(System.getProperty("user.name"));
     }
 
     // ---- the agent
@@ -347,10 +222,9 @@ public final class Wiring implements AutoCloseable {
     public void start() throws IOException {
         StartSteps steps = new StartSteps(run(config));
         steps.made("the configuration is read");
-        byte[] secret = config.cluster().secret().secret();
         CellSettings settings = settings();
         Path zookeeper = serverFolder(config);
-        if (Files.exists(zookeeper) && !isOfThisCluster(config, zookeeper)) {
+        if (Files.exists(zookeeper) && !isOfThisCluster(config)) {
             LOG.error(
                     "The ZooKeeper data in {} belong to another cluster: this cell's peer is not started. Give the cell its own"
                             + " volume, or an empty one",
@@ -361,13 +235,13 @@ public final class Wiring implements AutoCloseable {
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
         steps.made("the cell's state is open");
         makePostgresFolder();
-        PostgresSettings postgresSettings = postgresSettings(secret);
+        PostgresSettings postgresSettings = postgresSettings();
         LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
         steps.made("PostgreSQL's programs are found");
         TcpPeers peers = opened(new TcpPeers(
                 config.name(),
                 new InetSocketAddress(config.host(), config.ports().link()),
-                secret,
+                config.cluster().secret().secret(),
                 config.heartbeat()));
         ZooKeeperCoordination coordination =
                 opened(new ZooKeeperCoordination(coordinationSettings(config, settings.servers())));
@@ -376,22 +250,21 @@ public final class Wiring implements AutoCloseable {
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
         Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
         CellLoop loop = new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
-        if (ownServer(config) != null) {
+        if (config.ownServer() != null) {
             opened(new ServerWatch(
                     zookeeper,
                     run(config).resolve("zookeeper.hold"),
                     found -> loop.ownServer(found.servers(), found.empty(), found.problem())));
         }
-        Map<String, CellName> owners = ownersOfServers();
+        Map<String, CellName> owners = config.zookeeper().owners();
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
-        EnsembleWatch ensemble = opened(new EnsembleWatch(serverAddresses(settings.servers())));
-        CellOperator operator = new CellOperator(
-                loop, ports, () -> ensembleServers(settings.servers(), ensemble), Wiring::nothingKnown);
+        EnsembleWatch ensemble = opened(new EnsembleWatch(config.zookeeper().addresses(settings.servers()), owners));
+        CellOperator operator = new CellOperator(loop, ports, ensemble::servers, ClusterReport::nothingKnown);
         Backups backups = new ShareBackups(
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),
                 config.name(),
-                version(),
+                Build.version(),
                 Json.write(config));
         CellBackupOperator backupOperator = opened(new CellBackupOperator(loop, ports, backups));
         BackupTaskRunner backupTasks = opened(new BackupTaskRunner(loop, ports, backups));
@@ -405,11 +278,11 @@ public final class Wiring implements AutoCloseable {
         });
         loop.onTakeover(metrics::takeover);
         CellApp app = opened(new CellApp(
-                appSettings(secret),
+                appSettings(),
                 () -> context(loop.snapshot()),
                 new PostgresAppDatabase(postgresSettings),
                 operator::history));
-        ApiSettings apiSettings = apiSettings(secret);
+        ApiSettings apiSettings = apiSettings();
         ApiServing api = opened(new ApiServing(() -> new ApplianceApi(
                 apiSettings,
                 operator,
@@ -432,113 +305,9 @@ public final class Wiring implements AutoCloseable {
         app.start();
         GuardWatch.start(System.getenv(), System.in, () -> System.exit(0));
         api.serve();
-        LOG.info("The agent of {} runs; its API is {}", config.name(), url(config));
-        watchFiles(settings.refused(), api, loop);
-    }
-
-    /** Says in the log and in the status what cannot be used of the files, whenever that changes. */
-    private void watchFiles(String refusedServers, ApiServing api, CellLoop loop) {
-        ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform()
-                .name("files")
-                .daemon()
-                .priority(Thread.MIN_PRIORITY)
-                .factory());
-        started.push(files::shutdownNow);
-        AtomicReference<String> said = new AtomicReference<>(refusedServers);
-        var _ = files.scheduleWithFixedDelay(
-                () -> {
-                    try {
-                        String words = Stream.of(refusedServers, source.objectionTo(choice), api.serve())
-                                .filter(part -> !part.isEmpty())
-                                .distinct()
-                                .collect(Collectors.joining("; "));
-                        if (!words.equals(said.getAndSet(words))) {
-                            if (words.isEmpty()) {
-                                LOG.info("Nothing is wrong with the configuration any more");
-                            } else {
-                                LOG.warn("{}", words);
-                            }
-                            loop.refuses(words);
-                        }
-                    } catch (RuntimeException e) {
-                        LOG.error("The configuration cannot be looked at", e);
-                    }
-                },
-                0,
-                LOOK_EVERY.toMillis(),
-                TimeUnit.MILLISECONDS);
-    }
-
-    /** The API, which comes and goes without the agent: no port that is taken and no certificate ends it. */
-    private static final class ApiServing implements AutoCloseable {
-        private final Supplier<ApplianceApi> maker;
-        private @Nullable ApplianceApi serving;
-        private boolean closed;
-
-        ApiServing(Supplier<ApplianceApi> maker) {
-            this.maker = maker;
-        }
-
-        /** Tries, if it does not serve yet; answers why it does not, with nothing when it does. */
-        synchronized String serve() {
-            if (serving != null || closed) {
-                return "";
-            }
-            ApplianceApi api = null;
-            try {
-                api = maker.get();
-                api.start();
-                serving = api;
-                return "";
-            } catch (RuntimeException e) {
-                if (api != null) {
-                    api.close();
-                }
-                Throwable reason = e.getCause() == null ? e : e.getCause();
-                return "the API does not serve, and is tried again: " + reason.getMessage();
-            }
-        }
-
-        @Override
-        public synchronized void close() {
-            closed = true;
-            if (serving != null) {
-                serving.close();
-            }
-        }
-    }
-
-    private ApiSettings apiSettings(byte[] secret) {
-        CellConfig.Tls tls = config.tls();
-        return new ApiSettings(
-                config.name(),
-                config.address(),
-                config.host(),
-                config.dataDir().resolve("api"),
-                config.passwords().root().password(),
-                tls == null
-                        ? null
-                        : new ApiSettings.Pem(
-                                tls.certificate().text(), tls.key().text()),
-                tls == null
-                        ? null
-                        : new ApiSettings.PemFiles(
-                                tls.certificate().path(), tls.key().path()),
-                PostgresSettings.APPLICATION,
-                PostgresSettings.APPLICATION,
-                HexFormat.of().formatHex(derived(secret, "api-tokens")),
-                Map.of("data", config.dataDir()),
-                Duration.ofSeconds(10));
-    }
-
-    /** @param servers the hosts of those that cells run; empty when others run them */
-    static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers) {
-        String above = config.zookeeper() instanceof ZooKeeper.External external ? external.path() : "";
-        return new CoordinationSettings(
-                nearestFirst(config, servers),
-                above + "/" + config.cluster().name(),
-                HexFormat.of().formatHex(derived(config.cluster().secret().secret(), "zookeeper")),
-                config.sessionTimeout());
+        LOG.info("The agent of {} runs; its API is {}", config.name(), config.url());
+        opened(new ObjectionWatch(
+                settings.refused(), List.of(() -> source.objectionTo(choice), api::serve), loop::refuses));
     }
 
     private <T extends AutoCloseable> T opened(T part) {
@@ -565,6 +334,100 @@ public final class Wiring implements AutoCloseable {
         Runtime.getRuntime().halt(PROGRAMMER_ERROR);
     }
 
+    // ---- what of the configuration each part is given
+
+    private PostgresSettings postgresSettings() {
+        SideFile secret = config.cluster().secret();
+        return new PostgresSettings(
+                config.postgres().programs(),
+                config.database(),
+                postgresFolder().resolve("run"),
+                config.host(),
+                config.ports().postgres(),
+                isRoot() ? config.postgres().osUser() : null,
+                new PostgresSettings.Passwords(
+                        secret.derived("superuser"),
+                        secret.derived("replication"),
+                        config.passwords().vcloud().password(),
+                        secret.derived("app")),
+                config.postgres().settings(),
+                PostgresSettings.Timeouts.defaults());
+    }
+
+    /** @param servers the hosts of those that cells run; empty when others run them */
+    static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers) {
+        String above = config.zookeeper() instanceof ZooKeeper.External external ? external.path() : "";
+        return new CoordinationSettings(
+                nearestFirst(config, servers),
+                above + "/" + config.cluster().name(),
+                config.cluster().secret().derived("zookeeper"),
+                config.sessionTimeout());
+    }
+
+    /** The cell's own member first: one that dies then disturbs only its own cell. */
+    private static List<String> nearestFirst(CellConfig config, List<String> hosts) {
+        if (hosts.isEmpty()) {
+            return config.zookeeper().addresses();
+        }
+        List<String> sorted = new ArrayList<>(hosts);
+        if (sorted.remove(config.host())) {
+            sorted.addFirst(config.host());
+        }
+        return config.zookeeper().addresses(sorted);
+    }
+
+    static ZooKeeperServerSettings serverSettings(CellConfig config, ZooKeeper.Cells cells, Path folder, int self) {
+        CellConfig.Ports ports = config.ports();
+        TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
+        for (CellConfig.Server server : cells.servers()) {
+            servers.put(
+                    server.id(),
+                    new ZooKeeperServerSettings.Server(
+                            server.host(),
+                            ports.zookeeperClient(),
+                            ports.zookeeperQuorum(),
+                            ports.zookeeperElection()));
+        }
+        return new ZooKeeperServerSettings(folder.toString(), self, servers);
+    }
+
+    private AppSettings appSettings() {
+        return new AppSettings(
+                config.address(),
+                config.host(),
+                PostgresSettings.APP_ROLE,
+                PostgresSettings.APP_DATABASE,
+                config.cluster().secret().derived("app"),
+                Build.version(),
+                Build.time().toString(),
+                AppSettings.Pace.usual());
+    }
+
+    private ApiSettings apiSettings() {
+        CellConfig.Tls tls = config.tls();
+        return new ApiSettings(
+                config.name(),
+                config.address(),
+                config.host(),
+                config.dataDir().resolve("api"),
+                config.passwords().root().password(),
+                tls == null
+                        ? null
+                        : new ApiSettings.Pem(
+                                tls.certificate().text(), tls.key().text()),
+                tls == null
+                        ? null
+                        : new ApiSettings.PemFiles(
+                                tls.certificate().path(), tls.key().path()),
+                PostgresSettings.APPLICATION,
+                PostgresSettings.APPLICATION,
+                config.cluster().secret().derived("api-tokens"),
+                Map.of("data", config.dataDir()),
+                Duration.ofSeconds(10));
+    }
+
+    // ---- what one part tells another
+
     private static void beat(Heartbeat heartbeat, CellLoop loop) {
         CellLoop.Snapshot snapshot = loop.snapshot();
         if (snapshot == null) {
@@ -577,16 +440,23 @@ public final class Wiring implements AutoCloseable {
         heartbeat.alive(pid == 0 ? Role.NONE : mayAcknowledge ? Role.PRIMARY : Role.STANDBY, pid);
     }
 
-    private AppSettings appSettings(byte[] secret) {
-        return new AppSettings(
-                config.address(),
-                config.host(),
-                PostgresSettings.APP_ROLE,
-                PostgresSettings.APP_DATABASE,
-                HexFormat.of().formatHex(derived(secret, "app")),
-                version(),
-                built().toString(),
-                AppSettings.Pace.usual());
+    /** Whether nobody listens where this cell's agent did: its machine has been lost, or the agent alone. */
+    private static boolean isGone(CellLoop.@Nullable Snapshot snapshot, @Nullable CellName cell) {
+        return snapshot != null && cell != null && snapshot.view().link(cell).status() == PeerLink.Status.GONE;
+    }
+
+    /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
+    private @Nullable Supplier<String> zookeeperStatus() {
+        CellConfig.Server own = config.ownServer();
+        if (own == null) {
+            return null;
+        }
+        int port = config.ports().zookeeperClient();
+        return () -> switch (ZooKeeperServerStatus.of(own.host(), port).standing()) {
+            case SERVING -> "running";
+            case WAITING -> "start";
+            case SILENT, UNKNOWN -> "dead";
+        };
     }
 
     /** The cluster as the app sees it; null while this cell knows of none. */
@@ -598,165 +468,6 @@ public final class Wiring implements AutoCloseable {
         View view = snapshot.view();
         PeerView self = snapshot.self();
         PeerView primary = state.primary().equals(view.self()) ? self : view.fresh(state.primary());
-        boolean serves = primary != null && primary.state() == CellState.PRIMARY && !primary.readOnly();
-        return new AppContext(
-                view.self(),
-                state.epoch(),
-                state.primary(),
-                state.isSteady() && serves && !state.standbyVoters().isEmpty(),
-                self.state() == CellState.PRIMARY || self.state() == CellState.STREAMING,
-                state.members());
-    }
-
-    private static String version() {
-        return Objects.requireNonNullElse(Wiring.class.getPackage().getImplementationVersion(), "not packaged");
-    }
-
-    /** When the program was put together: the time of this class, in its archive or its folder. */
-    private static Instant built() {
-        try {
-            URL place = Objects.requireNonNull(Wiring.class.getResource("Wiring.class"));
-            URLConnection file = place.openConnection();
-            file.setUseCaches(false);
-            if (file instanceof JarURLConnection archived) {
-                try (JarFile archive = archived.getJarFile()) {
-                    return archive.getJarEntry(archived.getEntryName())
-                            .getLastModifiedTime()
-                            .toInstant();
-                }
-            }
-            try (InputStream _ = file.getInputStream()) {
-                return Instant.ofEpochMilli(file.getLastModified());
-            }
-        } catch (IOException e) {
-            return Instant.EPOCH;
-        }
-    }
-
-    private static ClusterReport nothingKnown() {
-        return new ClusterReport(
-                ClusterReport.Health.SSH_PROBLEM,
-                null,
-                0,
-                null,
-                0,
-                0,
-                0,
-                ClusterReport.Servers.NONE,
-                "UNKNOWN",
-                List.of(),
-                List.of("this cell's agent has just started and knows nothing yet"));
-    }
-
-    /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
-    private @Nullable Supplier<String> zookeeperStatus() {
-        CellConfig.Server own = ownServer(config);
-        if (own == null) {
-            return null;
-        }
-        return () -> switch (ZooKeeperServerStatus.of(own.host(), config.ports().zookeeperClient())) {
-            case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> "running";
-            case NOT_SERVING -> "start";
-            case UNREACHABLE -> "dead";
-        };
-    }
-
-    /** What this cell runs of the ensemble; null when that is nothing. */
-    private static CellConfig.@Nullable Server ownServer(CellConfig config) {
-        return config.zookeeper() instanceof ZooKeeper.Cells cells
-                ? cells.of(config.name()).orElse(null)
-                : null;
-    }
-
-    /** The cell's own member first: one that dies then disturbs only its own cell. */
-    private static List<String> nearestFirst(CellConfig config, List<String> hosts) {
-        if (!(config.zookeeper() instanceof ZooKeeper.Cells cells) || hosts.isEmpty()) {
-            return config.zookeeper().addresses();
-        }
-        List<String> all = new ArrayList<>(hosts.stream().map(cells::addressOf).toList());
-        String own = cells.addressOf(config.host());
-        if (all.remove(own)) {
-            all.addFirst(own);
-        }
-        return all;
-    }
-
-    /** The first being server 1; {@code hosts} are those that cells run. */
-    private List<String> serverAddresses(List<String> hosts) {
-        return config.zookeeper() instanceof ZooKeeper.Cells cells
-                ? hosts.stream().map(cells::addressOf).toList()
-                : config.zookeeper().addresses();
-    }
-
-    private List<EnsembleServer> ensembleServers(List<String> hosts, EnsembleWatch ensemble) {
-        Map<String, CellName> owners = ownersOfServers();
-        List<EnsembleServer> servers = new ArrayList<>();
-        for (String address : serverAddresses(hosts)) {
-            CellName cell = owners.get(address);
-            String whose = cell == null ? "" : cell + ", ";
-            String name = "server " + (servers.size() + 1) + " (" + whose + address + ")";
-            servers.add(new EnsembleServer(name, cell, ensemble.standing(address)));
-        }
-        return List.copyOf(servers);
-    }
-
-    /** The ZooKeeper servers that cells run, as a client names them. */
-    private Map<String, CellName> ownersOfServers() {
-        if (!(config.zookeeper() instanceof ZooKeeper.Cells cells)) {
-            return Map.of();
-        }
-        return cells.servers().stream().collect(Collectors.toMap(cells::addressOf, CellConfig.Server::cell));
-    }
-
-    /** Whether nobody listens where this cell's agent did: its machine has been lost, or the agent alone. */
-    private static boolean isGone(CellLoop.@Nullable Snapshot snapshot, @Nullable CellName cell) {
-        return snapshot != null && cell != null && snapshot.view().link(cell).status() == PeerLink.Status.GONE;
-    }
-
-    private static boolean isRoot() {
-        return "root".equals(System.getProperty("user.name"));
-    }
-
-    private Path postgresFolder() {
-        return config.dataDir().resolve("postgres");
-    }
-
-    private void makePostgresFolder() throws IOException {
-        Files.createDirectories(postgresFolder());
-        if (isRoot()) {
-            // PostgreSQL's user must be able to go through to its own folder, whatever the umask was.
-            for (Path folder : List.of(config.dataDir(), postgresFolder())) {
-                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
-            }
-        }
-    }
-
-    private PostgresSettings postgresSettings(byte[] secret) {
-        Path folder = postgresFolder();
-        return new PostgresSettings(
-                config.postgres().programs(),
-                config.database(),
-                folder.resolve("run"),
-                config.host(),
-                config.ports().postgres(),
-                isRoot() ? config.postgres().osUser() : null,
-                new PostgresSettings.Passwords(
-                        HexFormat.of().formatHex(derived(secret, "superuser")),
-                        HexFormat.of().formatHex(derived(secret, "replication")),
-                        config.passwords().vcloud().password(),
-                        HexFormat.of().formatHex(derived(secret, "app"))),
-                config.postgres().settings(),
-                PostgresSettings.Timeouts.defaults());
-    }
-
-    /** A secret of its own for each purpose: none tells the cluster's. */
-    private static byte[] derived(byte[] secret, String purpose) {
-        try {
-            Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(new SecretKeySpec(secret, "HmacSHA256"));
-            return mac.doFinal(purpose.getBytes(StandardCharsets.UTF_8));
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this Java has no HmacSHA256", e);
-        }
+        return AppContext.of(view.self(), state, self, primary);
     }
 }

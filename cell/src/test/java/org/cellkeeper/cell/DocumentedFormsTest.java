@@ -55,10 +55,10 @@ final class DocumentedFormsTest {
 
     /** As those do that the values are for. */
     private static void use(CellConfig config) throws Exception {
-        URI api = URI.create(Wiring.url(config));
+        URI api = URI.create(config.url());
         assertThat(api.getHost()).isNotNull();
         assertThat(InetSocketAddress.createUnresolved(config.host(), 1)).isNotNull();
-        List<String> hosts = config.zookeeper() instanceof ZooKeeper.Cells cells ? cells.hosts() : List.of();
+        List<String> hosts = config.zookeeper().hosts();
         assertThat(Wiring.coordinationSettings(config, hosts).servers())
                 .allSatisfy(server ->
                         assertThat(URI.create("zk://" + server).getPort()).isPositive());
@@ -66,7 +66,8 @@ final class DocumentedFormsTest {
         if (areAddresses && config.zookeeper() instanceof ZooKeeper.Cells cells) {
             // ZooKeeper reads by itself what its peers are started with.
             CellConfig.Server first = cells.servers().getFirst();
-            String text = Wiring.peerSettings(config, cells, folder, first.id()).configuration();
+            String text =
+                    Wiring.serverSettings(config, cells, folder, first.id()).configuration();
             Properties properties = new Properties();
             properties.load(new StringReader(text));
             Files.createDirectories(folder.resolve("data"));

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
@@ -68,28 +69,54 @@ public record CellConfig(
         /** Each server as {@code host:port}. */
         List<String> addresses();
 
+        /** Of those that run on these hosts; of all where others run them. */
+        default List<String> addresses(List<String> hosts) {
+            return addresses();
+        }
+
+        /** Where cells run the servers, the first being server 1; empty where others do. */
+        default List<String> hosts() {
+            return List.of();
+        }
+
+        /** The cell that runs each server, by its address; none where others run them. */
+        default Map<String, CellName> owners() {
+            return Map.of();
+        }
+
+        /** The server that this cell runs; empty when it runs none. */
+        default Optional<Server> of(CellName cell) {
+            return Optional.empty();
+        }
+
         /** Run by these cells. */
         record Cells(List<Server> servers, int clientPort) implements ZooKeeper {
             @Override
             public List<String> addresses() {
-                return servers.stream().map(this::addressOf).toList();
+                return addresses(hosts());
             }
 
-            /** One server, as in the connect string. */
-            public String addressOf(Server server) {
-                return addressOf(server.host());
+            @Override
+            public List<String> addresses(List<String> hosts) {
+                return hosts.stream().map(this::addressOf).toList();
             }
 
+            /** The server on this host, as in the connect string. */
             public String addressOf(String host) {
-                return (host.contains(":") ? "[" + host + "]" : host) + ":" + clientPort;
+                return hostInUrl(host) + ":" + clientPort;
             }
 
-            /** The first being server 1. */
+            @Override
             public List<String> hosts() {
                 return servers.stream().map(Server::host).toList();
             }
 
-            /** The server that this cell runs; empty when it runs none. */
+            @Override
+            public Map<String, CellName> owners() {
+                return servers.stream().collect(Collectors.toMap(server -> addressOf(server.host()), Server::cell));
+            }
+
+            @Override
             public Optional<Server> of(CellName cell) {
                 return servers.stream()
                         .filter(server -> server.cell().equals(cell))
@@ -158,7 +185,21 @@ public record CellConfig(
                         failover.isolationResponse(),
                         failover.minStandbysAfterFailover(),
                         timing)
-                .withServers(zookeeper instanceof ZooKeeper.Cells cells ? cells.hosts() : List.of(), "");
+                .withServers(zookeeper.hosts(), "");
+    }
+
+    /** Where the API is served. */
+    public String url() {
+        return "https://" + hostInUrl(host) + ":" + ports.api();
+    }
+
+    private static String hostInUrl(String host) {
+        return host.contains(":") ? "[" + host + "]" : host;
+    }
+
+    /** What this cell runs of the ensemble; null when that is nothing. */
+    public @Nullable Server ownServer() {
+        return zookeeper.of(name).orElse(null);
     }
 
     /** Puts it together; every key is read, and every rule between keys looked at, before it says that anything is wrong. */

@@ -2,7 +2,11 @@ package org.cellkeeper.cell.config;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.Arrays;
+import java.util.HexFormat;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 
 /**
  * A file that the configuration names, with what it held when the configuration was read: what was checked is what is used. Only the
@@ -38,6 +42,17 @@ public final class SideFile {
     /** The password that it held. */
     public String password() {
         return new String(secret(), StandardCharsets.UTF_8);
+    }
+
+    /** A secret of its own for each purpose, in hexadecimal: none tells the one that the file held. */
+    public String derived(String purpose) {
+        try {
+            Mac mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(secret(), "HmacSHA256"));
+            return HexFormat.of().formatHex(mac.doFinal(purpose.getBytes(StandardCharsets.UTF_8)));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this Java has no HmacSHA256", e);
+        }
     }
 
     @Override

@@ -23,6 +23,22 @@ public record ClusterReport(
         String phase,
         List<Node> nodes,
         List<String> warnings) {
+    /** Of a cell whose agent has not looked yet. */
+    public static ClusterReport nothingKnown() {
+        return new ClusterReport(
+                Health.SSH_PROBLEM,
+                null,
+                0,
+                null,
+                0,
+                0,
+                0,
+                Servers.NONE,
+                "UNKNOWN",
+                List.of(),
+                List.of("this cell's agent has just started and knows nothing yet"));
+    }
+
     /** How many ZooKeeper servers there are, and how many of them serve. */
     public record Servers(int all, int serving) {
         public static final Servers NONE = new Servers(0, 0);

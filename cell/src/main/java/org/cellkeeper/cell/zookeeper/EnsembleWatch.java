@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.zookeeper;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -7,6 +8,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
 
 /**
@@ -16,34 +19,47 @@ import org.cellkeeper.cell.model.EnsembleServer.Standing;
 public final class EnsembleWatch implements AutoCloseable {
     private static final long EVERY_MILLIS = 1000;
 
+    private final List<String> addresses;
+    private final Map<String, CellName> owners;
     private final Map<String, Standing> found = new ConcurrentHashMap<>();
     private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().name("ensemble-watch").daemon().factory());
     private final ExecutorService asking = Executors.newThreadPerTaskExecutor(
             Thread.ofVirtual().name("ensemble-ask").factory());
 
-    /** @param servers as in a connect string: host and client port */
-    public EnsembleWatch(List<String> servers) {
-        for (String server : servers) {
+    /**
+     * Begins at once.
+     *
+     * @param addresses of the servers, as in a connect string: host and client port
+     * @param owners the cells that run them, by the addresses
+     */
+    public EnsembleWatch(List<String> addresses, Map<String, CellName> owners) {
+        this.addresses = addresses;
+        this.owners = owners;
+        for (String server : addresses) {
             var _ = thread.scheduleWithFixedDelay(
                     () -> asking.execute(() -> found.put(server, ask(server))), 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
         }
     }
 
-    /** How that server was when it was last asked. */
-    public Standing standing(String server) {
-        return found.getOrDefault(server, Standing.UNKNOWN);
+    /** How they were when they were last asked. */
+    public List<EnsembleServer> servers() {
+        List<EnsembleServer> servers = new ArrayList<>();
+        for (String address : addresses) {
+            CellName cell = owners.get(address);
+            String whose = cell == null ? "" : cell + ", ";
+            String name = "server " + (servers.size() + 1) + " (" + whose + address + ")";
+            servers.add(new EnsembleServer(name, cell, found.getOrDefault(address, Standing.UNKNOWN)));
+        }
+        return List.copyOf(servers);
     }
 
     private static Standing ask(String server) {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         String plain = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-        return switch (ZooKeeperServerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)))) {
-            case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> Standing.SERVING;
-            case NOT_SERVING -> Standing.WAITING;
-            case UNREACHABLE -> Standing.SILENT;
-        };
+        return ZooKeeperServerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)))
+                .standing();
     }
 
     @Override

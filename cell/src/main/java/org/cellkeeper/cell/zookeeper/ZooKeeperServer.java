@@ -188,6 +188,20 @@ public final class ZooKeeperServer {
         return Files.write(folder.resolve(SETTINGS), Json.write(settings));
     }
 
+    /**
+     * Whether the data in this folder are of this cluster, which the first call notes. A server with another cluster's must not join:
+     * it would lose what it holds, or, having seen more, make the others lose what they hold.
+     */
+    public static boolean isOf(Path folder, String cluster) throws IOException {
+        Files.createDirectories(folder);
+        Path mark = folder.resolve("cluster");
+        String known = Files.exists(mark) ? Files.readString(mark).strip() : "";
+        if (known.isEmpty()) {
+            Files.writeString(mark, cluster + "\n");
+        }
+        return known.isEmpty() || known.equals(cluster);
+    }
+
     /** Lets a member that has never run vote although it holds nothing; the server itself takes that back at its start. */
     public static void letVoteThoughEmpty(Path folder) throws IOException {
         Path data = Files.createDirectories(folder.resolve(DATA));

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 
 /** What one member of the ensemble says of itself. Asking blocks the caller for half a second at most per step. */
 public enum ZooKeeperServerStatus {
@@ -49,6 +50,15 @@ public enum ZooKeeperServerStatus {
             }
         }
         return answer.contains("not in the whitelist") ? UNTOLD : NOT_SERVING;
+    }
+
+    /** What that is to its clients. */
+    public Standing standing() {
+        return switch (this) {
+            case LEADER, FOLLOWER, STANDALONE, OBSERVER, UNTOLD -> Standing.SERVING;
+            case NOT_SERVING -> Standing.WAITING;
+            case UNREACHABLE -> Standing.SILENT;
+        };
     }
 
     public boolean isLeading() {
