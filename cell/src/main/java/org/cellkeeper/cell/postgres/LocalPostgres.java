@@ -691,7 +691,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             needStopped();
             needData();
             if (upstream != null) {
-                observer.willFollow();
+                observer.detachment().willFollow();
             }
             data.becomeStandby();
             ControlData.Content read = control.read();
@@ -702,7 +702,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
             file.write(upstream == null ? content.withoutUpstream() : following(content, upstream, self));
             Postmaster.Run run = launch(cancellation, requiredOfAStandby());
             if (upstream == null) {
-                observer.startedDetached(run);
+                observer.detachment().started(run.id());
             }
             // It may have much to replay, or let nobody in for good: other verbs do not wait for that.
             var _ = awaitWhileRunning(cancellation, run, STARTS_WITHIN, () -> postmaster.saysReady(run));
@@ -819,7 +819,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     public CompletableFuture<DatabaseView> follow(Upstream upstream, CellId self) {
         return verb("follow", cancellation -> {
             needStandby(cancellation);
-            observer.willFollow();
+            observer.detachment().willFollow();
             apply(cancellation, following(content(), upstream, self));
         });
     }
@@ -947,7 +947,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
         }
         file.write(content().withSync(setting).withoutUpstream());
         Postmaster.Run run = launch(cancellation, requiredOfAStandby());
-        observer.startedDetached(run);
+        observer.detachment().started(run.id());
         // It has chosen the timeline to follow before it replays: made-up histories mislead it no more.
         awaitWhileRunning(
                 cancellation,

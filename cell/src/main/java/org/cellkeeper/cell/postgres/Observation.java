@@ -59,6 +59,12 @@ record Observation(
      */
     record Receiving(int pid, boolean streaming, int timeline, boolean heard, String lastMessage, String slot) {}
 
+    /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
+    static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
+
+    /** What it waits for while a walreceiver streams. */
+    static final String WAL_STREAM = "RecoveryWalStream";
+
     static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
                    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END AS flushed,

@@ -1,9 +1,5 @@
 package org.cellkeeper.cell.postgres;
 
-import java.net.SocketTimeoutException;
-import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +7,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.Busy;
@@ -28,15 +23,6 @@ import org.jspecify.annotations.Nullable;
  * has not begun yet, never one that has. It changes nothing itself.
  */
 final class Observer implements AutoCloseable {
-    /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
-    static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
-
-    private static final String WAL_STREAM = "RecoveryWalStream";
-
-    /** The server is up, and takes no connections yet, or no more. */
-    private static final String CANNOT_CONNECT_NOW = "57P03";
-
-    private final Sessions sessions;
     private final Postmaster postmaster;
     private final DataDirectory data;
     private final SettingsFile file;
@@ -46,71 +32,23 @@ final class Observer implements AutoCloseable {
     private final ForeignEdits edits;
     private final Notices notices;
     private final StreamCheck streamCheck;
-    private final Duration patience;
+    private final ObserverSession session;
     private final ExecutorService thread;
     private final AtomicReference<@Nullable CompletableFuture<DatabaseView>> notBegun = new AtomicReference<>();
-    /** How often an upstream has been written; what was proven about there being none holds for one value only. */
-    private final AtomicLong follows = new AtomicLong();
-
     private final Reloads reloads = new Reloads();
     private final Elapsed elapsed = new Elapsed();
-    private @Nullable Kept kept;
-    private Detachment detachment = new Detachment(Life.NONE, 0);
-    /** The startup process that was seen at the end of its WAL; another one knows nothing of that. */
-    private Life sawEnd = Life.NONE;
+    private final Detachment detachment = new Detachment();
+    private final KnownEnd knownEnd = new KnownEnd();
 
     private @Nullable OldestWal oldestWal;
     private long lastRun;
-    /** The run of the postmaster that began with an empty upstream, and how often one had been written by then. */
-    private volatile StartedDetached startedDetached = new StartedDetached(0, 0);
 
     private volatile DatabaseView.@Nullable Rest rest;
     private volatile Busy looks = Busy.NEVER;
 
-    private record Kept(long run, Connection session, PreparedStatement statement) {}
-
-    /**
-     * The life of the processes that an observation is about: a crash of one child makes the postmaster start all of them anew, with
-     * empty shared memory, while it goes on itself. What was learnt of one life is not known of the next (I1).
-     *
-     * @param startup the startup process of that life by pid and start; empty for a primary's
-     */
-    private record Life(long run, String startup) {
-        static final Life NONE = new Life(0, "");
-    }
-
-    /** What is known while the upstream is empty on disk. */
-    private static final class Detachment {
-        final Life life;
-        final long follows;
-        boolean inForce;
-        boolean proven;
-        Lsn lastReplay = Lsn.ZERO;
-        int advances = -1;
-
-        Detachment(Life life, long follows) {
-            this.life = life;
-            this.follows = follows;
-        }
-    }
-
-    /** All processes of this run come from a postmaster that has never known an upstream. */
-    private record StartedDetached(long run, long follows) {}
-
     /** Where the WAL of one timeline began, when one run of the postmaster was last asked. */
     private record OldestWal(
             long run, int timeline, @Nullable Lsn from) {}
-
-    /** The instance did not answer; how it is instead. */
-    private static final class NoAnswer extends Exception {
-        private static final long serialVersionUID = 1L;
-        private final Process process;
-
-        NoAnswer(Process process, String message, Throwable cause) {
-            super(message, cause);
-            this.process = process;
-        }
-    }
 
     Observer(
             Sessions sessions,
@@ -124,7 +62,6 @@ final class Observer implements AutoCloseable {
             Notices notices,
             StreamCheck streamCheck,
             Duration patience) {
-        this.sessions = sessions;
         this.postmaster = postmaster;
         this.data = data;
         this.file = file;
@@ -134,7 +71,7 @@ final class Observer implements AutoCloseable {
         this.edits = edits;
         this.notices = notices;
         this.streamCheck = streamCheck;
-        this.patience = patience;
+        this.session = new ObserverSession(sessions, postmaster, patience);
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().name("postgres-observer").daemon().factory());
     }
@@ -167,14 +104,8 @@ final class Observer implements AutoCloseable {
         return reloads;
     }
 
-    /** To be called before an upstream is written. */
-    void willFollow() {
-        follows.incrementAndGet();
-    }
-
-    /** To be called when the postmaster has been started with an empty upstream. */
-    void startedDetached(Postmaster.Run run) {
-        startedDetached = new StartedDetached(run.id(), follows.get());
+    Detachment detachment() {
+        return detachment;
     }
 
     /** What was read of a stopped instance, or with null: it is about to be started, or replaced. */
@@ -193,50 +124,34 @@ final class Observer implements AutoCloseable {
         }
     }
 
+    /**
+     * What was found of the process.
+     *
+     * @param run null when none runs any more
+     * @param seen null when it did not answer
+     * @param fresh whether it was seen in a session of its own
+     */
+    private record Found(
+            Postmaster.@Nullable Run run,
+            Process process,
+            @Nullable Observation seen,
+            boolean fresh) {}
+
     private DatabaseView look(boolean thoroughly) {
         DatabaseView.Data present = data.state();
         long ruleWrites = reloads.writes();
         SettingsFile.Content content = present == DatabaseView.Data.PRESENT ? file.read() : null;
         List<String> problems = new ArrayList<>();
-        Postmaster.Run run = postmaster.find();
+        Postmaster.Run begun = postmaster.find();
         WriteProbe.Verdict writes = probe.verdict();
         if (!writes.problem().isEmpty()) {
             problems.add(writes.problem());
         }
-        if (present == DatabaseView.Data.PRESENT && (content == null || content.sync() == null)) {
-            problems.add("the settings file " + SettingsFile.NAME + " is not ours");
-        }
-        if (present == DatabaseView.Data.INCOMPLETE) {
-            problems.add("the data directory is not complete: a clone or an initdb was cut off");
-        }
-        if (run != null) {
-            problems.addAll(edits.putRight(run));
-            problems.addAll(notices.now());
-        }
-        if (!reconfiguration.obstacle().isEmpty()) {
-            problems.add(reconfiguration.obstacle());
-        }
-        long seenFollows = follows.get();
-        Process process = Process.STOPPED;
-        Observation seen = null;
-        boolean fresh = false;
-        if (run != null) {
-            boolean detaching = content != null
-                    && content.detached()
-                    && data.startsAsStandby()
-                    && !(detachment.life.run == run.id() && detachment.follows == seenFollows && detachment.inForce);
-            fresh = thoroughly || detaching;
-            try {
-                seen = fresh ? askAnew() : ask(run);
-                process = Process.RUNNING;
-            } catch (NoAnswer e) {
-                run = postmaster.find();
-                process = run == null ? Process.STOPPED : e.process;
-                if (run != null) {
-                    problems.add("PostgreSQL does not answer: " + e.getMessage());
-                }
-            }
-        }
+        complain(present, content, begun, problems);
+        long seenFollows = detachment.follows();
+        Found found = find(begun, thoroughly || isDetaching(begun, content, seenFollows), problems);
+        Postmaster.Run run = found.run;
+        Observation seen = found.seen;
         DatabaseView.Closed closed = null;
         if (run != null) {
             // Whoever started it: what lies on the disk changes from now on.
@@ -245,23 +160,11 @@ final class Observer implements AutoCloseable {
                 closed = new DatabaseView.Closed(postmaster.hasChild(run, "walreceiver"));
             }
         }
-        if (run == null) {
-            forgetRun();
-            if (!postmaster.isClean()) {
-                process = Process.UNRESPONSIVE;
-                problems.add("processes of a dead postmaster are still there");
-            }
-        } else {
-            lastRun = run.id();
-            String waits = reconfiguration.waitsForStart(run);
-            if (!waits.isEmpty()) {
-                problems.add(waits);
-            }
-        }
+        Process process = settle(found, problems);
         DatabaseView.Primary primary = null;
         DatabaseView.Standby standby = null;
         DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
-        String rule = seen != null && fresh ? seen.sync() : null;
+        String rule = seen != null && found.fresh ? seen.sync() : null;
         SyncSetting inForce = rule == null ? null : SyncNames.inForce(rule);
         if (seen != null && run != null) {
             if (seen.flushed() != null) {
@@ -272,35 +175,17 @@ final class Observer implements AutoCloseable {
                 primary = primary(seen, seen.flushed(), run, thoroughly, problems);
             } else {
                 role = DatabaseView.Role.STANDBY;
-                standby = standby(seen, fresh, run, seenFollows, content, problems);
+                standby = standby(seen, found.fresh, run, seenFollows, content, problems);
             }
         }
-        String systemId = null;
-        DatabaseView.Control atRest = null;
-        if (seen != null) {
-            systemId = seen.systemId();
-            atRest = new DatabaseView.Control(
-                    false,
-                    seen.checkpointTimeline(),
-                    seen.checkpoint(),
-                    seen.checkpointTimeline(),
-                    seen.flushed() == null);
-        } else if (present == DatabaseView.Data.PRESENT) {
-            ControlData.Content read = control.read();
-            if (read != null) {
-                systemId = read.systemId();
-                atRest = read.control();
-            } else {
-                problems.add("pg_control cannot be read, or is torn");
-            }
-        }
+        ControlData.Content read = seen == null && present == DatabaseView.Data.PRESENT ? control(problems) : null;
         return new DatabaseView(
                 present,
                 process,
                 role,
                 run == null ? 0 : run.id(),
-                systemId,
-                atRest,
+                seen != null ? seen.systemId() : read != null ? read.systemId() : null,
+                seen != null ? control(seen) : read != null ? read.control() : null,
                 data.startsAsStandby(),
                 standby,
                 primary,
@@ -314,6 +199,83 @@ final class Observer implements AutoCloseable {
                 writes.writes(),
                 run != null && reconfiguration.listensElsewhere(run),
                 String.join("; ", problems));
+    }
+
+    private void complain(
+            DatabaseView.Data present,
+            SettingsFile.@Nullable Content content,
+            Postmaster.@Nullable Run run,
+            List<String> problems) {
+        if (present == DatabaseView.Data.PRESENT && (content == null || content.sync() == null)) {
+            problems.add("the settings file " + SettingsFile.NAME + " is not ours");
+        }
+        if (present == DatabaseView.Data.INCOMPLETE) {
+            problems.add("the data directory is not complete: a clone or an initdb was cut off");
+        }
+        if (run != null) {
+            problems.addAll(edits.putRight(run));
+            problems.addAll(notices.now());
+        }
+        if (!reconfiguration.obstacle().isEmpty()) {
+            problems.add(reconfiguration.obstacle());
+        }
+    }
+
+    /** Whether a new session is to tell that there is no upstream any more. */
+    private boolean isDetaching(
+            Postmaster.@Nullable Run run, SettingsFile.@Nullable Content content, long seenFollows) {
+        return run != null
+                && content != null
+                && content.detached()
+                && data.startsAsStandby()
+                && !detachment.isInForce(run.id(), seenFollows);
+    }
+
+    private Found find(Postmaster.@Nullable Run begun, boolean fresh, List<String> problems) {
+        if (begun == null) {
+            return new Found(null, Process.STOPPED, null, false);
+        }
+        try {
+            return new Found(begun, Process.RUNNING, fresh ? session.askAnew() : session.ask(begun), fresh);
+        } catch (ObserverSession.NoAnswer e) {
+            Postmaster.Run run = postmaster.find();
+            if (run != null) {
+                problems.add("PostgreSQL does not answer: " + e.getMessage());
+            }
+            return new Found(run, run == null ? Process.STOPPED : e.process(), null, fresh);
+        }
+    }
+
+    /** Keeps in mind which run there is. Says how the process is, what a dead one has left behind included. */
+    private Process settle(Found found, List<String> problems) {
+        Postmaster.Run run = found.run;
+        if (run != null) {
+            lastRun = run.id();
+            String waits = reconfiguration.waitsForStart(run);
+            if (!waits.isEmpty()) {
+                problems.add(waits);
+            }
+            return found.process;
+        }
+        forgetRun();
+        if (postmaster.isClean()) {
+            return found.process;
+        }
+        problems.add("processes of a dead postmaster are still there");
+        return Process.UNRESPONSIVE;
+    }
+
+    private ControlData.@Nullable Content control(List<String> problems) {
+        ControlData.Content read = control.read();
+        if (read == null) {
+            problems.add("pg_control cannot be read, or is torn");
+        }
+        return read;
+    }
+
+    private static DatabaseView.Control control(Observation seen) {
+        return new DatabaseView.Control(
+                false, seen.checkpointTimeline(), seen.checkpoint(), seen.checkpointTimeline(), seen.flushed() == null);
     }
 
     private DatabaseView.@Nullable Primary primary(
@@ -353,9 +315,6 @@ final class Observer implements AutoCloseable {
         }
         Lsn received = seen.received() == null ? replayed : replayed.max(seen.received());
         Life life = new Life(run.id(), seen.startup());
-        if (isAtItsEnd(seen, replayed)) {
-            sawEnd = life;
-        }
         long now = System.nanoTime();
         Observation.Receiving receiving = seen.receiving();
         // The slot is the proof of who is at the other end.
@@ -364,9 +323,16 @@ final class Observer implements AutoCloseable {
                 && (receiving.heard() || elapsed.lasts(receiving.pid(), now))
                 && content != null
                 && receiving.slot().equals(content.slot());
-        Receiver receiver = isDetached(seen, fresh, life, seenFollows, content)
-                ? Receiver.DETACHED
-                : streaming ? Receiver.STREAMING : Receiver.WAITING;
+        boolean detached = detachment.isProven(new Detachment.Look(
+                life,
+                seenFollows,
+                content != null && content.detached(),
+                "".equals(seen.conninfo()),
+                fresh,
+                seen.walReceiver(),
+                seen.startupWaits(),
+                replayed));
+        Receiver receiver = detached ? Receiver.DETACHED : streaming ? Receiver.STREAMING : Receiver.WAITING;
         if (receiver == Receiver.WAITING && content != null) {
             String refused = streamCheck.words(content.upstream());
             if (!refused.isEmpty()) {
@@ -379,7 +345,7 @@ final class Observer implements AutoCloseable {
         return new DatabaseView.Standby(
                 receiver,
                 streaming && receiving != null ? elapsed.silentMillis(receiving.lastMessage(), now) : 0,
-                sawEnd.equals(life),
+                knownEnd.isKnown(life, seen.startupWaits(), seen.received(), replayed),
                 received,
                 replayed,
                 timeline > 0 ? timeline : seen.checkpointTimeline(),
@@ -408,137 +374,8 @@ final class Observer implements AutoCloseable {
                         + "; restart this cell, which then starts PostgreSQL with what it needs";
     }
 
-    /**
-     * I1: whether this startup process has come to the end of the local WAL, by what it says itself: it waits for more, or a
-     * walreceiver that it asked for (it does so at the end only) has received something and all of that is replayed. A replay that
-     * merely stands still tells nothing: a conflict, a delay or a slow disk look the same.
-     */
-    private static boolean isAtItsEnd(Observation seen, Lsn replayed) {
-        Lsn received = seen.received();
-        return RETRY_INTERVAL.equals(seen.startupWaits())
-                || WAL_STREAM.equals(seen.startupWaits())
-                || (received != null && replayed.atLeast(received));
-    }
-
-    /**
-     * I5: whether no walreceiver runs and none can come. The upstream must be empty on disk, and in a session that was opened
-     * since: the postmaster forks no such session before it has signalled the startup process. After that, the startup process is
-     * known to have read the signal before it could ask for a receiver when it is seen waiting for its retry interval (it has ended
-     * the last receiver before, and reads signals after that wait), or when it has finished a second record (it reads signals before
-     * each).
-     */
-    private boolean isDetached(
-            Observation seen, boolean fresh, Life life, long seenFollows, SettingsFile.@Nullable Content content) {
-        if (content == null || !content.detached() || !"".equals(seen.conninfo()) || seen.walReceiver()) {
-            if (content == null || !content.detached() || !"".equals(seen.conninfo()) || detachment.proven) {
-                detachment = new Detachment(Life.NONE, 0);
-            }
-            return false;
-        }
-        StartedDetached started = startedDetached;
-        if (started.run == life.run && started.follows == seenFollows && follows.get() == seenFollows) {
-            return true;
-        }
-        Detachment known = detachmentOf(life, seenFollows);
-        detachment = known;
-        known.inForce |= fresh;
-        if (known.inForce && !known.proven) {
-            Lsn replayed = seen.replayed();
-            if (replayed != null && replayed.compareTo(known.lastReplay) > 0) {
-                known.lastReplay = replayed;
-                known.advances++;
-            }
-            known.proven = RETRY_INTERVAL.equals(seen.startupWaits()) || known.advances >= 2;
-        }
-        return known.proven && follows.get() == seenFollows;
-    }
-
-    private Detachment detachmentOf(Life life, long seenFollows) {
-        if (detachment.life.equals(life) && detachment.follows == seenFollows) {
-            return detachment;
-        }
-        Detachment next = new Detachment(life, seenFollows);
-        // The postmaster has read the empty upstream, and is the one that starts the next startup process.
-        next.inForce = detachment.inForce && detachment.life.run == life.run && detachment.follows == seenFollows;
-        return next;
-    }
-
-    // ---- asking
-
-    private Observation ask(Postmaster.Run run) throws NoAnswer {
-        Kept session = kept;
-        if (session != null && session.run == run.id()) {
-            try {
-                return Observation.take(session.statement);
-            } catch (SQLException e) {
-                forgetSession();
-                if (isSilence(e)) {
-                    throw noAnswer(e);
-                }
-                // Its server process went; whether PostgreSQL did, a new session tells.
-            }
-        }
-        forgetSession();
-        try {
-            Connection opened = sessions.open("observer", patience, patience);
-            Kept fresh;
-            try {
-                fresh = new Kept(run.id(), opened, Observation.prepare(opened));
-            } catch (SQLException e) {
-                Sessions.close(opened);
-                throw e;
-            }
-            kept = fresh;
-            return Observation.take(fresh.statement);
-        } catch (SQLException e) {
-            forgetSession();
-            throw noAnswer(e);
-        }
-    }
-
-    private Observation askAnew() throws NoAnswer {
-        try (Connection session = sessions.open("observer-anew", patience, patience);
-                PreparedStatement statement = Observation.prepare(session)) {
-            return Observation.take(statement);
-        } catch (SQLException e) {
-            throw noAnswer(e);
-        }
-    }
-
-    private NoAnswer noAnswer(SQLException e) {
-        Postmaster.Run run = postmaster.find();
-        Process process;
-        if (CANNOT_CONNECT_NOW.equals(e.getSQLState())) {
-            process = Process.STARTING;
-        } else if (isSilence(e)) {
-            process = Process.UNRESPONSIVE;
-        } else {
-            process = run != null && !postmaster.saysReady(run) ? Process.STARTING : Process.UNRESPONSIVE;
-        }
-        return new NoAnswer(process, String.valueOf(e.getMessage()), e);
-    }
-
-    private static boolean isSilence(Throwable e) {
-        Throwable cause = e;
-        for (int depth = 0; cause != null && depth < 10; depth++) {
-            if (cause instanceof SocketTimeoutException) {
-                return true;
-            }
-            cause = cause.getCause();
-        }
-        return false;
-    }
-
-    private void forgetSession() {
-        Kept session = kept;
-        kept = null;
-        if (session != null) {
-            Sessions.close(session.session);
-        }
-    }
-
     private void forgetRun() {
-        forgetSession();
+        session.forget();
         if (lastRun != 0) {
             lastRun = 0;
             control.forget();
@@ -547,7 +384,7 @@ final class Observer implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.execute(this::forgetSession);
+        thread.execute(session::forget);
         thread.shutdown();
     }
 }

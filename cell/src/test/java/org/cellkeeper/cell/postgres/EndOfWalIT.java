@@ -105,7 +105,7 @@ final class EndOfWalIT {
             try (Connection session = bench.agent("b", "postgres");
                     Statement statement = session.createStatement()) {
                 Observation seen = Observation.take(slowly(statement));
-                for (int looks = 0; !Observer.RETRY_INTERVAL.equals(seen.startupWaits()); looks++) {
+                for (int looks = 0; !Observation.RETRY_INTERVAL.equals(seen.startupWaits()); looks++) {
                     assertThat(looks).isLessThan(200);
                     seen = Observation.take(slowly(statement));
                 }
