@@ -72,6 +72,13 @@ final class DataDirectory {
         }
     }
 
+    void requirePresent() {
+        DatabaseView.Data state = state();
+        if (state != DatabaseView.Data.PRESENT) {
+            throw new DatabaseFailure("the data directory is " + state);
+        }
+    }
+
     Path controlFile() {
         return root.resolve("global/pg_control");
     }

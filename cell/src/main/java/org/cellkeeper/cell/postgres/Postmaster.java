@@ -36,6 +36,7 @@ final class Postmaster {
     }
 
     private static final Duration STEP = Duration.ofMillis(2);
+    private static final Duration KILL_AFTER = Duration.ofSeconds(1);
 
     private final Programs programs;
     private final OwnedFiles files;
@@ -87,6 +88,24 @@ final class Postmaster {
             });
         }
         return adopted;
+    }
+
+    /** The one that runs; throws when none does. */
+    Run running() {
+        Run found = find();
+        if (found == null) {
+            throw new DatabaseFailure("PostgreSQL is not running");
+        }
+        return found;
+    }
+
+    /** Throws when one runs; of one that does not any more nothing is left then. */
+    void requireStopped() {
+        Run found = find();
+        if (found != null) {
+            throw new DatabaseFailure("PostgreSQL is running (" + found.pid + "): stop it first");
+        }
+        reap();
     }
 
     private boolean isAlive(Run known) {
@@ -233,13 +252,13 @@ final class Postmaster {
         return cancellation.await(limit, STEP, () -> !of.equals(find()));
     }
 
-    /** SIGQUIT, after {@code patience} SIGKILL, to the postmaster and all that is its; throws when something survives. */
-    void killAll(Duration patience) {
+    /** SIGQUIT, a second later SIGKILL, to the postmaster and all that is its; throws when something survives. */
+    void killAll() {
         Cancellation uninterrupted = new Cancellation();
         Run found = find();
         if (found != null) {
             signal("QUIT", List.of(found.pid));
-            if (!awaitGone(uninterrupted, found, patience)) {
+            if (!awaitGone(uninterrupted, found, KILL_AFTER)) {
                 // Stopped, it starts no further child while the present ones are counted.
                 signal("STOP", List.of(found.pid));
                 List<Long> victims = new ArrayList<>();

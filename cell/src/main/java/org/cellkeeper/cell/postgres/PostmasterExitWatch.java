@@ -124,15 +124,7 @@ final class PostmasterExitWatch implements AutoCloseable {
             lock.unlock();
         }
         if (session != null) {
-            abort(session);
-        }
-    }
-
-    private static void abort(Connection session) {
-        try {
-            session.abort(Runnable::run);
-        } catch (SQLException e) {
-            Sessions.close(session);
+            Sessions.abort(session);
         }
     }
 }

@@ -2,7 +2,9 @@ package org.cellkeeper.cell.postgres;
 
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Properties;
 import java.util.stream.Collectors;
@@ -124,6 +126,32 @@ final class Sessions {
 
     private static String seconds(Duration duration) {
         return duration.isZero() ? "0" : String.valueOf(Math.max(1, duration.toSeconds()));
+    }
+
+    // ---- in any session
+
+    static void execute(Connection session, String... statements) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    static boolean isTrue(Connection session, String question) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(question)) {
+            return row.next() && row.getBoolean(1);
+        }
+    }
+
+    /** Ends it at once, also while another thread waits in it. */
+    static void abort(Connection session) {
+        try {
+            session.abort(Runnable::run);
+        } catch (SQLException e) {
+            close(session);
+        }
     }
 
     static void close(AutoCloseable connection) {

@@ -105,6 +105,16 @@ final class SettingsFile {
         }
     }
 
+    /** What a change starts from: that of a new instance when there is no file of ours. */
+    Content current() {
+        Content content = read();
+        return content == null ? Content.FIRST : content;
+    }
+
+    Content following(Content content, Upstream upstream, CellId self) {
+        return content.withUpstream(upstream, owned.conninfo(upstream, self), self.slotOn(upstream.primary()));
+    }
+
     /** Whether the file was written by an agent that was configured otherwise. */
     boolean isStale(Content content) throws IOException {
         return !render(content).equals(OwnedFiles.read(dataDir.resolve(NAME)));

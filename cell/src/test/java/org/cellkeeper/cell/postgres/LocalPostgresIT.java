@@ -670,7 +670,7 @@ final class LocalPostgresIT {
                         }
                         return method.invoke(session, arguments);
                     });
-            LocalPostgres.clearTheWay(promotedMeanwhile);
+            Following.clearTheWay(promotedMeanwhile);
         }
         assertThat(look("a").isPrimary()).isTrue();
     }
