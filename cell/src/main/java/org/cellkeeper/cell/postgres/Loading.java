@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -41,39 +40,9 @@ final class Loading {
     private static final String HANDS = "^" + NAME + "_[0-9a-f]{8}_[0-9]+$";
     private static final Duration LOGIN = Duration.ofSeconds(10);
     private static final Duration STATEMENT = Duration.ofMinutes(10);
-    private static final Pattern LINE = Pattern.compile("([0-9]+); ([0-9]+ [0-9]+) (.*)");
     private static final Pattern WORDS =
             Pattern.compile("pg_restore: (?:error: |from TOC entry [0-9]+; [0-9]+ [0-9]+ )");
     private static final int WORDS_TOLD = 6;
-
-    /** What a line of the dump's table of contents names. */
-    private record Entry(String id, String object, String words, String owner) {
-        boolean is(String kind) {
-            return words.startsWith(kind + " ");
-        }
-
-        /** The kinds' words could be those of a schema, so where there is an object its class tells. */
-        boolean isData() {
-            return object.startsWith("0 ") && (is("TABLE DATA") || is("SEQUENCE SET") || is("BLOBS"));
-        }
-
-        boolean isGrant() {
-            return (object.equals("0 0") && is("ACL")) || object.startsWith("826 ");
-        }
-
-        boolean isComment() {
-            return object.equals("0 0") && is("COMMENT");
-        }
-
-        /** Made already, with what they are commented by. */
-        boolean isSchemaOrExtension() {
-            return object.startsWith("2615 ") || object.startsWith("3079 ") || is("COMMENT - EXTENSION");
-        }
-
-        boolean isEarlyGrant() {
-            return is("ACL - FOREIGN DATA WRAPPER") || is("ACL - LANGUAGE");
-        }
-    }
 
     private final PostgresSettings settings;
     private final Programs programs;
@@ -112,29 +81,29 @@ final class Loading {
     List<String> load(Connection session, IntConsumer percent) throws SQLException, IOException {
         makeRoles(session);
         clear(session);
-        execute(
+        Sessions.execute(
                 session,
                 "CREATE DATABASE " + NAME + " TEMPLATE template0 ALLOW_CONNECTIONS false",
                 "REVOKE ALL ON DATABASE " + NAME + " FROM PUBLIC",
                 "ALTER DATABASE " + NAME + " ALLOW_CONNECTIONS true");
         makeHands(session);
-        List<Entry> entries = contents();
+        List<DumpEntry> entries = contents();
         try (Connection inside = live.open("restore", NAME, LOGIN, STATEMENT)) {
             for (String owner : hands.keySet()) {
-                execute(inside, "GRANT CREATE, TEMPORARY ON DATABASE " + NAME + " TO " + quoted(owner));
+                Sessions.execute(inside, "GRANT CREATE, TEMPORARY ON DATABASE " + NAME + " TO " + quoted(owner));
             }
             makeSchemas(inside);
             makeExtensions(inside);
         }
-        grant(entries, Entry::isEarlyGrant);
+        grant(entries, DumpEntry::isEarlyGrant);
 
         // Clients may not connect before the end: from here on the hands alone run what is in it.
         int lastData = 0;
         for (int i = 0; i < entries.size(); i++) {
             lastData = entries.get(i).isData() ? i + 1 : lastData;
         }
-        Predicate<Entry> ownersPart = entry -> !entry.isGrant() && !entry.isComment() && !entry.is("BLOBS");
-        List<Entry> first = entries.subList(0, lastData);
+        Predicate<DumpEntry> ownersPart = entry -> !entry.isGrant() && !entry.isComment() && !entry.is("BLOBS");
+        List<DumpEntry> first = entries.subList(0, lastData);
         makeByHands(
                 first.stream().filter(ownersPart.and(entry -> !entry.isData())).toList());
         handOver();
@@ -142,7 +111,7 @@ final class Loading {
         for (String owner : hands.keySet()) {
             makeByHands(first.stream()
                     .filter(ownersPart
-                            .and(Entry::isData)
+                            .and(DumpEntry::isData)
                             .and(entry -> entry.owner().equals(owner)))
                     .toList());
         }
@@ -158,7 +127,7 @@ final class Loading {
         takeBack();
         grant(entries, entry -> entry.is("ACL - SCHEMA"));
         // It owns the schema public thereby, and may comment on it.
-        execute(session, "ALTER DATABASE " + NAME + " OWNER TO " + PostgresSettings.APPLICATION);
+        Sessions.execute(session, "ALTER DATABASE " + NAME + " OWNER TO " + PostgresSettings.APPLICATION);
         for (String owner : hands.keySet()) {
             restore(
                     entries.stream()
@@ -168,7 +137,7 @@ final class Loading {
                     false);
         }
         dropHands(session);
-        execute(session, "GRANT CONNECT, TEMPORARY ON DATABASE " + NAME + " TO PUBLIC");
+        Sessions.execute(session, "GRANT CONNECT, TEMPORARY ON DATABASE " + NAME + " TO PUBLIC");
         inventory.outOfReach().forEach(thing -> notes.add(thing.leftOut()));
         inventory.ofSuperusers().stream()
                 .filter(thing -> !hands.containsKey(thing.owner()))
@@ -178,10 +147,10 @@ final class Loading {
 
     /** Removes what a restore that failed, here or on an earlier primary, has left. */
     static void clear(Connection session) throws SQLException {
-        execute(session, "DROP DATABASE IF EXISTS " + NAME + " WITH (FORCE)");
+        Sessions.execute(session, "DROP DATABASE IF EXISTS " + NAME + " WITH (FORCE)");
         for (String hand : names(session, "SELECT rolname FROM pg_roles WHERE rolname ~ '" + HANDS + "'")) {
             try {
-                execute(session, "DROP ROLE " + quoted(hand));
+                Sessions.execute(session, "DROP ROLE " + quoted(hand));
             } catch (SQLException e) {
                 LOG.warn("The role {} of an earlier restore is left: {}", hand, e.getMessage());
             }
@@ -198,7 +167,7 @@ final class Loading {
             }
             String password = role.password();
             boolean login = role.login() && !role.privileged();
-            execute(
+            Sessions.execute(
                     session,
                     "CREATE ROLE " + quoted(role.name()) + (login ? " LOGIN" : " NOLOGIN")
                             + (password == null || role.privileged()
@@ -228,7 +197,7 @@ final class Loading {
         for (String owner : owners) {
             String hand = prefix + (hands.size() + 1);
             hands.put(owner, hand);
-            execute(
+            Sessions.execute(
                     session,
                     "CREATE ROLE " + hand + " LOGIN PASSWORD '" + password + "' IN ROLE " + quoted(owner),
                     "GRANT CONNECT ON DATABASE " + NAME + " TO " + hand);
@@ -245,13 +214,13 @@ final class Loading {
         for (Inventory.Schema schema : inventory.schemas()) {
             String name = quoted(schema.name());
             if (!there.contains(schema.name())) {
-                execute(inside, "CREATE SCHEMA " + name + " AUTHORIZATION " + quoted(maker(schema.owner())));
+                Sessions.execute(inside, "CREATE SCHEMA " + name + " AUTHORIZATION " + quoted(maker(schema.owner())));
             } else if (!ofTheDatabasesOwner(schema)) {
-                execute(inside, "ALTER SCHEMA " + name + " OWNER TO " + quoted(maker(schema.owner())));
+                Sessions.execute(inside, "ALTER SCHEMA " + name + " OWNER TO " + quoted(maker(schema.owner())));
             }
             // An owner may have made something there with a right that it does not have any more.
             for (String owner : guests(schema)) {
-                execute(inside, "GRANT ALL ON SCHEMA " + name + " TO " + quoted(owner));
+                Sessions.execute(inside, "GRANT ALL ON SCHEMA " + name + " TO " + quoted(owner));
             }
         }
     }
@@ -273,16 +242,16 @@ final class Loading {
                     + quoted(extension.schema());
             if (hands.containsKey(extension.owner())) {
                 try {
-                    execute(inside, "SET ROLE " + quoted(extension.owner()), make);
+                    Sessions.execute(inside, "SET ROLE " + quoted(extension.owner()), make);
                     continue;
                 } catch (SQLException e) {
                     LOG.info(
                             "{} cannot make the extension {}: {}", extension.owner(), extension.name(), e.getMessage());
                 } finally {
-                    execute(inside, "RESET ROLE");
+                    Sessions.execute(inside, "RESET ROLE");
                 }
             }
-            execute(inside, make);
+            Sessions.execute(inside, make);
         }
     }
 
@@ -290,11 +259,12 @@ final class Loading {
         try (Connection inside = live.open("restore", NAME, LOGIN, STATEMENT)) {
             for (Inventory.Schema schema : inventory.schemas()) {
                 for (String owner : guests(schema)) {
-                    execute(inside, "REVOKE ALL ON SCHEMA " + quoted(schema.name()) + " FROM " + quoted(owner));
+                    Sessions.execute(
+                            inside, "REVOKE ALL ON SCHEMA " + quoted(schema.name()) + " FROM " + quoted(owner));
                 }
             }
             for (String owner : hands.keySet()) {
-                execute(inside, "REVOKE ALL ON DATABASE " + NAME + " FROM " + quoted(owner));
+                Sessions.execute(inside, "REVOKE ALL ON DATABASE " + NAME + " FROM " + quoted(owner));
             }
         }
     }
@@ -303,7 +273,7 @@ final class Loading {
     private void handOver() throws SQLException {
         try (Connection inside = live.open("restore", NAME, LOGIN, STATEMENT)) {
             for (Map.Entry<String, String> entry : hands.entrySet()) {
-                execute(inside, "REASSIGN OWNED BY " + entry.getValue() + " TO " + quoted(entry.getKey()));
+                Sessions.execute(inside, "REASSIGN OWNED BY " + entry.getValue() + " TO " + quoted(entry.getKey()));
             }
         }
     }
@@ -312,18 +282,18 @@ final class Loading {
         handOver();
         try (Connection inside = live.open("restore", NAME, LOGIN, STATEMENT)) {
             for (String hand : hands.values()) {
-                execute(inside, "DROP OWNED BY " + hand);
+                Sessions.execute(inside, "DROP OWNED BY " + hand);
             }
         }
         for (String hand : hands.values()) {
-            execute(session, "DROP ROLE " + hand);
+            Sessions.execute(session, "DROP ROLE " + hand);
         }
     }
 
     // ---- the dump
 
-    private List<Entry> contents() {
-        List<Entry> entries = new ArrayList<>();
+    private List<DumpEntry> contents() {
+        List<DumpEntry> entries = new ArrayList<>();
         List<String> odd = new ArrayList<>();
         Programs.Result result = programs.run(
                 new Cancellation(),
@@ -333,10 +303,9 @@ final class Loading {
                 Map.of(),
                 null,
                 line -> {
-                    Matcher matcher = LINE.matcher(line);
-                    if (matcher.matches()) {
-                        entries.add(new Entry(
-                                matcher.group(1), matcher.group(2), matcher.group(3), owner(matcher.group(3))));
+                    DumpEntry entry = DumpEntry.parse(line, inventory.names());
+                    if (entry != null) {
+                        entries.add(entry);
                     } else if (!line.isBlank() && !line.startsWith(";")) {
                         odd.add(line);
                     }
@@ -349,20 +318,12 @@ final class Loading {
                 inventory.outOfReach().stream().map(Inventory.Thing::id).collect(Collectors.toSet());
         return entries.stream()
                 .filter(entry -> !entry.isSchemaOrExtension() && !outOfReach.contains(entry.object()))
-                .map(entry -> new Entry(entry.id(), entry.object(), entry.words(), maker(entry.owner())))
+                .map(entry -> entry.of(maker(entry.owner())))
                 .toList();
-    }
-
-    /** The last word, or words, of a line; the application's role where it is not clear. */
-    private String owner(String words) {
-        List<String> fits = inventory.names().stream()
-                .filter(name -> words.endsWith(" " + name))
-                .toList();
-        return fits.size() == 1 ? fits.getFirst() : PostgresSettings.APPLICATION;
     }
 
     /** In their order, each run of one owner's by its hand. */
-    private void makeByHands(List<Entry> entries) throws IOException {
+    private void makeByHands(List<DumpEntry> entries) throws IOException {
         int from = 0;
         for (int i = 1; i <= entries.size(); i++) {
             String owner = entries.get(from).owner();
@@ -374,7 +335,7 @@ final class Loading {
     }
 
     /** Large objects are bytes to the server: to write them runs no code either. */
-    private void grant(List<Entry> entries, Predicate<Entry> which) throws IOException {
+    private void grant(List<DumpEntry> entries, Predicate<DumpEntry> which) throws IOException {
         restore(
                 entries.stream()
                         .filter(entry -> entry.isGrant() || (entry.isData() && entry.is("BLOBS")))
@@ -388,7 +349,7 @@ final class Loading {
      * @param owner null for the superuser
      * @param strict whether it ends with the first error, as a failure; else errors become notes
      */
-    private void restore(List<Entry> entries, @Nullable String owner, boolean strict) throws IOException {
+    private void restore(List<DumpEntry> entries, @Nullable String owner, boolean strict) throws IOException {
         if (entries.isEmpty()) {
             return;
         }
@@ -454,14 +415,6 @@ final class Loading {
 
     private static String quoted(String name) {
         return "\"" + name.replace("\"", "\"\"") + "\"";
-    }
-
-    private static void execute(Connection session, String... statements) throws SQLException {
-        try (Statement statement = session.createStatement()) {
-            for (String sql : statements) {
-                statement.execute(sql);
-            }
-        }
     }
 
     private static List<String> names(Connection session, String question) throws SQLException {

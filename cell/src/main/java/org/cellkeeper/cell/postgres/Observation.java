@@ -133,50 +133,10 @@ record Observation(
         Observation first;
         try (ResultSet row = statement.getResultSet()) {
             row.next();
-            String segment = row.getString("segment");
-            first = new Observation(
-                    row.getString("system_identifier"),
-                    row.getString("sync"),
-                    lsn(row, "flushed"),
-                    segment == null ? 0 : Integer.parseUnsignedInt(segment.substring(0, 8), 16),
-                    null,
-                    null,
-                    row.getInt("checkpoint_timeline"),
-                    Lsn.parse(row.getString("checkpoint")),
-                    row.getString("conninfo"),
-                    List.of(),
-                    Set.of(),
-                    0,
-                    false,
-                    "",
-                    null,
-                    null,
-                    null,
-                    null);
+            first = first(row);
         }
-        List<DatabaseView.WalSender> senders = new ArrayList<>();
-        try (ResultSet row = next(statement)) {
-            while (row.next()) {
-                StreamName name = SyncNames.streamName(row.getString("application_name"));
-                // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
-                if (name != null && name.cell().owns(row.getString("slot_name"))) {
-                    Lsn flushed = lsn(row, "flush_lsn");
-                    senders.add(new DatabaseView.WalSender(
-                            name,
-                            "streaming".equals(row.getString("state")),
-                            flushed == null ? Lsn.ZERO : flushed,
-                            row.getInt("sync_priority"),
-                            true,
-                            row.getInt("pid")));
-                }
-            }
-        }
-        Set<String> slots = new TreeSet<>();
-        try (ResultSet row = next(statement)) {
-            while (row.next()) {
-                slots.add(row.getString(1));
-            }
-        }
+        List<DatabaseView.WalSender> senders = senders(statement);
+        Set<String> slots = slots(statement);
         int waiting;
         boolean walReceiver;
         String startup;
@@ -193,18 +153,7 @@ record Observation(
             inTheWay = row.getString("in_the_way");
             pausedWith = row.getString("paused_with");
         }
-        Receiving receiving = null;
-        try (ResultSet row = next(statement)) {
-            if (row.next()) {
-                receiving = new Receiving(
-                        row.getInt("pid"),
-                        "streaming".equals(row.getString("status")),
-                        row.getInt("received_tli"),
-                        row.getBoolean("heard"),
-                        row.getString("last_message"),
-                        row.getString("slot"));
-            }
-        }
+        Receiving receiving = receiving(statement);
         Lsn received;
         Lsn replayed;
         try (ResultSet row = next(statement)) {
@@ -231,6 +180,75 @@ record Observation(
                 inTheWay,
                 pausedWith,
                 receiving);
+    }
+
+    /** What the first statement tells, and nothing of the others yet. */
+    private static Observation first(ResultSet row) throws SQLException {
+        String segment = row.getString("segment");
+        return new Observation(
+                row.getString("system_identifier"),
+                row.getString("sync"),
+                lsn(row, "flushed"),
+                segment == null ? 0 : Integer.parseUnsignedInt(segment.substring(0, 8), 16),
+                null,
+                null,
+                row.getInt("checkpoint_timeline"),
+                Lsn.parse(row.getString("checkpoint")),
+                row.getString("conninfo"),
+                List.of(),
+                Set.of(),
+                0,
+                false,
+                "",
+                null,
+                null,
+                null,
+                null);
+    }
+
+    private static List<DatabaseView.WalSender> senders(PreparedStatement statement) throws SQLException {
+        List<DatabaseView.WalSender> senders = new ArrayList<>();
+        try (ResultSet row = next(statement)) {
+            while (row.next()) {
+                StreamName name = SyncNames.streamName(row.getString("application_name"));
+                // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
+                if (name != null && name.cell().owns(row.getString("slot_name"))) {
+                    Lsn flushed = lsn(row, "flush_lsn");
+                    senders.add(new DatabaseView.WalSender(
+                            name,
+                            "streaming".equals(row.getString("state")),
+                            flushed == null ? Lsn.ZERO : flushed,
+                            row.getInt("sync_priority"),
+                            true,
+                            row.getInt("pid")));
+                }
+            }
+        }
+        return senders;
+    }
+
+    private static Set<String> slots(PreparedStatement statement) throws SQLException {
+        Set<String> slots = new TreeSet<>();
+        try (ResultSet row = next(statement)) {
+            while (row.next()) {
+                slots.add(row.getString(1));
+            }
+        }
+        return slots;
+    }
+
+    private static @Nullable Receiving receiving(PreparedStatement statement) throws SQLException {
+        try (ResultSet row = next(statement)) {
+            return row.next()
+                    ? new Receiving(
+                            row.getInt("pid"),
+                            "streaming".equals(row.getString("status")),
+                            row.getInt("received_tli"),
+                            row.getBoolean("heard"),
+                            row.getString("last_message"),
+                            row.getString("slot"))
+                    : null;
+        }
     }
 
     private static ResultSet next(PreparedStatement statement) throws SQLException {

@@ -143,7 +143,7 @@ public final class PostgresArchive implements DatabaseArchive {
 
     /** An agent that died leaves its pg_basebackup behind, which holds WAL back for nobody. */
     private static void endOldCopies(Connection session) throws SQLException {
-        execute(
+        Sessions.execute(
                 session,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = '" + COPYING + "'");
     }
@@ -153,12 +153,6 @@ public final class PostgresArchive implements DatabaseArchive {
                 ResultSet row = statement.executeQuery(question)) {
             row.next();
             return String.valueOf(row.getString(1));
-        }
-    }
-
-    private static void execute(Connection session, String sql) throws SQLException {
-        try (Statement statement = session.createStatement()) {
-            statement.execute(sql);
         }
     }
 
@@ -251,7 +245,7 @@ public final class PostgresArchive implements DatabaseArchive {
     /** From here on the live database is changed: by transactions like any client's, which standbys acknowledge. */
     private String load(Inventory inventory, Path dump, IntConsumer percent) throws SQLException, IOException {
         try (Connection session = live.open("restore", LOGIN, STATEMENT)) {
-            execute(session, "SET synchronous_commit = on");
+            Sessions.execute(session, "SET synchronous_commit = on");
             needWrites(session);
             try {
                 List<String> notes = new Loading(settings, programs, files, scratch.folder(), dump, inventory)
@@ -307,9 +301,10 @@ public final class PostgresArchive implements DatabaseArchive {
             Thread terminator = Thread.ofVirtual().start(() -> terminateClients(axe));
             try {
                 if (old) {
-                    execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " RENAME TO " + kept);
+                    Sessions.execute(session, "ALTER DATABASE " + PostgresSettings.APPLICATION + " RENAME TO " + kept);
                 }
-                execute(session, "ALTER DATABASE " + Loading.NAME + " RENAME TO " + PostgresSettings.APPLICATION);
+                Sessions.execute(
+                        session, "ALTER DATABASE " + Loading.NAME + " RENAME TO " + PostgresSettings.APPLICATION);
                 session.commit();
             } catch (SQLException e) {
                 session.rollback();
@@ -329,11 +324,11 @@ public final class PostgresArchive implements DatabaseArchive {
     private static void terminateClients(Connection axe) {
         try {
             for (int round = 0; round < 10 && !Thread.currentThread().isInterrupted(); round++) {
-                execute(
+                Sessions.execute(
                         axe,
                         "SELECT pg_terminate_backend(pid), pg_sleep(0) FROM pg_stat_activity WHERE datname = '"
                                 + PostgresSettings.APPLICATION + "'");
-                execute(axe, "SELECT pg_sleep(0.2)");
+                Sessions.execute(axe, "SELECT pg_sleep(0.2)");
             }
         } catch (SQLException e) {
             // The rename has come to its end, and this session with it; else it says itself what stands in its way.
