@@ -9,6 +9,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.cellkeeper.cell.wire.DurableFiles;
 import org.cellkeeper.cell.wire.Json;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ record Kept(String from, SortedMap<String, List<Entry>> values, SortedMap<String
     /** One of those that make up a value, in whose order they are; {@code name} is empty where the value is no map. */
     record Entry(String name, String value) {}
 
+    private static final int LARGEST = 16 << 20;
     private static final String FOLDER = "config";
     private static final String GOOD = "last-good.json";
     private static final String REFUSED = "last-refused.json";
@@ -61,7 +63,7 @@ record Kept(String from, SortedMap<String, List<Entry>> values, SortedMap<String
 
     private static <T> @Nullable T read(Path dataDir, String name, Class<T> type) {
         try {
-            return Json.read(Files.readAllBytes(dataDir.resolve(FOLDER).resolve(name)), type);
+            return Json.read(PlainFiles.read(dataDir.resolve(FOLDER).resolve(name), LARGEST), type);
         } catch (IOException | Json.Unreadable none) {
             return null;
         }

@@ -26,6 +26,7 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,7 +42,7 @@ final class Settings {
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
 
-    private static final int LARGEST_FILE = 256 * 1024;
+    static final int LARGEST_FILE = 256 * 1024;
 
     private final Map<String, Given> given = new TreeMap<>();
     private final List<Problem> problems = new ArrayList<>();
@@ -129,10 +130,8 @@ final class Settings {
                     throw new NoSuchFileException(path.toString());
                 }
                 content = Base64.getDecoder().decode(text);
-            } else if (Files.size(path) > LARGEST_FILE) {
-                throw new IOException("it is longer than " + LARGEST_FILE + " bytes");
             } else {
-                content = Files.readAllBytes(path);
+                content = PlainFiles.read(path, LARGEST_FILE);
             }
             files.put(path.toString(), Base64.getEncoder().encodeToString(content));
             return new SideFile(path, content);
@@ -217,7 +216,7 @@ final class Settings {
     private void readFile(Path file, Map<String, Key<?>> byPath) {
         try {
             JsonNode root;
-            try (JsonParser parser = YAML.createParser(Files.readAllBytes(file))) {
+            try (JsonParser parser = YAML.createParser(PlainFiles.read(file, LARGEST_FILE))) {
                 if (parser.nextToken() == null) {
                     return;
                 }

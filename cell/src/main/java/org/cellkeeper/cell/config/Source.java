@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.config;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -148,7 +150,8 @@ public final class Source {
         }
         if (file != null) {
             try {
-                Matcher line = DATA_DIR_LINE.matcher(Files.readString(file));
+                Matcher line = DATA_DIR_LINE.matcher(
+                        new String(PlainFiles.read(file, Settings.LARGEST_FILE), StandardCharsets.UTF_8));
                 if (line.find()) {
                     return Path.of(line.group(1)).normalize();
                 }

@@ -1,13 +1,14 @@
 package org.cellkeeper.cell.http;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,9 +97,11 @@ public record ApiSettings(
             return new Pem(text(chain), text(key));
         }
 
+        private static final int LARGEST = 1 << 20;
+
         private static String text(Path file) throws IOException {
             try {
-                return Files.readString(file);
+                return new String(PlainFiles.read(file, LARGEST), StandardCharsets.UTF_8);
             } catch (NoSuchFileException e) {
                 throw new IOException(file + " is not there", e);
             } catch (IOException e) {

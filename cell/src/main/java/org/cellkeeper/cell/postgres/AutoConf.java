@@ -2,7 +2,6 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +13,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AutoConf {
     private static final String NAME = "postgresql.auto.conf";
+    private static final int LARGEST = 16 << 20;
     private static final String NO_SETTING = "";
     private static final Pattern LINE = Pattern.compile(
             "\\s*([A-Za-z_][\\w$.]*)(?:\\s*=\\s*|\\s+)('(?:[^'\\\\]|''|\\\\.)*'|[^\\s#'=]+)\\s*(?:#.*)?");
@@ -129,7 +130,7 @@ final class AutoConf {
     /** Whatever its encoding: each byte is a character. */
     private List<String> lines() throws IOException {
         try {
-            return new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1)
+            return new String(PlainFiles.read(file, LARGEST), StandardCharsets.ISO_8859_1)
                     .lines()
                     .toList();
         } catch (NoSuchFileException none) {

@@ -15,10 +15,14 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.cellkeeper.cell.wire.DurableFiles;
+import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 
 /** Writes files so that they are whole and durable, and belong to the user that PostgreSQL runs as. Safe for any thread. */
 final class OwnedFiles {
+    /** None of what is read here comes near it. */
+    private static final int LARGEST = 16 << 20;
+
     private final @Nullable String owner;
 
     OwnedFiles(@Nullable String owner) {
@@ -76,7 +80,7 @@ final class OwnedFiles {
     /** Null when there is none. What is no text is read all the same: it is found to be another one than ours. */
     static @Nullable String read(Path file) {
         try {
-            return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+            return new String(PlainFiles.read(file, LARGEST), StandardCharsets.UTF_8);
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {

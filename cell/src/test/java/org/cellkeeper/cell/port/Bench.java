@@ -41,6 +41,9 @@ public interface Bench extends AutoCloseable {
     /** Somebody cancels all statements that wait for an acknowledgement. */
     void cancelWaits(String name);
 
+    /** A superuser takes the commit rule away, in a file that PostgreSQL reads after the agent's. */
+    void overrule(String name);
+
     /** Waits for a verb or an observation, and lets the world go on meanwhile. */
     <T> T get(CompletableFuture<T> future);
 

@@ -218,6 +218,28 @@ public abstract class DatabaseContract {
         refuses(() -> bench.database(C).cloneFrom(mistaken, bench.id(C), percent -> {}));
     }
 
+    @Test
+    void aRuleThatASuperuserSetsGoesAsSoonAsSomebodyLooks() {
+        primary(A);
+        standby(B, A);
+        name(A, 1, EPOCH, B);
+        assertThat(bench.commit(A, QUICK)).isTrue();
+        SyncSetting asked = lookThoroughly(A).syncInForce();
+        for (int round = 0; round < 3; round++) {
+            bench.overrule(A);
+            assertThat(look(A).syncOnDisk()).isEqualTo(asked);
+            bench.pass(WHILE);
+            assertThat(lookThoroughly(A).syncInForce()).isEqualTo(asked);
+        }
+        assertThat(bench.commit(A, QUICK)).isTrue();
+        bench.get(bench.database(B).stopImmediate());
+        awaitSenders(A, 0);
+        bench.overrule(A);
+        look(A);
+        bench.pass(WHILE);
+        assertThat(bench.commit(A, WHILE)).isFalse();
+    }
+
     // ---- WAL that is removed
 
     @Test

@@ -356,6 +356,17 @@ final class PostgresBench implements Bench {
         }
     }
 
+    @Override
+    public void overrule(String name) {
+        try {
+            // As ALTER SYSTEM does where it is not switched off.
+            Files.writeString(dataDir(name).resolve("postgresql.auto.conf"), "synchronous_standby_names = ''\n");
+            execute(name, "SELECT pg_reload_conf()");
+        } catch (IOException | SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     long postmasterPid(String name) {
         String text = OwnedFiles.read(dataDir(name).resolve("postmaster.pid"));
         return text == null ? 0 : text.lines().findFirst().map(Long::parseLong).orElse(0L);

@@ -47,6 +47,7 @@ final class Faults {
         REPLAY_BLOCKED,
         STANDBY_CLOSED,
         PROMOTIONS_FAIL,
+        OVERRULED,
         CLOCK_SET,
         CONFIGURED_ANEW,
         MODE,
@@ -475,6 +476,7 @@ final class Faults {
                 cell.postgres().failPromotions(true);
                 world.after(span() * 8, () -> cell.postgres().failPromotions(false));
             }
+            case OVERRULED -> cell.postgres().overrule();
             case STANDBY_CLOSED -> {
                 cell.postgres().keepClosed(true);
                 if (world.perMille(500)) {

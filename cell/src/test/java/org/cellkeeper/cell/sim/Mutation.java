@@ -11,7 +11,7 @@ package org.cellkeeper.cell.sim;
  * <tr><td>1, a session's first read is a synchronised one<td>FIRST_READ_NOT_SYNCED
  * <tr><td>1, durable before it is acted upon<td>ACTED_BEFORE_DURABLE, SAVE_BEHIND_A_FAILED_ONE_KEPT, LOADED_STATE_NOT_MADE_DURABLE
  * <tr><td>1, identity is name and incarnation<td>IDENTITY_BY_NAME_ONLY, OLD_VOTE_OF_A_NAME_COUNTED
- * <tr><td>2, the rule is never off<td>NAMES_EMPTIED
+ * <tr><td>2, the rule is never off<td>NAMES_EMPTIED, FOREIGN_EDITS_STAY
  * <tr><td>2, one connection for each cell<td>LINGERING_SENDER_COUNTS
  * <tr><td>2, a cancelled wait is no acknowledgement<td>CANCELLED_WAIT_ACKNOWLEDGES
  * <tr><td>3, the seal quorum<td>SEAL_QUORUM_ONE_TOO_SMALL, BURNT_BALLOT_VOTE_COUNTED
@@ -58,6 +58,8 @@ enum Mutation {
     HALTED_CELL_RESTARTED,
     /** With nobody to name, nothing is waited for. */
     NAMES_EMPTIED,
+    /** What a superuser sets of the commit rule stays in force. */
+    FOREIGN_EDITS_STAY,
     /** A restarted cell has forgotten which state it had read. */
     BACK_IN_TIME,
     /** Like that, and a sealed cell takes every state in which no ballot is open for the outcome of its own. */

@@ -61,6 +61,7 @@ record Proof(Mutation mutation, int cells, int unfit, Consumer<Stage> story, Set
                     "is halted, knows it, and still runs PostgreSQL",
                     Stories::deposedReturns),
             loses(Mutation.NAMES_EMPTIED, 3, Stories::primaryAlone),
+            loses(Mutation.FOREIGN_EDITS_STAY, 3, Stories::ruleTakenAway),
             loses(Mutation.BACK_IN_TIME, 3, Stories::backInTime),
             breaks(Mutation.BACK_IN_TIME, 3, "I3", "goes back in time", Stories::backInTime),
             loses(Mutation.OUTCOME_GUESSED, 3, Stories::outcomeGuessed),

@@ -187,6 +187,7 @@ final class SimDatabase implements Database {
             if (!verb.ended) {
                 verb.ended = true;
                 leave(verb);
+                lookForForeignEdits();
                 verb.result.complete(view(null, verb.withSlots));
             }
         });
@@ -250,6 +251,7 @@ final class SimDatabase implements Database {
         if (postgres.paused()) {
             agent.post(PROBE_DEADLINE, () -> answer.complete(view(null, false)));
         } else {
+            lookForForeignEdits();
             DatabaseView view = view(null, false);
             agent.post(world.delay(300, 3 * World.MILLI), () -> answer.complete(view));
         }
@@ -265,6 +267,7 @@ final class SimDatabase implements Database {
         }
         // one session asks one thing after the other; meanwhile the world goes on
         agent.post(world.delay(300, 3 * World.MILLI), () -> {
+            lookForForeignEdits();
             boolean answers = postgres.answers();
             SyncSetting sync = answers ? postgres.syncInForce() : null;
             boolean loaded =
@@ -281,6 +284,12 @@ final class SimDatabase implements Database {
             });
         });
         return answer;
+    }
+
+    private void lookForForeignEdits() {
+        if (!world.weather.foreignEditsStay) {
+            postgres.strikeOut();
+        }
     }
 
     private DatabaseView view(@Nullable SyncSetting syncInForce, boolean thoroughly) {

@@ -107,6 +107,11 @@ final class SimDatabaseContractTest extends DatabaseContract {
         }
 
         @Override
+        public void overrule(String name) {
+            cell(name).postgres().overrule();
+        }
+
+        @Override
         public <T> T get(CompletableFuture<T> future) {
             world.runUntil(future::isDone, LONG);
             try {

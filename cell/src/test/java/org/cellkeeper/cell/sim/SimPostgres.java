@@ -79,6 +79,8 @@ final class SimPostgres {
     private boolean standby;
     private SettingsFile postmasterSettings = SettingsFile.INITIAL;
     private SettingsFile startupSettings = SettingsFile.INITIAL;
+    /** A superuser has taken the commit rule away, in a file that is read after the agent's; this is on disk. */
+    private boolean overruled;
     private final List<WalStream> senders = new ArrayList<>();
     private int pids;
     private long released;
@@ -408,6 +410,7 @@ final class SimPostgres {
         history = History.FIRST;
         historyFiles.clear();
         file = SettingsFile.INITIAL;
+        overruled = false;
         slots.clear();
         standbySignal = false;
         cleanlyShutDown = false;
@@ -434,6 +437,29 @@ final class SimPostgres {
     /** Writes the settings file; nothing reads it before a reload or a start. */
     void write(SettingsFile next) {
         file = next;
+        overruled = false;
+    }
+
+    /** A superuser's ALTER SYSTEM SET synchronous_standby_names = '', and a reload. */
+    void overrule() {
+        if (data == Data.PRESENT && state == State.RUNNING) {
+            note("a superuser takes the commit rule away", null, null);
+            overruled = true;
+            reload();
+        }
+    }
+
+    /** The agent looks at what ALTER SYSTEM has set, and strikes its own settings out. */
+    void strikeOut() {
+        if (overruled && !cell.diskFull() && !cell.diskHung()) {
+            note("what a superuser has set is struck out", null, null);
+            overruled = false;
+            reload();
+        }
+    }
+
+    private SettingsFile asRead() {
+        return overruled ? file.withSync(SyncSetting.OTHER) : file;
     }
 
     // ---- start and stop
@@ -453,6 +479,7 @@ final class SimPostgres {
         postmaster = new SimProcess(world);
         postmasters++;
         endRead = false;
+        overruled = false;
         boolean crashed = !cleanlyShutDown;
         cleanlyShutDown = false;
         postmasterSettings = file;
@@ -716,12 +743,16 @@ final class SimPostgres {
         }
         Long slow = paces.get("postmaster");
         world.post(postmaster, slow == null ? world.delay(200, 4 * World.MILLI) : slow, () -> {
-            postmasterSettings = file;
+            postmasterSettings = asRead();
+            if (acknowledgesByItself()) {
+                // No promise is made of these, though a client cannot tell.
+                cancelWaits();
+            }
             world.invariants.commitRule(cell);
             for (WalStream one : senders) {
                 world.post(run, reloadDelay(one.receiver.cell.label()), () -> {
                     if (one.senderOpen) {
-                        one.settings = file;
+                        one.settings = asRead();
                         world.invariants.commitRule(cell);
                         release(one);
                     }
@@ -954,6 +985,11 @@ final class SimPostgres {
             Commit commit = unflushed.removeFirst();
             if (state != State.RUNNING) {
                 answer(commit, Commit.Answer.UNKNOWN);
+            } else if (acknowledgesByItself() && !world.weather.foreignEditsStay) {
+                answer(commit, Commit.Answer.WARNED);
+            } else if (acknowledgesByItself()) {
+                // What was so for a moment may be an operator's own doing; for good it is the cell's.
+                acknowledge(commit);
             } else if (commit.lsn <= released
                     || (world.weather.emptyNamesAcknowledge
                             && postmasterSettings.sync().names().isEmpty())) {
@@ -1702,6 +1738,10 @@ final class SimPostgres {
                 list,
                 waiters.size(),
                 new Lsn(oldestWalTold));
+    }
+
+    private boolean acknowledgesByItself() {
+        return postmasterSettings.sync().equals(SyncSetting.OTHER);
     }
 
     SyncSetting syncInForce() {

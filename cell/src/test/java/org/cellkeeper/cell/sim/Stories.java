@@ -596,6 +596,20 @@ final class Stories {
         stage.endWell();
     }
 
+    /** A superuser takes the commit rule away while a is the primary; a while later a is cut off from its standbys. Three cells. */
+    static void ruleTakenAway(Stage stage) {
+        stage.cell("a").postgres().overrule();
+        stage.pass(2_000);
+        stage.writeAcknowledgedBy("a", "b", "c");
+        stage.cutWal("a", "b");
+        stage.cutWal("a", "c");
+        stage.write("a");
+        stage.pass(100);
+        stage.kill("a");
+        stage.awaitWritable("b", "c");
+        stage.endWell();
+    }
+
     /** c is dropped and still streams when the primary's agent stops answering. Three cells. */
     static void droppedWhileItStreams(Stage stage) {
         stage.remove("c");

@@ -79,6 +79,8 @@ final class World {
         boolean emptyNamesAcknowledge;
         /** A program that cancels what it should terminate, and clients that take a warning for success. */
         boolean waitersCancelled;
+        /** An adapter that leaves what ALTER SYSTEM has set as it is. */
+        boolean foreignEditsStay;
         /** Whether a standby may say that it is detached before it has replayed what lies on its disk. */
         boolean detachedEarly = true;
         /** How often (per mille) a reader who stands in the way of replay comes back at once when he is ended. */
@@ -166,6 +168,9 @@ final class World {
         }
         if (broken == Mutation.NAMES_EMPTIED) {
             weather.emptyNamesAcknowledge = true;
+        }
+        if (broken == Mutation.FOREIGN_EDITS_STAY) {
+            weather.foreignEditsStay = true;
         }
     }
 
