@@ -8,10 +8,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Values of every key, made from the keys' declarations: some of each form that the documentation allows, and some that it excludes. A
@@ -30,6 +32,38 @@ public final class KeySamples {
     }
 
     private record Values(List<String> good, List<String> bad) {}
+
+    /** Of numbers or, with units, of durations; both ends are allowed. */
+    record Range(long least, String leastUnit, long most, String mostUnit) {
+        private static final Map<String, Long> MILLIS =
+                Map.of("", 1L, "ms", 1L, "s", 1_000L, "m", 60_000L, "h", 3_600_000L);
+
+        /** One of it by chance, the small ones as often as the great ones; each end now and then. */
+        String draw(Random random) {
+            long from = least * MILLIS.get(leastUnit);
+            long to = most * MILLIS.get(mostUnit);
+            long value = switch (random.nextInt(8)) {
+                case 0 -> from;
+                case 1 -> to;
+                default ->
+                    Math.clamp(
+                            Math.round(
+                                    Math.max(1, from) * Math.pow((double) to / Math.max(1, from), random.nextDouble())),
+                            from,
+                            to);
+            };
+            return value + (mostUnit.isEmpty() ? "" : "ms");
+        }
+    }
+
+    /** Null when it is none that is allowed. */
+    static @Nullable Range range(String allowed) {
+        Matcher range = RANGE.matcher(allowed);
+        return range.matches()
+                ? new Range(
+                        Long.parseLong(range.group(1)), range.group(2), Long.parseLong(range.group(3)), range.group(4))
+                : null;
+    }
 
     private final Path folder;
 
@@ -173,19 +207,19 @@ public final class KeySamples {
                             "TimeZone=UTC;timezone=UTC",
                             "a.b.c=1"));
         }
-        Matcher range = RANGE.matcher(kind.allowed());
-        if (range.matches()) {
-            String least = range.group(1) + range.group(2);
-            String most = range.group(3) + range.group(4);
-            boolean duration = !range.group(4).isEmpty();
+        Range range = range(kind.allowed());
+        if (range != null) {
+            String least = range.least + range.leastUnit;
+            String most = range.most + range.mostUnit;
+            boolean duration = !range.mostUnit.isEmpty();
             return new Values(
                     List.of(least, most),
                     List.of(
-                            Long.parseLong(range.group(1)) - 1 + range.group(2),
-                            Long.parseLong(range.group(3)) + 1 + range.group(4),
-                            duration ? range.group(1) : least + "s",
+                            range.least - 1 + range.leastUnit,
+                            range.most + 1 + range.mostUnit,
+                            duration ? String.valueOf(range.least) : least + "s",
                             duration ? least + "s" : "0x10",
-                            "1.5" + range.group(2),
+                            "1.5" + range.leastUnit,
                             "many"));
         }
         if (kind.allowed().startsWith("one of ")) {

@@ -81,6 +81,7 @@ final class SimPostgres {
     private SettingsFile startupSettings = SettingsFile.INITIAL;
     /** A superuser has taken the commit rule away, in a file that is read after the agent's; this is on disk. */
     private boolean overruled;
+
     private final List<WalStream> senders = new ArrayList<>();
     private int pids;
     private long released;
