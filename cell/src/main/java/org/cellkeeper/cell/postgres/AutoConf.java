@@ -2,6 +2,8 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,6 +26,7 @@ final class AutoConf {
     private static final String NAME = "postgresql.auto.conf";
     private static final int LARGEST = 16 << 20;
     private static final String NO_SETTING = "";
+    private static final String NO_FILE = " ";
     private static final Pattern LINE = Pattern.compile(
             "\\s*([A-Za-z_][\\w$.]*)(?:\\s*=\\s*|\\s+)('(?:[^'\\\\]|''|\\\\.)*'|[^\\s#'=]+)\\s*(?:#.*)?");
 
@@ -45,12 +48,15 @@ final class AutoConf {
     /** Strikes out what can be told by its look; at no cost while the file is as it was. Says what that was, in words. */
     List<String> strikeOwned() throws IOException {
         FileStamp now = FileStamp.of(file);
-        if (now == null || now.equals(inOrder)) {
+        if (now == null ? !Files.exists(file, LinkOption.NOFOLLOW_LINKS) : now.equals(inOrder)) {
             return List.of();
         }
         Set<String> struck = strike(Set.of());
         inOrder = struck.isEmpty() ? now : null;
         List<String> words = new ArrayList<>();
+        if (struck.remove(NO_FILE)) {
+            words.add(NAME + " was no file that PostgreSQL could have read: it is empty now");
+        }
         if (struck.remove(NO_SETTING)) {
             words.add(NAME + " had a line that is no setting: it is struck out, as PostgreSQL would not have started"
                     + " with it again");
@@ -87,9 +93,10 @@ final class AutoConf {
                 .toList();
     }
 
-    private Map<String, String> values() throws IOException {
+    private Map<String, String> values() {
         Map<String, String> values = new TreeMap<>();
-        for (String line : lines()) {
+        List<String> lines = lines();
+        for (String line : lines == null ? List.<String>of() : lines) {
             Matcher setting = LINE.matcher(line);
             if (setting.matches()) {
                 values.put(setting.group(1).toLowerCase(Locale.ROOT), value(setting.group(2)));
@@ -107,7 +114,12 @@ final class AutoConf {
     private synchronized Set<String> strike(Set<String> refused) throws IOException {
         List<String> kept = new ArrayList<>();
         Set<String> struck = new TreeSet<>();
-        for (String line : lines()) {
+        List<String> lines = lines();
+        if (lines == null) {
+            files.write(file, new byte[0]);
+            return new TreeSet<>(Set.of(NO_FILE));
+        }
+        for (String line : lines) {
             Matcher setting = LINE.matcher(line);
             String name = setting.matches() ? setting.group(1).toLowerCase(Locale.ROOT) : "";
             if (line.isBlank() || line.stripLeading().startsWith("#")) {
@@ -127,14 +139,16 @@ final class AutoConf {
         return struck;
     }
 
-    /** Whatever its encoding: each byte is a character. */
-    private List<String> lines() throws IOException {
+    /** Whatever its encoding: each byte is a character. Null when it cannot be read. */
+    private @Nullable List<String> lines() {
         try {
             return new String(PlainFiles.read(file, LARGEST), StandardCharsets.ISO_8859_1)
                     .lines()
                     .toList();
         } catch (NoSuchFileException none) {
             return List.of();
+        } catch (IOException unreadable) {
+            return null;
         }
     }
 }

@@ -38,13 +38,22 @@ final class OwnedFiles {
         DurableFiles.replace(file, file.resolveSibling(file.getFileName() + ".tmp"), content, this::own);
     }
 
-    /** The same when it holds something else; says whether it did. */
+    /** The same when it holds something else, or cannot be read; says whether that was so. */
     boolean writeIfDifferent(Path file, String text) throws IOException {
-        if (text.equals(read(file))) {
+        if (text.equals(readable(file))) {
             return false;
         }
         write(file, text);
         return true;
+    }
+
+    /** Null when there is none, or none that can be read. */
+    static @Nullable String readable(Path file) {
+        try {
+            return read(file);
+        } catch (UncheckedIOException unreadable) {
+            return null;
+        }
     }
 
     void delete(Path file) throws IOException {

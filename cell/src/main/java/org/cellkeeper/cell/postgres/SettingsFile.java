@@ -1,7 +1,6 @@
 package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,22 +86,18 @@ final class SettingsFile {
     @Nullable
     Content read() {
         Path file = dataDir.resolve(NAME);
-        try {
-            FileStamp stamp = FileStamp.of(file);
-            Read last = lastRead;
-            if (stamp != null && last != null && last.stamp.equals(stamp)) {
-                return last.content;
-            }
-            String text = OwnedFiles.read(file);
-            if (stamp == null || text == null) {
-                return null;
-            }
-            Content content = parse(text);
-            lastRead = new Read(stamp, content);
-            return content;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        FileStamp stamp = FileStamp.of(file);
+        Read last = lastRead;
+        if (stamp != null && last != null && last.stamp.equals(stamp)) {
+            return last.content;
         }
+        String text = OwnedFiles.readable(file);
+        if (stamp == null || text == null) {
+            return null;
+        }
+        Content content = parse(text);
+        lastRead = new Read(stamp, content);
+        return content;
     }
 
     /** What a change starts from: that of a new instance when there is no file of ours. */
@@ -116,8 +111,8 @@ final class SettingsFile {
     }
 
     /** Whether the file was written by an agent that was configured otherwise. */
-    boolean isStale(Content content) throws IOException {
-        return !render(content).equals(OwnedFiles.read(dataDir.resolve(NAME)));
+    boolean isStale(Content content) {
+        return !render(content).equals(OwnedFiles.readable(dataDir.resolve(NAME)));
     }
 
     void write(Content content) throws IOException {

@@ -51,6 +51,16 @@ final class ForeignEditsIT {
     private static final Map<String, Damage> DAMAGES = Map.of(
             "emptied", file -> Files.writeString(file, ""),
             "removed", Files::delete,
+            "a pipe",
+                    file -> {
+                        Files.delete(file);
+                        PostgresBench.run("mkfifo", file.toString());
+                    },
+            "a link to itself",
+                    file -> {
+                        Files.delete(file);
+                        Files.createSymbolicLink(file, file);
+                    },
             "no text", file -> Files.write(file, new byte[] {(byte) 0xff, 0, (byte) 0xc3, 10, 7}),
             "another line", file -> Files.writeString(file, Files.readString(file) + "work_mem = 'banana'\n"),
             "cut off",
@@ -102,7 +112,10 @@ final class ForeignEditsIT {
         long run = seen("a").postmaster();
         for (Map.Entry<String, Damage> damage : DAMAGES.entrySet()) {
             damage.getValue().doneTo(file);
-            reload();
+            if (!damage.getKey().equals("a pipe")) {
+                // PostgreSQL itself would wait for somebody to write into it.
+                reload();
+            }
             DatabaseView view = seen("a");
             assertThat(view.process()).as(damage.getKey()).isEqualTo(DatabaseView.Process.RUNNING);
             assertThat(view.problem())
@@ -184,6 +197,17 @@ final class ForeignEditsIT {
         assertThat(Files.readString(file)).isEqualTo("# By hand\nmaintenance_work_mem = '33MB'\n");
         restartAfterACrash();
         assertThat(bench.ask("a", "SHOW maintenance_work_mem")).isEqualTo("33MB");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a pipe", "a link to itself"})
+    void whatIsNoFileIsReplacedByAnEmptyOne(String damage) throws Exception {
+        Path file = bench.dataDir("a").resolve("postgresql.auto.conf");
+        Files.writeString(file, "");
+        DAMAGES.get(damage).doneTo(file);
+        assertThat(problem("a")).contains("postgresql.auto.conf was no file");
+        restartAfterACrash();
+        bench.client("a").close();
     }
 
     @Test
