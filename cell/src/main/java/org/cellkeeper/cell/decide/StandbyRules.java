@@ -132,7 +132,7 @@ final class StandbyRules {
                                 + " cells live, or for a short time after the last one.")
                 .when(f -> Plans.isStandby(f) && f.failureSuspicion() == FailureSuspicion.SUSPICION)
                 .pace(FAST)
-                .rest();
+                .plan(v -> Steps.none(Suspicion.obstacle(v)));
         chapter.rule(714, "This cell streams from the primary.")
                 .when(f -> Plans.isStandby(f) && f.stream() == Stream.LIVE)
                 .pace(NORMAL)

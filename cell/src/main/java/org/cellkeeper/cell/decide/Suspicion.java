@@ -9,6 +9,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Phase;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether this standby holds its primary for lost. Two signals must agree: the WAL stream and the primary's agent. Time
@@ -72,16 +73,21 @@ public final class Suspicion {
 
     /** Another voter still has a live stream from the primary: then it is this cell that has a problem. */
     static boolean anotherSpeaksUp(View view) {
+        return witness(view) != null;
+    }
+
+    private static @Nullable CellId witness(View view) {
         ClusterState state = view.state();
         if (state == null) {
-            return false;
+            return null;
         }
-        return state.standbyVoters().stream()
-                .filter(voter -> !voter.equals(view.self()))
-                .map(view::fresh)
-                .anyMatch(said -> said != null
-                        && state.primary().equals(said.streamsFrom())
-                        && said.streamEpoch() == state.epoch());
+        for (CellId voter : state.standbyVoters()) {
+            PeerView said = voter.equals(view.self()) ? null : view.fresh(voter);
+            if (said != null && state.primary().equals(said.streamsFrom()) && said.streamEpoch() == state.epoch()) {
+                return voter;
+            }
+        }
+        return null;
     }
 
     /** Whether so many voters seem to live that a ballot can reach its seal quorum. */
@@ -116,15 +122,36 @@ public final class Suspicion {
 
     /** Whether this cell should open a ballot by itself, now. */
     static boolean callsForBallot(View view) {
-        ClusterState state = view.state();
-        return state != null
-                && state.failoverMode() == FailoverMode.AUTOMATIC
-                && view.memory().suspectedSince() != 0
+        return view.memory().suspectedSince() != 0
                 && suspects(view)
-                && phaseAllowsBallot(view)
-                && view.now() >= view.memory().backoffUntil()
-                && !anotherSpeaksUp(view)
-                && quorumSeemsAlive(view)
-                && admits(view);
+                && obstacle(view).isEmpty();
+    }
+
+    /** What stands in the way of a ballot that this cell would open by itself; empty when nothing does. */
+    static String obstacle(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return "the shared state is not known";
+        }
+        if (state.failoverMode() != FailoverMode.AUTOMATIC) {
+            return "the failover mode is MANUAL: promote a standby";
+        }
+        if (!phaseAllowsBallot(view)) {
+            return "a change of primary is under way";
+        }
+        if (view.now() < view.memory().backoffUntil()) {
+            return "the last ballot came to nothing a moment ago";
+        }
+        CellId witness = witness(view);
+        if (witness != null) {
+            return witness.name() + " still has a live stream from the primary";
+        }
+        if (!quorumSeemsAlive(view)) {
+            return "fewer than the " + CommitQuorum.of(state).seals() + " voters live that a change of primary needs";
+        }
+        return admits(view)
+                ? ""
+                : "a new primary would have fewer than " + view.settings().minStandbysAfterFailover()
+                        + " standbys: bring a cell back, or promote one";
     }
 }

@@ -248,16 +248,20 @@ public final class CellOperator implements Operator {
                     && open.target().equals(target)) {
                 return () -> now(new Verdict.Accepted(open.id()));
             }
-            boolean changesPrimary =
-                    open.operation() == Task.Operation.PROMOTE || open.operation() == Task.Operation.SWITCHOVER;
-            boolean wouldChange =
-                    wanted.operation() == Task.Operation.PROMOTE || wanted.operation() == Task.Operation.SWITCHOVER;
-            if (open.isOpen() && changesPrimary && wouldChange && !Tasks.isOver(state, open)) {
+            boolean sameTarget = open.target().equals(target);
+            boolean collide = changesPrimary(open.operation())
+                    ? changesPrimary(wanted.operation) || (sameTarget && wanted.operation == Task.Operation.REMOVE)
+                    : changesPrimary(wanted.operation) && sameTarget && open.operation() == Task.Operation.REMOVE;
+            if (open.isOpen() && collide && !Tasks.isOver(state, open)) {
                 return () -> now(new Verdict.Refused(
                         "change-under-way", open.operation() + " of " + open.target() + " is under way; wait for it"));
             }
         }
         return () -> put(newTask(wanted, Task.Status.QUEUED, ""), caller);
+    }
+
+    private static boolean changesPrimary(Task.Operation operation) {
+        return operation == Task.Operation.PROMOTE || operation == Task.Operation.SWITCHOVER;
     }
 
     private Task newTask(NewTask wanted, Task.Status status, String message) {

@@ -140,6 +140,8 @@ final class Observer implements AutoCloseable {
     private DatabaseView look(boolean thoroughly) {
         DatabaseView.Data present = data.state();
         long ruleWrites = reloads.writes();
+        // Before the file: an upstream that is written meanwhile is one that this look does not know of (I5).
+        long seenFollows = detachment.follows();
         SettingsFile.Content content = present == DatabaseView.Data.PRESENT ? file.read() : null;
         List<String> problems = new ArrayList<>();
         Postmaster.Run begun = postmaster.find();
@@ -148,7 +150,6 @@ final class Observer implements AutoCloseable {
             problems.add(writes.problem());
         }
         complain(present, content, begun, problems);
-        long seenFollows = detachment.follows();
         Found found = find(begun, thoroughly || isDetaching(begun, content, seenFollows), problems);
         Postmaster.Run run = found.run;
         Observation seen = found.seen;

@@ -246,6 +246,16 @@ final class Stage {
                 .toList();
     }
 
+    /** Which rule a cell is at, and what it says beside the rule's sentence. */
+    String doing(String name) {
+        return Objects.requireNonNull(cell(name).agent())
+                .core()
+                .describe()
+                .lines()
+                .findFirst()
+                .orElseThrow();
+    }
+
     long openTasks() {
         return world.ensemble.tree().tasks().stream().filter(Task::isOpen).count();
     }

@@ -264,6 +264,39 @@ final class StageTest {
     }
 
     @Test
+    void what_a_switchover_needs_is_not_removed_meanwhile() {
+        Stage stage = new Stage(3).born();
+        stage.ask("c", new Operator.Request.Switchover(new CellName("b"), false));
+        stage.await("it is a task", () -> stage.openTasks() == 1);
+        // The cells read it.
+        stage.pass(20);
+
+        var asked = stage.ask("a", new Operator.Request.Remove(new CellName("b"), true, false));
+        stage.await("an answer", asked::isDone);
+
+        assertThat(asked.join())
+                .isInstanceOfSatisfying(
+                        Operator.Verdict.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo("change-under-way"));
+        stage.awaitWritable("b");
+    }
+
+    @Test
+    void a_standby_says_why_it_opens_no_ballot() {
+        Stage stage = new Stage(5).born();
+        stage.kill("a", "b", "c");
+        stage.pass(5_000);
+        assertThat(stage.doing("d")).startsWith("rule 713").contains("fewer than the 3 voters live");
+
+        stage = new Stage(3).born();
+        stage.ask("b", new Operator.Request.SetMode(FailoverMode.MANUAL, false));
+        stage.pass(1_000);
+        stage.kill("a");
+        stage.pass(5_000);
+        assertThat(stage.doing("b")).startsWith("rule 713").contains("the failover mode is MANUAL");
+    }
+
+    @Test
     void a_standby_that_lets_nobody_in_is_sealed_counted_and_promoted() {
         Stories.acknowledgerIsClosed(new Stage(3).born());
     }
