@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,11 +43,18 @@ record Instance(
     void adoptSettings(Sessions sessions) {
         try {
             SettingsFile.Content content = file.read();
-            if (postmaster.find() == null || content == null || content.sync() == null || !file.isStale(content)) {
+            if (postmaster.find() == null || content == null || content.sync() == null) {
                 return;
             }
-            file.write(content);
-            file.prepare();
+            List<String> others = file.putRight();
+            if (!others.isEmpty()) {
+                LOG.info("written anew: {}", String.join(", ", others));
+            }
+            if (file.isStale(content)) {
+                file.write(content);
+            } else if (others.isEmpty()) {
+                return;
+            }
             try (Connection adopting = sessions.open("settings", ADOPTING, ADOPTING)) {
                 Sessions.execute(adopting, "SELECT pg_reload_conf()");
             }
