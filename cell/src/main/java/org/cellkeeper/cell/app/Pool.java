@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.PGProperty;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
@@ -135,6 +136,8 @@ final class Pool implements AutoCloseable {
         source.setDatabaseName(settings.database());
         source.setUser(settings.role());
         source.setPassword(settings.password());
+        // Whoever answers at a lost cell's address is told no password.
+        source.setProperty(PGProperty.REQUIRE_AUTH, "scram-sha-256");
         source.setApplicationName("cellkeeper-app");
         source.setOptions(OPTIONS);
         source.setConnectTimeout(1);

@@ -82,10 +82,17 @@ final class OwnedSettings {
         }
     }
 
+    /** How a password is shown to be known; whoever answers at a lost cell's address is told none. */
+    static final String PROOF = "scram-sha-256";
+
+    /** From this major version on libpq refuses to tell a password. */
+    private static final int REQUIRES_PROOF = 16;
+
     static final String HBA = """
             # Written by Cellkeeper.
             local   all          cellkeeper                 peer map=agent
             local   all          all                        scram-sha-256
+            host    all          cellkeeper   all           reject
             host    all          all          0.0.0.0/0     scram-sha-256
             host    all          all          ::/0          scram-sha-256
             host    replication  replicator   0.0.0.0/0     scram-sha-256
@@ -101,17 +108,20 @@ final class OwnedSettings {
 
     private final PostgresSettings settings;
     private final Path passFile;
+    private volatile int version;
     private volatile Map<String, String> fixed;
 
     OwnedSettings(PostgresSettings settings, Path passFile, int version) {
         this.settings = settings;
         this.passFile = passFile;
+        this.version = version;
         this.fixed = fixed(version);
     }
 
     /** From here on for this major version. */
-    void use(int version) {
-        fixed = fixed(version);
+    void use(int next) {
+        version = next;
+        fixed = fixed(next);
     }
 
     /** Tells the processes of this data directory from those of any other on the machine. */
@@ -119,7 +129,7 @@ final class OwnedSettings {
         return "cellkeeper-%08x".formatted(dataDir.toString().hashCode());
     }
 
-    private Map<String, String> fixed(int version) {
+    private Map<String, String> fixed(int major) {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("listen_addresses", settings.listenHost());
         map.put("port", String.valueOf(settings.port()));
@@ -159,13 +169,13 @@ final class OwnedSettings {
         map.put("log_filename", "postgresql-%Y%m%d-%H%M%S.log");
         map.put("log_rotation_size", "20MB");
         map.put("log_rotation_age", "1d");
-        if (version >= RESERVES) {
+        if (major >= RESERVES) {
             map.put("reserved_connections", "6");
         }
-        if (version >= 17) {
+        if (major >= 17) {
             map.put("allow_alter_system", "off");
         }
-        if (version >= 18) {
+        if (major >= 18) {
             map.put("idle_replication_slot_timeout", "0");
         }
         for (String name : map.keySet()) {
@@ -298,6 +308,9 @@ final class OwnedSettings {
         map.put("application_name", applicationName);
         map.put("connect_timeout", "2");
         map.put("gssencmode", "disable");
+        if (version >= REQUIRES_PROOF) {
+            map.put("require_auth", PROOF);
+        }
         map.put("keepalives", "1");
         return map;
     }

@@ -68,29 +68,22 @@ final class Provisioning {
         }
         owned.use(programs.version());
         Path incoming = instance.data().beginReplacing();
-        Path passwordFile = settings.runDir().resolve("initdb.password");
-        files.write(passwordFile, settings.passwords().superuser() + "\n");
-        try {
-            expect(programs.run(
-                    cancellation,
-                    settings.timeouts().program(),
-                    "initdb",
-                    List.of(
-                            "--pgdata=" + incoming,
-                            "--username=" + PostgresSettings.SUPERUSER,
-                            "--pwfile=" + passwordFile,
-                            "--auth=scram-sha-256",
-                            "--data-checksums",
-                            // A promotion copies one, and each standby makes one, before a commit is acknowledged
-                            // again.
-                            "--wal-segsize=" + WAL_SEGMENT_MEGABYTES,
-                            "--encoding=UTF8",
-                            "--locale=C.UTF-8"),
-                    Map.of(),
-                    null));
-        } finally {
-            files.delete(passwordFile);
-        }
+        expect(programs.run(
+                cancellation,
+                settings.timeouts().program(),
+                "initdb",
+                List.of(
+                        "--pgdata=" + incoming,
+                        "--username=" + PostgresSettings.SUPERUSER,
+                        "--auth-local=peer",
+                        "--auth-host=reject",
+                        "--data-checksums",
+                        // A promotion copies one, and each standby makes one, before a commit is acknowledged again.
+                        "--wal-segsize=" + WAL_SEGMENT_MEGABYTES,
+                        "--encoding=UTF8",
+                        "--locale=C.UTF-8"),
+                Map.of(),
+                null));
         makeRoles(cancellation, incoming);
         writeSettings(incoming);
         reconfiguration.noteGiven();

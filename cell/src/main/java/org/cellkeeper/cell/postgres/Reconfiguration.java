@@ -44,7 +44,7 @@ final class Reconfiguration {
 
     private volatile Waiting waiting = new Waiting(0, "");
     private volatile String obstacle = "";
-    private long placesGivenIn;
+    private long rolesSeenIn;
 
     Reconfiguration(
             PostgresSettings settings,
@@ -124,7 +124,7 @@ final class Reconfiguration {
                 streamCheck.look(statement);
                 return;
             }
-            places(session, statement, run);
+            roles(session, statement, run);
             LockFile.Listening at = postmaster.listening(run);
             if (at != null) {
                 role.look(statement, at);
@@ -171,19 +171,34 @@ final class Reconfiguration {
         LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
     }
 
-    /** The app's places among the connections, in a cluster of before it had any. */
-    private void places(Connection session, Statement statement, Postmaster.Run run) throws SQLException {
-        if (placesGivenIn == run.id() || session.getMetaData().getDatabaseMajorVersion() < OwnedSettings.RESERVES) {
+    /** What new clusters are born with: a superuser without a password, and the app's places among the connections. */
+    private void roles(Connection session, Statement statement, Postmaster.Run run) throws SQLException {
+        if (rolesSeenIn == run.id()) {
             return;
         }
-        String has = text(
+        // It comes in by the socket alone, as a user of the machine.
+        if ("true".equals(role(statement, "rolpassword IS NOT NULL", "pg_authid", PostgresSettings.SUPERUSER))) {
+            statement.execute("ALTER ROLE " + PostgresSettings.SUPERUSER + " PASSWORD NULL");
+        }
+        if (session.getMetaData().getDatabaseMajorVersion() < OwnedSettings.RESERVES) {
+            rolesSeenIn = run.id();
+            return;
+        }
+        String has = role(
                 statement,
-                "SELECT pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'USAGE')::text"
-                        + " FROM pg_catalog.pg_roles WHERE rolname = '" + PostgresSettings.APP_ROLE + "'");
+                "pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'USAGE')",
+                "pg_roles",
+                PostgresSettings.APP_ROLE);
         if ("false".equals(has)) {
             statement.execute("GRANT pg_use_reserved_connections TO " + PostgresSettings.APP_ROLE);
         }
-        placesGivenIn = has == null ? 0 : run.id();
+        rolesSeenIn = has == null ? 0 : run.id();
+    }
+
+    private static @Nullable String role(Statement statement, String what, String table, String name)
+            throws SQLException {
+        return text(
+                statement, "SELECT (" + what + ")::text FROM pg_catalog." + table + " WHERE rolname = '" + name + "'");
     }
 
     void noteGiven() throws IOException {

@@ -100,6 +100,7 @@ final class Sessions {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.REPLICATION_ROLE);
         properties.setProperty("password", settings.passwords().replication());
+        properties.setProperty("requireAuth", OwnedSettings.PROOF);
         properties.setProperty("replication", "true");
         properties.setProperty("preferQueryMode", "simple");
         properties.setProperty("assumeMinServerVersion", "15");

@@ -1,0 +1,36 @@
+package org.cellkeeper.cell.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.sql.SQLException;
+import java.util.List;
+import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.port.PasswordThief;
+import org.junit.jupiter.api.Test;
+
+/** Whom the app tells what. */
+final class PoolTest {
+    @Test
+    void whoAsksForThePasswordItselfIsNotTold() throws Exception {
+        AppSettings settings = new AppSettings(
+                new Address("127.0.0.1", 5432, 5480, 5481),
+                "127.0.0.1",
+                "somebody",
+                "somewhere",
+                "the secret",
+                "1",
+                "now",
+                AppSettings.Pace.usual());
+        try (PasswordThief thief = new PasswordThief()) {
+            Pool.Route route = new Pool.Route(List.of(new Pool.Host("127.0.0.1", thief.port())), 1, false);
+
+            assertThatThrownBy(
+                            () -> Pool.source(settings, route).getConnection().close())
+                    .isInstanceOf(SQLException.class);
+
+            assertThat(thief.asked()).isPositive();
+            assertThat(thief.told()).doesNotContain("secret");
+        }
+    }
+}
