@@ -61,7 +61,6 @@ final class Provisioning {
 
     void initialise(Cancellation cancellation) throws IOException {
         PostgresSettings settings = instance.settings();
-        OwnedFiles files = instance.files();
         instance.postmaster().requireStopped();
         if (instance.data().state() == DatabaseView.Data.PRESENT) {
             throw new DatabaseFailure("there are data already");
