@@ -28,7 +28,7 @@ final class AutoConf {
     private static final String NO_SETTING = "";
     private static final String NO_FILE = " ";
     private static final Pattern LINE = Pattern.compile(
-            "\\s*([A-Za-z_][\\w$.]*)(?:\\s*=\\s*|\\s+)('(?:[^'\\\\]|''|\\\\.)*'|[^\\s#'=]+)\\s*(?:#.*)?");
+            "\\s*([A-Za-z_][\\w$.]*)(?:\\s*=\\s*|\\s+)('[^'\\\\]*+(?:(?:''|\\\\.)[^'\\\\]*+)*+'|[^\\s#'=]+)\\s*(?:#.*)?");
 
     private final OwnedFiles files;
     private final PostgresSettings settings;
