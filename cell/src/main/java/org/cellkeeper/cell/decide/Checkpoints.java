@@ -24,28 +24,23 @@ public final class Checkpoints {
 
     /** How far a primary is that wants to hand over. */
     static SwitchoverStage before(View view) {
-        long stopping = view.memory().stopRequestedSince();
-        if (stopping != 0 && view.now() - stopping >= STOP_PATIENCE.toMillis()) {
+        if (view.memory().timers().stopRequested().lasts(view.now(), STOP_PATIENCE)) {
             return SwitchoverStage.WANTED;
         }
         Memory.Checkpoint last = last(view);
         if (last == null) {
             return SwitchoverStage.CHECKPOINT_DUE;
         }
-        if (last.ended() == 0) {
-            return SwitchoverStage.CHECKPOINTING;
+        if (last.ended().lasts(view.now(), last.failed() ? RETRY : SERVES)) {
+            return SwitchoverStage.CHECKPOINT_DUE;
         }
-        long since = view.now() - last.ended();
-        if (last.failed()) {
-            return since < RETRY.toMillis() ? SwitchoverStage.CHECKPOINTING : SwitchoverStage.CHECKPOINT_DUE;
-        }
-        return since < SERVES.toMillis() ? SwitchoverStage.WANTED : SwitchoverStage.CHECKPOINT_DUE;
+        return last.failed() || !last.ended().isSo() ? SwitchoverStage.CHECKPOINTING : SwitchoverStage.WANTED;
     }
 
     /** Whether the handover is late for good reason: one is being written, or just was. */
     static boolean excuses(View view) {
         Memory.Checkpoint last = last(view);
-        return last != null && !last.failed() && (last.ended() == 0 || view.now() - last.ended() < SERVES.toMillis());
+        return last != null && !last.failed() && !last.ended().lasts(view.now(), SERVES);
     }
 
     static boolean hasFailed(View view) {
@@ -55,7 +50,7 @@ public final class Checkpoints {
 
     /** What was asked of another run of PostgreSQL is over. */
     private static Memory.@Nullable Checkpoint last(View view) {
-        Memory.Checkpoint last = view.memory().checkpoint();
+        Memory.Checkpoint last = view.memory().applied().checkpoint();
         return last == null || last.postmaster() != view.database().postmaster() ? null : last;
     }
 }

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,6 @@ import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.decide.quorum.Fitness;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
-import org.cellkeeper.cell.model.CellSettings.Timing;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
@@ -76,21 +76,15 @@ public final class Election {
         if (votes(view, state, sealing.ballot()).isVetoed()) {
             return Tally.LOST;
         }
-        long lasting = view.now() - view.memory().phaseSince();
+        Duration ballot = view.settings().timing().ballot();
         if (winner(view) != null) {
             // Whoever voted may finish it. When they are all gone, it must not stay open for ever (I8).
-            boolean abandoned = !hasVoted(view, sealing.ballot())
-                    && lasting
-                            >= view.settings().timing().ballot().multipliedBy(2).toMillis();
+            boolean abandoned = !hasVoted(view, sealing.ballot()) && view.phaseLasts(ballot.multipliedBy(2));
             return abandoned ? Tally.LOST : Tally.DECIDED;
         }
-        return lasting >= patience(view, sealing) ? Tally.LOST : Tally.OPEN;
-    }
-
-    /** The proposer ends an overdue ballot; the others, one after the other, only when it does not. */
-    private static long patience(View view, Phase.Sealing sealing) {
-        long timeout = view.settings().timing().ballot().toMillis();
-        return sealing.proposer().equals(view.self()) ? timeout : timeout + timeout / 2;
+        // The proposer ends an overdue ballot; the others, one after the other, only when it does not.
+        boolean mine = sealing.proposer().equals(view.self());
+        return view.phaseLasts(mine ? ballot : ballot.plus(ballot.dividedBy(2))) ? Tally.LOST : Tally.OPEN;
     }
 
     /** The winner as things stand; null while none can be named. */
@@ -114,9 +108,7 @@ public final class Election {
     }
 
     private static boolean everybodyAliveVoted(View view, ClusterState state, List<CellId> sealed) {
-        Timing timing = view.settings().timing();
-        boolean waited = view.now() - view.memory().phaseSince()
-                >= timing.ballot().dividedBy(2).toMillis();
+        boolean waited = view.phaseLasts(view.settings().timing().ballot().dividedBy(2));
         Set<CellId> silent = new TreeSet<>(Standbys.siblings(view));
         silent.add(view.self());
         silent.remove(state.primary());

@@ -447,10 +447,9 @@ public record Facts(
     private static boolean isOverdue(View view) {
         DatabaseView database = view.database();
         boolean ready = database.isStandby() && database.knownEnd() != null && stream(view) == Stream.DETACHED;
-        long lasting = view.now() - view.memory().phaseSince();
         return !database.isStopped()
                 && !ready
-                && lasting >= view.settings().timing().ballot().dividedBy(4).toMillis();
+                && view.phaseLasts(view.settings().timing().ballot().dividedBy(4));
     }
 
     private static PendingSave pendingSave(View view, Standing standing, Data data) {
@@ -506,12 +505,13 @@ public record Facts(
         DatabaseView.Standby standby = database.standby();
         Upstream upstream = database.upstreamOnDisk();
         // T12: a predecessor may have written what is on disk, and died before the reload.
-        boolean loaded = view.memory().upstreamSetIn() == database.postmaster();
+        boolean loaded = view.memory().applied().upstreamSetIn() == database.postmaster();
         boolean closed = database.closed() != null
                 && database.process() == DatabaseView.Process.STARTING
-                && view.memory().closedSince() != 0
-                && view.now() - view.memory().closedSince()
-                        >= view.settings().timing().isolation().toMillis();
+                && view.memory()
+                        .timers()
+                        .closed()
+                        .lasts(view.now(), view.settings().timing().isolation());
         if (closed && (upstream == null || !upstream.equals(Standbys.rightUpstream(view)))) {
             return Stream.CLOSED;
         }
@@ -548,8 +548,7 @@ public record Facts(
                 && state.reign() == null
                 && view.database().isStopped()
                 && view.database().knownEnd() != null
-                && view.now() - view.memory().epochSince()
-                        < view.settings().timing().handover().toMillis();
+                && !view.epochLasts(view.settings().timing().handover());
     }
 
     private static FailureSuspicion failureSuspicion(View view, Standing standing) {
@@ -580,8 +579,7 @@ public record Facts(
             return PromotionStage.DONE;
         }
         boolean spoiled = isSpoiled(view, state);
-        boolean overdue = view.now() - view.memory().epochSince()
-                >= view.settings().timing().isolation().toMillis();
+        boolean overdue = view.epochLasts(view.settings().timing().isolation());
         boolean unusable = spoiled || data(view) != Data.OWN;
         if ((unusable || overdue) && Election.equalToTheWinner(view) != null) {
             return PromotionStage.HOPELESS;
@@ -595,8 +593,7 @@ public record Facts(
                 && names.equals(database.syncOnDisk())
                 && names.equals(database.syncInForce())
                 && VoterMoves.isWritten(view, names);
-        long lasting = view.now() - view.memory().epochSince();
-        boolean late = lasting >= view.settings().timing().ballot().toMillis();
+        boolean late = view.epochLasts(view.settings().timing().ballot());
         if (late && !named && !opened && !database.isStopped()) {
             return PromotionStage.STUCK;
         }
@@ -636,19 +633,17 @@ public record Facts(
             return WriteAvailability.FINE;
         }
         Timing timing = view.settings().timing();
-        long since = view.memory().shortSince();
         boolean closed = view.database().readOnly();
         // What is on disk may not be in force: it is done again until it is sure to be.
-        boolean unsure = view.memory().readOnlyUnsureIn() != 0
-                && view.memory().readOnlyUnsureIn() == view.database().postmaster();
+        long unsureIn = view.memory().applied().readOnlyUnsureIn();
+        boolean unsure = unsureIn != 0 && unsureIn == view.database().postmaster();
         if (!Primaries.isShortOfAckers(view)) {
             return closed || unsure ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
         }
-        long lasting = since == 0 ? 0 : view.now() - since;
+        long lasting = view.memory().timers().shortOfAckers().heldFor(view.now());
         // Cut off from both for so long: what this cell has just written itself is not durable here for a moment.
-        long away = view.memory().coordinationAwaySince();
-        boolean isolated = away != 0
-                && Math.min(lasting, view.now() - away) >= timing.isolation().toMillis();
+        boolean isolated = lasting >= timing.isolation().toMillis()
+                && view.memory().timers().coordinationAway().lasts(view.now(), timing.isolation());
         if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
             return WriteAvailability.LACKING_STOP;
         }
@@ -676,8 +671,7 @@ public record Facts(
         if (!(state.phase() instanceof Phase.Handover handover)) {
             return Tasks.wantsHandover(view) ? Checkpoints.before(view) : SwitchoverStage.NONE;
         }
-        long lasting = view.now() - view.memory().phaseSince();
-        if (lasting >= view.settings().timing().handover().toMillis()) {
+        if (view.phaseLasts(view.settings().timing().handover())) {
             return SwitchoverStage.OVERDUE;
         }
         if (Standbys.linkGone(view, handover.target())) {
@@ -700,26 +694,22 @@ public record Facts(
     }
 
     private static PrimaryFault primaryFault(View view, ClusterState state) {
-        Memory memory = view.memory();
+        Memory.Timers timers = view.memory().timers();
         Timing timing = view.settings().timing();
         boolean automatic = state.failoverMode() == FailoverMode.AUTOMATIC;
         if (!automatic || !view.coordinationKnown() || !Primaries.canBeReplaced(view)) {
             return PrimaryFault.NONE;
         }
         long now = view.now();
-        boolean stopped = view.database().isStopped();
-        long away = memory.databaseAwaySince();
-        if (stopped) {
-            boolean crashed = memory.reignedIn() != 0
-                    && away != 0
-                    && now - away < timing.restartPatience().toMillis();
+        if (view.database().isStopped()) {
+            boolean crashed = view.memory().reigned()
+                    && timers.databaseAway().isSo()
+                    && !timers.databaseAway().lasts(now, timing.restartPatience());
             return crashed ? PrimaryFault.CRASHED : PrimaryFault.NONE;
         }
-        boolean unwritable = memory.writesFailedSince() != 0
-                && now - memory.writesFailedSince() >= timing.silence().toMillis();
+        boolean unwritable = timers.writesFailed().lasts(now, timing.silence());
         boolean hung = view.database().process() == DatabaseView.Process.UNRESPONSIVE
-                && away != 0
-                && now - away >= timing.isolation().toMillis();
+                && timers.databaseAway().lasts(now, timing.isolation());
         return unwritable || hung ? PrimaryFault.UNWRITABLE : PrimaryFault.NONE;
     }
 
@@ -740,7 +730,7 @@ public record Facts(
         if (!runs || (standing != Standing.ACTIVE && standing != Standing.PRIMARY)) {
             return false;
         }
-        Memory.SlotsKept kept = view.memory().slotsKept();
+        Memory.SlotsKept kept = view.memory().applied().slotsKept();
         return kept == null
                 || kept.postmaster() != view.database().postmaster()
                 || !kept.siblings().equals(Standbys.siblings(view))
@@ -751,12 +741,13 @@ public record Facts(
     static @Nullable Upstream doorTarget(View view) {
         ClusterState state = view.state();
         Upstream right = Standbys.rightUpstream(view);
-        if (state == null || right == null || right.equals(view.memory().doorOpenTo())) {
+        if (state == null
+                || right == null
+                || right.equals(view.memory().applied().doorOpenTo())) {
             return null;
         }
-        long lasting = view.now() - view.memory().phaseSince();
         boolean held = state.phase() instanceof Phase.Handover
-                && lasting < view.settings().timing().handover().toMillis();
+                && !view.phaseLasts(view.settings().timing().handover());
         return held ? null : right;
     }
 }

@@ -1,8 +1,11 @@
 package org.cellkeeper.cell.decide;
 
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.cellkeeper.cell.decide.quorum.VoterChange.Drain;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
@@ -15,104 +18,41 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a cell remembers from one view to the next, and forgets when its agent dies. Times are the cell's own monotonic
- * milliseconds; 0 means that the thing is not so. Nothing here is needed for safety but {@code confirmed}, {@code written}
- * and {@code drain}, and those are safe to forget.
+ * milliseconds. Nothing here is needed for safety but {@code rule}, and that is safe to forget.
  *
  * @param started when the agent started
- * @param streamedEpoch the epoch in which this cell has had a live stream since the agent's start
- * @param epochSince when the present epoch was first seen
- * @param phaseBallot the ballot of the present SEALING or HANDOVER, 0 when steady; {@code phaseSince} when it was first seen
- * @param burnt how many ballots in a row came to nothing; {@code backoffUntil} when the next may be opened
- * @param suspectedSince since when the primary is suspected
- * @param confirmed what this agent's last successful compare-and-set wrote, if none of unknown outcome came after it
- * @param written the commit rule that this agent last wrote and reloaded, and into which run of the postmaster
- * @param drain what the acknowledgers of a narrower rule must have flushed before the state may follow
- * @param databaseAwaySince since when PostgreSQL does not answer (stopped, starting or hung)
- * @param writesFailedSince since when the write probe fails
- * @param unsavedSince since when the state file cannot be written
- * @param shortSince since when the primary has too few acknowledging standbys
- * @param primaryStartingSince since when the primary says that its PostgreSQL is starting
- * @param coordinationAwaySince since when ZooKeeper cannot be asked
- * @param coordinationBackSince since when this session reaches it
+ * @param reigned whether this agent has seen its PostgreSQL reign: when that is gone, it has crashed or been stopped
  * @param votersAway since when each voter does not stream from this primary
- * @param reignedIn the run of the postmaster that this agent has seen reign, 0 for none: when it is gone, it has crashed or been stopped
- * @param upstreamSetIn the run of the postmaster in which this agent has itself set (or emptied) the upstream and reloaded, or that
- *     it started with it; 0 for none
- * @param replayStandsSince since when something keeps this standby's replay from going on; 0 when nothing does
- * @param closedSince since when a standby runs that lets nobody in; 0 when none does
  * @param tasksSince since when each open task is known here, by its id: the clocks of two machines are never compared
- * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
- * @param readOnlyUnsureIn the run of the postmaster that was told to turn writers away, or to let them in, and may not have heard it:
- *     the file says so already; 0 for none
- * @param checkpoint the checkpoint that this agent last asked for, or null
- * @param slotsKept the siblings whose slots this agent has made sure of, in which run of the postmaster, and when
  */
 public record Memory(
         long started,
-        long streamedEpoch,
-        long epoch,
-        long epochSince,
-        long phaseBallot,
-        long phaseSince,
-        int burnt,
-        long backoffUntil,
-        long suspectedSince,
-        @Nullable ClusterState confirmed,
-        @Nullable Written written,
-        @Nullable Drain drain,
-        long databaseAwaySince,
-        long writesFailedSince,
-        long unsavedSince,
-        long shortSince,
-        long coordinationAwaySince,
-        long coordinationBackSince,
-        long primaryStartingSince,
+        Epoch epoch,
+        Ballots ballots,
+        Timers timers,
+        CommitRule rule,
+        Applied applied,
+        boolean reigned,
         Map<CellId, Long> votersAway,
-        long reignedIn,
-        @Nullable SlotsKept slotsKept,
-        @Nullable Upstream doorOpenTo,
-        long upstreamSetIn,
-        long stopRequestedSince,
-        long replayStandsSince,
-        long closedSince,
-        Map<String, Long> tasksSince,
-        long readOnlyUnsureIn,
-        @Nullable Checkpoint checkpoint) {
-
-    /** A commit rule in the settings file of one run of the postmaster. */
-    public record Written(SyncSetting setting, long postmaster, long at) {}
-
-    /** Slots made. */
-    public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}
-
-    /**
-     * A checkpoint that was asked for.
-     *
-     * @param ended when it was written, or could not be; 0 while it is being written
-     */
-    public record Checkpoint(long postmaster, long asked, long ended, boolean failed) {}
-
-    private static final long FIRST_BACKOFF = 250;
-    private static final long LONGEST_BACKOFF = 4000;
+        Map<String, Long> tasksSince) {
 
     public static Memory atStart(long now) {
         return new Memory(
-                now, 0, 0, now, 0, 0, 0, 0, 0, null, null, null, 0, 0, 0, 0, now, 0, 0, Map.of(), 0, null, null, 0, 0,
-                0, 0, Map.of(), 0, null);
+                now,
+                new Epoch(0, now, 0),
+                new Ballots(0, 0, 0, 0),
+                Timers.atStart(now),
+                new CommitRule(null, null, null),
+                new Applied(0, 0, null, null, null),
+                false,
+                Map.of(),
+                Map.of());
     }
 
     /** What is not so any more from the moment on in which an action begins, whatever comes of it. */
     public Memory begun(Action action, @Nullable DatabaseView before, long now) {
-        return switch (action) {
-            // Until its outcome is known it may land at any time (T3).
-            case Action.Cas _, Action.CreateState _ -> confirmed(null);
-            case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ -> upstreamSetIn(0);
-            case Action.HoldDoor _ -> doorOpenTo(null);
-            case Action.SetReadOnly _ -> readOnlyUnsureIn(before == null ? 0 : before.postmaster());
-            case Action.Checkpoint _ ->
-                checkpoint(new Checkpoint(before == null ? 0 : before.postmaster(), now, 0, false));
-            default -> this;
-        };
+        long postmaster = before == null ? 0 : before.postmaster();
+        return with(rule.begun(action), applied.begun(action, postmaster, now));
     }
 
     /**
@@ -122,170 +62,39 @@ public record Memory(
      */
     public Memory done(Action action, @Nullable DatabaseView seen, long now) {
         long postmaster = seen == null ? 0 : seen.postmaster();
-        return switch (action) {
-            case Action.Cas cas -> confirmed(cas.next().stamped());
-            case Action.CreateState create -> confirmed(create.first().stamped());
-            case Action.Follow _, Action.Unfollow _ -> upstreamSetIn(postmaster);
-            case Action.StartStandby _ -> upstreamSetIn(postmaster).wrote(SyncSetting.NOBODY, postmaster, now);
-            case Action.PromoteAtRest promote -> upstreamSetIn(postmaster).wrote(promote.setting(), postmaster, now);
-            case Action.ApplySync apply -> wrote(apply.setting(), postmaster, now);
-            case Action.KeepSlots keep -> slotsKept(new SlotsKept(keep.siblings(), postmaster, now));
-            case Action.OpenDoor open -> doorOpenTo(open.primary());
-            case Action.SetReadOnly _ -> readOnlyUnsureIn(0);
-            default -> this;
-        };
+        return with(rule.done(action, postmaster, now), applied.done(action, postmaster, now));
     }
 
     /** The checkpoint that was asked for with {@link #begun}, and no later one, has ended. */
     public Memory checkpointEnded(@Nullable Checkpoint begun, boolean failed, long now) {
-        return begun == null || !begun.equals(checkpoint)
+        return begun == null || !begun.equals(applied.checkpoint)
                 ? this
-                : checkpoint(new Checkpoint(begun.postmaster, begun.asked, now, failed));
-    }
-
-    /** What the last compare-and-set wrote, if its outcome is known. */
-    public Memory confirmed(@Nullable ClusterState applied) {
-        return with(applied, written, drain, slotsKept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, checkpoint);
-    }
-
-    private Memory wrote(SyncSetting setting, long postmaster, long now) {
-        return with(
-                confirmed,
-                new Written(setting, postmaster, now),
-                null,
-                slotsKept,
-                doorOpenTo,
-                upstreamSetIn,
-                readOnlyUnsureIn,
-                checkpoint);
-    }
-
-    private Memory slotsKept(SlotsKept kept) {
-        return with(confirmed, written, drain, kept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, checkpoint);
-    }
-
-    private Memory doorOpenTo(@Nullable Upstream open) {
-        return with(confirmed, written, drain, slotsKept, open, upstreamSetIn, readOnlyUnsureIn, checkpoint);
-    }
-
-    /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
-    private Memory upstreamSetIn(long postmaster) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, postmaster, readOnlyUnsureIn, checkpoint);
-    }
-
-    private Memory readOnlyUnsureIn(long postmaster) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, postmaster, checkpoint);
+                : checkpoint(new Checkpoint(begun.postmaster, begun.asked, Since.of(now), failed));
     }
 
     Memory checkpoint(Checkpoint asked) {
-        return with(confirmed, written, drain, slotsKept, doorOpenTo, upstreamSetIn, readOnlyUnsureIn, asked);
+        return with(rule, applied.checkpoint(asked));
     }
 
-    private Memory with(
-            @Nullable ClusterState newConfirmed,
-            @Nullable Written newWritten,
-            @Nullable Drain newDrain,
-            @Nullable SlotsKept newSlots,
-            @Nullable Upstream newDoor,
-            long newUpstreamSetIn,
-            long newReadOnlyUnsureIn,
-            @Nullable Checkpoint newCheckpoint) {
-        return new Memory(
-                started,
-                streamedEpoch,
-                epoch,
-                epochSince,
-                phaseBallot,
-                phaseSince,
-                burnt,
-                backoffUntil,
-                suspectedSince,
-                newConfirmed,
-                newWritten,
-                newDrain,
-                databaseAwaySince,
-                writesFailedSince,
-                unsavedSince,
-                shortSince,
-                coordinationAwaySince,
-                coordinationBackSince,
-                primaryStartingSince,
-                votersAway,
-                reignedIn,
-                newSlots,
-                newDoor,
-                newUpstreamSetIn,
-                stopRequestedSince,
-                replayStandsSince,
-                closedSince,
-                tasksSince,
-                newReadOnlyUnsureIn,
-                newCheckpoint);
+    private Memory with(CommitRule newRule, Applied newApplied) {
+        return new Memory(started, epoch, ballots, timers, newRule, newApplied, reigned, votersAway, tasksSince);
     }
 
     /** What to remember having seen this view (whose memory this is). */
     public Memory after(View view) {
-        ClusterState state = view.state();
-        long now = view.now();
-        DatabaseView database = view.database();
-        long newEpoch = state == null ? 0 : state.epoch();
-        boolean sameEpoch = newEpoch == epoch;
-
-        long ballot = 0;
-        if (state != null) {
-            ballot = switch (state.phase()) {
-                case Phase.Steady() -> 0;
-                case Phase.Sealing sealing -> sealing.ballot();
-                case Phase.Handover handover -> handover.ballot();
-            };
-        }
-        boolean samePhase = ballot == phaseBallot;
-        int newBurnt = sameEpoch ? burnt : 0;
-        long newBackoff = sameEpoch ? backoffUntil : 0;
-        if (sameEpoch && phaseBallot != 0 && ballot == 0) {
-            newBurnt = burnt + 1;
-            newBackoff = now + Math.min(LONGEST_BACKOFF, FIRST_BACKOFF << Math.min(burnt, 8));
-        }
-        boolean suspected = Suspicion.suspects(view);
-        if (!suspected && suspectedSince == 0 && ballot == 0 && now > newBackoff) {
-            newBurnt = 0;
-        }
-        boolean streams = state != null && Standbys.streamsLive(view);
+        Epoch nextEpoch = epoch.after(view);
+        Timers nextTimers = timers.after(view);
+        boolean suspected = timers.suspected.isSo() || nextTimers.suspected.isSo();
         return new Memory(
                 started,
-                streams ? newEpoch : streamedEpoch,
-                newEpoch,
-                sameEpoch ? epochSince : now,
-                ballot,
-                samePhase ? phaseSince : now,
-                newBurnt,
-                newBackoff,
-                since(suspected, suspectedSince, now),
-                confirmed,
-                written,
-                VoterMoves.drainAfter(view),
-                since(database.process() != DatabaseView.Process.RUNNING, databaseAwaySince, now),
-                since(database.writes() == DatabaseView.Writes.FAILED, writesFailedSince, now),
-                since(view.unsaved(), unsavedSince, now),
-                since(Primaries.isShortOfAckers(view), shortSince, now),
-                since(!view.coordinationKnown(), coordinationAwaySince, now),
-                since(view.coordination().connected(), coordinationBackSince, now),
-                since(Suspicion.primaryIsStarting(view), primaryStartingSince, now),
-                votersAwayAfter(view),
-                Primaries.reigns(view) ? database.postmaster() : handsOver(view) ? 0 : reignedIn,
-                slotsKept,
-                doorOpenTo,
-                upstreamSetIn,
-                since(view.stopRequested(), stopRequestedSince, now),
-                since(standsStill(database.standby()), replayStandsSince, now),
-                since(database.closed() != null, closedSince, now),
-                tasksSinceAfter(view),
-                readOnlyUnsureIn,
-                checkpoint);
-    }
-
-    private static boolean standsStill(DatabaseView.@Nullable Standby standby) {
-        return standby != null && !standby.standstill().isEmpty();
+                nextEpoch,
+                ballots.after(view, nextEpoch.number == epoch.number, suspected),
+                nextTimers,
+                new CommitRule(rule.confirmed, rule.written, VoterMoves.drainAfter(view)),
+                applied,
+                Primaries.reigns(view) || (reigned && !handsOver(view)),
+                since(votersAway, awayNow(view), view.now()),
+                since(tasksSince, openNow(view), view.now()));
     }
 
     /** What stops for a handover has not crashed. */
@@ -294,37 +103,242 @@ public record Memory(
         return state != null && state.phase() instanceof Phase.Handover;
     }
 
-    private static long since(boolean so, long before, long now) {
-        if (!so) {
-            return 0;
-        }
-        return before == 0 ? now : before;
-    }
-
-    private Map<String, Long> tasksSinceAfter(View view) {
-        TreeMap<String, Long> since = new TreeMap<>();
-        for (Task task : view.coordination().tasks()) {
-            if (task.isOpen()) {
-                since.put(task.id(), tasksSince.getOrDefault(task.id(), view.now()));
-            }
-        }
-        return since;
-    }
-
-    private Map<CellId, Long> votersAwayAfter(View view) {
+    private static Set<CellId> awayNow(View view) {
         ClusterState state = view.state();
         if (state == null
                 || !state.primary().equals(view.self())
                 || !view.database().isPrimary()) {
-            return Map.of();
+            return Set.of();
         }
-        TreeMap<CellId, Long> away = new TreeMap<>();
-        Set<CellId> streaming = Primaries.streaming(view);
-        for (CellId voter : state.standbyVoters()) {
-            if (!streaming.contains(voter)) {
-                away.put(voter, votersAway.getOrDefault(voter, view.now()));
-            }
-        }
+        TreeSet<CellId> away = new TreeSet<>(state.standbyVoters());
+        away.removeAll(Primaries.streaming(view));
         return away;
     }
+
+    private static List<String> openNow(View view) {
+        return view.coordination().tasks().stream()
+                .filter(Task::isOpen)
+                .map(Task::id)
+                .toList();
+    }
+
+    private static <K> Map<K, Long> since(Map<K, Long> before, Collection<K> so, long now) {
+        TreeMap<K, Long> since = new TreeMap<>();
+        so.forEach(one -> since.put(one, before.getOrDefault(one, now)));
+        return since;
+    }
+
+    /**
+     * The present epoch.
+     *
+     * @param since when it was first seen
+     * @param streamed the epoch in which this cell has had a live stream since the agent's start
+     */
+    public record Epoch(long number, long since, long streamed) {
+        private Epoch after(View view) {
+            ClusterState state = view.state();
+            long next = state == null ? 0 : state.epoch();
+            boolean streams = state != null && Standbys.streamsLive(view);
+            return new Epoch(next, next == number ? since : view.now(), streams ? next : streamed);
+        }
+    }
+
+    /**
+     * The ballots of the present epoch.
+     *
+     * @param open the ballot of the present SEALING or HANDOVER, 0 when steady; {@code phaseSince} when it was first seen
+     * @param burnt how many in a row came to nothing; {@code backoffUntil} when the next may be opened
+     */
+    public record Ballots(long open, long phaseSince, int burnt, long backoffUntil) {
+        private static final long FIRST_BACKOFF = 250;
+        private static final long LONGEST_BACKOFF = 4000;
+
+        private Ballots after(View view, boolean sameEpoch, boolean suspected) {
+            long now = view.now();
+            ClusterState state = view.state();
+            long next = state == null ? 0 : ballot(state.phase());
+            int inVain = sameEpoch ? burnt : 0;
+            long backoff = sameEpoch ? backoffUntil : 0;
+            if (sameEpoch && open != 0 && next == 0) {
+                inVain = burnt + 1;
+                backoff = now + Math.min(LONGEST_BACKOFF, FIRST_BACKOFF << Math.min(burnt, 8));
+            }
+            if (!suspected && next == 0 && now > backoff) {
+                inVain = 0;
+            }
+            return new Ballots(next, next == open ? phaseSince : now, inVain, backoff);
+        }
+
+        private static long ballot(Phase phase) {
+            return switch (phase) {
+                case Phase.Steady() -> 0;
+                case Phase.Sealing sealing -> sealing.ballot();
+                case Phase.Handover handover -> handover.ballot();
+            };
+        }
+    }
+
+    /**
+     * Since when things are so.
+     *
+     * @param suspected the primary is suspected
+     * @param primaryStarting the primary says that its PostgreSQL is starting
+     * @param coordinationAway ZooKeeper cannot be asked
+     * @param coordinationBack this session reaches it
+     * @param databaseAway PostgreSQL does not answer (stopped, starting or hung)
+     * @param writesFailed the write probe fails
+     * @param unsaved the state file cannot be written
+     * @param shortOfAckers this primary has too few acknowledging standbys
+     * @param replayStands something keeps this standby's replay from going on
+     * @param closed a standby runs that lets nobody in
+     * @param stopRequested this cell is asked to stop
+     */
+    public record Timers(
+            Since suspected,
+            Since primaryStarting,
+            Since coordinationAway,
+            Since coordinationBack,
+            Since databaseAway,
+            Since writesFailed,
+            Since unsaved,
+            Since shortOfAckers,
+            Since replayStands,
+            Since closed,
+            Since stopRequested) {
+        private static Timers atStart(long now) {
+            Since not = Since.NOT_SO;
+            return new Timers(not, not, Since.of(now), not, not, not, not, not, not, not, not);
+        }
+
+        private Timers after(View view) {
+            long now = view.now();
+            DatabaseView database = view.database();
+            DatabaseView.Standby standby = database.standby();
+            boolean standsStill = standby != null && !standby.standstill().isEmpty();
+            return new Timers(
+                    suspected.next(Suspicion.suspects(view), now),
+                    primaryStarting.next(Suspicion.primaryIsStarting(view), now),
+                    coordinationAway.next(!view.coordinationKnown(), now),
+                    coordinationBack.next(view.coordination().connected(), now),
+                    databaseAway.next(database.process() != DatabaseView.Process.RUNNING, now),
+                    writesFailed.next(database.writes() == DatabaseView.Writes.FAILED, now),
+                    unsaved.next(view.unsaved(), now),
+                    shortOfAckers.next(Primaries.isShortOfAckers(view), now),
+                    replayStands.next(standsStill, now),
+                    closed.next(database.closed() != null, now),
+                    stopRequested.next(view.stopRequested(), now));
+        }
+    }
+
+    /**
+     * What this agent has itself done to the voters and the commit rule: safety rests on it (I1).
+     *
+     * @param confirmed what its last successful compare-and-set wrote, if none of unknown outcome came after it
+     * @param written the commit rule that it last wrote and reloaded, and into which run of the postmaster
+     * @param drain what the acknowledgers of a narrower rule must have flushed before the state may follow
+     */
+    public record CommitRule(
+            @Nullable ClusterState confirmed,
+            @Nullable Written written,
+            @Nullable Drain drain) {
+        private CommitRule begun(Action action) {
+            return switch (action) {
+                // Until its outcome is known it may land at any time (T3).
+                case Action.Cas _, Action.CreateState _ -> confirmed(null);
+                default -> this;
+            };
+        }
+
+        private CommitRule done(Action action, long postmaster, long now) {
+            return switch (action) {
+                case Action.Cas cas -> confirmed(cas.next().stamped());
+                case Action.CreateState create -> confirmed(create.first().stamped());
+                case Action.StartStandby _ -> wrote(SyncSetting.NOBODY, postmaster, now);
+                case Action.PromoteAtRest promote -> wrote(promote.setting(), postmaster, now);
+                case Action.ApplySync apply -> wrote(apply.setting(), postmaster, now);
+                default -> this;
+            };
+        }
+
+        private CommitRule confirmed(@Nullable ClusterState state) {
+            return new CommitRule(state, written, drain);
+        }
+
+        /** What was drained for another one is void. */
+        private CommitRule wrote(SyncSetting setting, long postmaster, long now) {
+            return new CommitRule(confirmed, new Written(setting, postmaster, now), null);
+        }
+    }
+
+    /** A commit rule in the settings file of one run of the postmaster. */
+    public record Written(SyncSetting setting, long postmaster, long at) {}
+
+    /**
+     * What else this agent has itself done. A run of the postmaster is 0 for none.
+     *
+     * @param upstreamSetIn the run in which it has set (or emptied) the upstream and reloaded, or that it started with it
+     * @param readOnlyUnsureIn the run that was told to turn writers away, or to let them in, and may not have heard it: the file says so
+     *     already
+     * @param slotsKept the siblings whose slots it has made sure of, in which run, and when
+     * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
+     * @param checkpoint the checkpoint that it last asked for, or null
+     */
+    public record Applied(
+            long upstreamSetIn,
+            long readOnlyUnsureIn,
+            @Nullable SlotsKept slotsKept,
+            @Nullable Upstream doorOpenTo,
+            @Nullable Checkpoint checkpoint) {
+        private Applied begun(Action action, long postmaster, long now) {
+            return switch (action) {
+                case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ -> upstream(0);
+                case Action.HoldDoor _ -> door(null);
+                case Action.SetReadOnly _ -> readOnlyUnsure(postmaster);
+                case Action.Checkpoint _ -> checkpoint(new Checkpoint(postmaster, now, Since.NOT_SO, false));
+                default -> this;
+            };
+        }
+
+        private Applied done(Action action, long postmaster, long now) {
+            return switch (action) {
+                case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ ->
+                    upstream(postmaster);
+                case Action.OpenDoor open -> door(open.primary());
+                case Action.SetReadOnly _ -> readOnlyUnsure(0);
+                case Action.KeepSlots keep -> slots(new SlotsKept(keep.siblings(), postmaster, now));
+                default -> this;
+            };
+        }
+
+        /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
+        private Applied upstream(long postmaster) {
+            return new Applied(postmaster, readOnlyUnsureIn, slotsKept, doorOpenTo, checkpoint);
+        }
+
+        private Applied readOnlyUnsure(long postmaster) {
+            return new Applied(upstreamSetIn, postmaster, slotsKept, doorOpenTo, checkpoint);
+        }
+
+        private Applied slots(SlotsKept kept) {
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, kept, doorOpenTo, checkpoint);
+        }
+
+        private Applied door(@Nullable Upstream open) {
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, open, checkpoint);
+        }
+
+        private Applied checkpoint(Checkpoint asked) {
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, doorOpenTo, asked);
+        }
+    }
+
+    /** Slots made. */
+    public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}
+
+    /**
+     * A checkpoint that was asked for.
+     *
+     * @param ended since when it is written, or could not be
+     */
+    public record Checkpoint(long postmaster, long asked, Since ended, boolean failed) {}
 }

@@ -239,7 +239,7 @@ public final class Preflight {
 
     /** Shortly after a change of primary the others are on their way to it: no obstacle, but something to wait for. */
     private static boolean isAboutToStream(View view, CellId cell) {
-        boolean young = view.now() - view.memory().epochSince() < SETTLING.toMillis();
+        boolean young = !view.epochLasts(SETTLING);
         CellState state = state(view, cell);
         return young && (state == CellState.CATCHING_UP || state == CellState.STARTING || state == CellState.SEALED);
     }

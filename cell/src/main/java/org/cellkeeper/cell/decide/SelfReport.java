@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import java.time.Duration;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.CellId;
@@ -107,10 +108,9 @@ public final class SelfReport {
     static Health health(View view, Facts facts) {
         DatabaseView database = view.database();
         long now = view.now();
-        long silence = view.settings().timing().silence().toMillis();
-        long unwritable = view.memory().writesFailedSince();
-        long unsaved = view.memory().unsavedSince();
-        if ((unwritable != 0 && now - unwritable >= silence) || (unsaved != 0 && now - unsaved >= silence)) {
+        Duration silence = view.settings().timing().silence();
+        Memory.Timers timers = view.memory().timers();
+        if (timers.writesFailed().lasts(now, silence) || timers.unsaved().lasts(now, silence)) {
             return Health.CANNOT_WRITE;
         }
         return switch (database.process()) {
@@ -124,14 +124,8 @@ public final class SelfReport {
                 yield aboutToStart ? Health.STARTING : Health.DOWN;
             }
             case STARTING -> Health.STARTING;
-            case UNRESPONSIVE -> {
-                long away = view.memory().databaseAwaySince();
-                yield away != 0 && now - away >= silence ? Health.DOWN : Health.STARTING;
-            }
-            case RUNNING -> {
-                long shortSince = view.memory().shortSince();
-                yield shortSince != 0 && now - shortSince >= silence ? Health.CANNOT_REPLICATE : Health.OK;
-            }
+            case UNRESPONSIVE -> timers.databaseAway().lasts(now, silence) ? Health.DOWN : Health.STARTING;
+            case RUNNING -> timers.shortOfAckers().lasts(now, silence) ? Health.CANNOT_REPLICATE : Health.OK;
         };
     }
 }

@@ -52,10 +52,10 @@ public final class Standbys {
     /** What of its own keeps this standby's replay from going on, for so long that it does not go by itself; empty when nothing does. */
     static String standstill(View view) {
         DatabaseView.Standby standby = view.database().standby();
-        long since = view.memory().replayStandsSince();
-        boolean lasts = since != 0
-                && view.now() - since
-                        >= view.settings().timing().readOnlyAfter().toMillis();
+        boolean lasts = view.memory()
+                .timers()
+                .replayStands()
+                .lasts(view.now(), view.settings().timing().readOnlyAfter());
         return standby == null || !lasts ? "" : standby.standstill();
     }
 

@@ -33,8 +33,8 @@ public final class Suspicion {
         long grace = view.settings().timing().coldStartGrace().toMillis();
         // A primary that starts does not before ZooKeeper confirms it (603): the time without it is none that it had.
         long since = Math.max(
-                Math.max(view.memory().started(), view.memory().epochSince()),
-                view.memory().coordinationBackSince());
+                Math.max(view.memory().started(), view.memory().epoch().since()),
+                view.memory().timers().coordinationBack().startOr(0));
         return hasStreamed(view) || view.now() - since >= grace;
     }
 
@@ -54,9 +54,10 @@ public final class Suspicion {
             return true;
         }
         CellSettings.Timing timing = view.settings().timing();
-        long patience = (hasStreamed(view) ? timing.restartPatience() : timing.coldStartGrace()).toMillis();
-        long starting = view.memory().primaryStartingSince();
-        return starting != 0 && view.now() - starting >= patience;
+        return view.memory()
+                .timers()
+                .primaryStarting()
+                .lasts(view.now(), hasStreamed(view) ? timing.restartPatience() : timing.coldStartGrace());
     }
 
     /** The primary says that its PostgreSQL starts; that is believed for a while only. */
@@ -68,7 +69,7 @@ public final class Suspicion {
 
     private static boolean hasStreamed(View view) {
         ClusterState state = view.state();
-        return state != null && view.memory().streamedEpoch() == state.epoch();
+        return state != null && view.memory().epoch().streamed() == state.epoch();
     }
 
     /** Another voter still has a live stream from the primary: then it is this cell that has a problem. */
@@ -115,14 +116,14 @@ public final class Suspicion {
             case Phase.Sealing ignored -> false;
             case Phase.Handover ignored ->
                 // A little longer than the old primary waits itself: it can take the handover back without a halt.
-                view.now() - view.memory().phaseSince()
-                        >= view.settings().timing().handover().toMillis() * 5 / 4;
+                view.phaseLasts(
+                        view.settings().timing().handover().multipliedBy(5).dividedBy(4));
         };
     }
 
     /** Whether this cell should open a ballot by itself, now. */
     static boolean callsForBallot(View view) {
-        return view.memory().suspectedSince() != 0
+        return view.memory().timers().suspected().isSo()
                 && suspects(view)
                 && obstacle(view).isEmpty();
     }
@@ -139,7 +140,7 @@ public final class Suspicion {
         if (!phaseAllowsBallot(view)) {
             return "a change of primary is under way";
         }
-        if (view.now() < view.memory().backoffUntil()) {
+        if (view.now() < view.memory().ballots().backoffUntil()) {
             return "the last ballot came to nothing a moment ago";
         }
         CellId witness = witness(view);

@@ -75,7 +75,7 @@ public final class Tasks {
         boolean promote = standing == Facts.Standing.ACTIVE
                 && mine(view, Operation.PROMOTE) != null
                 && Suspicion.phaseAllowsBallot(view)
-                && view.now() >= view.memory().backoffUntil()
+                && view.now() >= view.memory().ballots().backoffUntil()
                 && !primaryServes(view);
         return promote ? Facts.TaskStep.BALLOT : Facts.TaskStep.NONE;
     }
@@ -133,8 +133,8 @@ public final class Tasks {
         }
         if (view.stopRequested()) {
             boolean tried = state.lastBallot() > state.epoch()
-                    && view.memory().burnt() > 0
-                    && view.memory().stopRequestedSince() != 0;
+                    && view.memory().ballots().burnt() > 0
+                    && view.memory().timers().stopRequested().isSo();
             return state.failoverMode() == FailoverMode.AUTOMATIC && !tried ? Primaries.bestTarget(view) : null;
         }
         Task task = mine(view, Operation.SWITCHOVER);

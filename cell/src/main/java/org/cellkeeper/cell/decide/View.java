@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import org.cellkeeper.cell.model.CellId;
@@ -77,6 +78,16 @@ public record View(
         return seen != null
                 && read != null
                 && !seen.state().systemId().equals(read.state().systemId());
+    }
+
+    /** Whether the present epoch was first seen so long ago. */
+    boolean epochLasts(Duration atLeast) {
+        return now - memory.epoch().since() >= atLeast.toMillis();
+    }
+
+    /** Whether the present phase was first seen so long ago. */
+    boolean phaseLasts(Duration atLeast) {
+        return now - memory.ballots().phaseSince() >= atLeast.toMillis();
     }
 
     public PeerLink link(CellName cell) {

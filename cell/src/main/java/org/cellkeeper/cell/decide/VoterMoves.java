@@ -53,12 +53,12 @@ public final class VoterMoves {
     private static Rule rule(View view) {
         DatabaseView database = view.database();
         DatabaseView.Primary primary = database.primary();
-        Memory.Written written = view.memory().written();
+        Memory.Written written = view.memory().rule().written();
         return new Rule(
                 database.syncOnDisk(),
                 database.syncInForce(),
                 written != null && isWritten(view, written.setting()) ? written.setting() : null,
-                view.memory().drain(),
+                view.memory().rule().drain(),
                 primary == null ? null : primary.senders());
     }
 
@@ -85,7 +85,7 @@ public final class VoterMoves {
 
     /** Whether this agent has written and reloaded this rule in this run of the postmaster, and not in vain. */
     static boolean isWritten(View view, SyncSetting setting) {
-        Memory.Written written = view.memory().written();
+        Memory.Written written = view.memory().rule().written();
         SyncSetting inForce = view.database().syncInForce();
         return written != null
                 && written.setting().equals(setting)
@@ -95,7 +95,7 @@ public final class VoterMoves {
 
     /** Whether this agent's last compare-and-set succeeded and wrote the very voters and k that the state shows. */
     private static boolean isConfirmed(View view, ClusterState state) {
-        ClusterState confirmed = view.memory().confirmed();
+        ClusterState confirmed = view.memory().rule().confirmed();
         return confirmed != null
                 && confirmed.epoch() == state.epoch()
                 && confirmed.primary().equals(state.primary())
@@ -105,7 +105,7 @@ public final class VoterMoves {
 
     /** What must be flushed before the state may follow the rule that was written last. */
     static @Nullable Drain drainAfter(View view) {
-        Memory.Written written = view.memory().written();
+        Memory.Written written = view.memory().rule().written();
         DatabaseView.Primary primary = view.database().primary();
         if (written == null
                 || primary == null

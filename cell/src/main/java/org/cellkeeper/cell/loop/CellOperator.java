@@ -70,7 +70,7 @@ public final class CellOperator implements Operator {
                 view.state(),
                 view.version(),
                 view.coordination(),
-                view.memory().coordinationAwaySince(),
+                view.memory().timers().coordinationAway().startOr(0),
                 snapshot.self(),
                 view.peers(),
                 servers.get()));
@@ -99,17 +99,16 @@ public final class CellOperator implements Operator {
         boolean primaryServes = primary != null && primary.state() == CellState.PRIMARY;
         DatabaseView.Primary own = view.database().primary();
         long now = ports.clock().millis();
-        long awaySince = view.memory().coordinationAwaySince();
         return new Local(
                 self.state(),
                 self.readOnly(),
                 self.rule(),
                 view.database().process(),
                 view.coordinationKnown(),
-                awaySince == 0 ? 0 : Math.max(0, now - awaySince),
+                view.memory().timers().coordinationAway().heldFor(now),
                 self.state() == CellState.PRIMARY || primaryServes,
                 state == null ? 0 : state.lastBallot(),
-                view.memory().burnt(),
+                view.memory().ballots().burnt(),
                 own == null ? 0 : own.waiting(),
                 unreplayed(primary, self),
                 Math.max(0, now - view.now()),

@@ -354,7 +354,7 @@ final class PlanExecutor {
 
     /** Beside the plans: it may take minutes, and no rule waits for it. */
     private void awaitCheckpoint(long asked) {
-        Memory.Checkpoint begun = loop.memory().checkpoint();
+        Memory.Checkpoint begun = loop.memory().applied().checkpoint();
         OnLoop.whenDone(loop, ports.database().checkpoint(Checkpoints.LIMIT.toMillis()), (done, problem) -> {
             long now = ports.clock().millis();
             if (problem == null) {

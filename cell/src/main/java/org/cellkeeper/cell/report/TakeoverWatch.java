@@ -96,9 +96,9 @@ public record TakeoverWatch(
 
     private TakeoverWatch sealing(View view, ClusterState state, Phase.Sealing sealing) {
         TakeoverWatch followed = following(sealing.ballot(), Takeover.Kind.FAILOVER, state);
-        long suspected = view.memory().suspectedSince();
+        Long suspected = view.memory().timers().suspected().start();
         EnumMap<Step, Long> steps = followed.steps();
-        if (suspected != 0) {
+        if (suspected != null) {
             steps.putIfAbsent(Step.SUSPECTED, suspected);
         }
         steps.putIfAbsent(Step.PROPOSED, view.now());

@@ -14,7 +14,7 @@ import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Upstream;
 import org.junit.jupiter.api.Test;
 
-/** What an action takes away when it begins, and gives when it is done: safety rests on {@code confirmed} and {@code written}. */
+/** What an action takes away when it begins, and gives when it is done: safety rests on {@code rule}. */
 final class MemoryTest {
     private static final CellId A = CellId.parse("a.0000000a");
     private static final CellId B = CellId.parse("b.0000000b");
@@ -55,32 +55,34 @@ final class MemoryTest {
     @Test
     void a_write_that_is_under_way_confirms_nothing_and_takes_away_what_was_confirmed() {
         Memory confirmed = fresh.begun(cas, null, 200).done(cas, null, 300);
-        assertThat(confirmed.confirmed()).isEqualTo(cas.next().stamped());
-        assertThat(confirmed.begun(cas, null, 400).confirmed())
+        assertThat(confirmed.rule().confirmed()).isEqualTo(cas.next().stamped());
+        assertThat(confirmed.begun(cas, null, 400).rule().confirmed())
                 .as("T3: it may land at any time")
                 .isNull();
         Action.CreateState birth = new Action.CreateState(state);
-        assertThat(confirmed.begun(birth, null, 400).confirmed()).isNull();
-        assertThat(fresh.done(birth, null, 400).confirmed()).isEqualTo(state.stamped());
+        assertThat(confirmed.begun(birth, null, 400).rule().confirmed()).isNull();
+        assertThat(fresh.done(birth, null, 400).rule().confirmed()).isEqualTo(state.stamped());
     }
 
     @Test
     void a_commit_rule_is_written_into_one_run_of_the_postmaster_and_what_was_drained_for_another_is_void() {
         Action apply = new Action.ApplySync(BY_B);
         Memory begun = fresh.begun(apply, FIRST_RUN, 200);
-        assertThat(begun.written()).as("not before it is loaded (T12)").isNull();
+        assertThat(begun.rule().written()).as("not before it is loaded (T12)").isNull();
         Memory done = begun.done(apply, FIRST_RUN, 300);
-        assertThat(done.written()).isEqualTo(new Memory.Written(BY_B, 11, 300));
-        assertThat(done.drain()).isNull();
+        assertThat(done.rule().written()).isEqualTo(new Memory.Written(BY_B, 11, 300));
+        assertThat(done.rule().drain()).isNull();
         // It is started again, and nothing but what the start wrote is in force.
         Action start = new Action.StartStandby(TO_B);
         assertThat(done.begun(start, FIRST_RUN, 400)
                         .done(start, SECOND_RUN, 500)
+                        .rule()
                         .written())
                 .isEqualTo(new Memory.Written(SyncSetting.NOBODY, 12, 500));
         Action promote = new Action.PromoteAtRest(BY_B, 2);
         assertThat(done.begun(promote, FIRST_RUN, 400)
                         .done(promote, SECOND_RUN, 500)
+                        .rule()
                         .written())
                 .isEqualTo(new Memory.Written(BY_B, 12, 500));
     }
@@ -93,44 +95,51 @@ final class MemoryTest {
                 new Action.StartStandby(null),
                 new Action.PromoteAtRest(BY_B, 2))) {
             Memory before = fresh.done(new Action.Follow(TO_B), FIRST_RUN, 200);
-            assertThat(before.upstreamSetIn()).isEqualTo(11);
+            assertThat(before.applied().upstreamSetIn()).isEqualTo(11);
             Memory begun = before.begun(action, FIRST_RUN, 300);
-            assertThat(begun.upstreamSetIn()).as(action.toString()).isZero();
-            assertThat(begun.done(action, SECOND_RUN, 400).upstreamSetIn()).isEqualTo(12);
+            assertThat(begun.applied().upstreamSetIn()).as(action.toString()).isZero();
+            assertThat(begun.done(action, SECOND_RUN, 400).applied().upstreamSetIn())
+                    .isEqualTo(12);
         }
     }
 
     @Test
     void a_door_that_is_being_held_leads_nowhere() {
         Memory open = fresh.done(new Action.OpenDoor(TO_B), null, 200);
-        assertThat(open.doorOpenTo()).isEqualTo(TO_B);
-        assertThat(open.begun(new Action.HoldDoor(1000, 2000), null, 300).doorOpenTo())
+        assertThat(open.applied().doorOpenTo()).isEqualTo(TO_B);
+        assertThat(open.begun(new Action.HoldDoor(1000, 2000), null, 300)
+                        .applied()
+                        .doorOpenTo())
                 .isNull();
     }
 
     @Test
     void a_checkpoint_that_ends_late_says_nothing_of_the_one_that_was_asked_for_after_it() {
         Memory.Checkpoint first =
-                fresh.begun(new Action.Checkpoint(), FIRST_RUN, 200).checkpoint();
-        assertThat(first).isEqualTo(new Memory.Checkpoint(11, 200, 0, false));
+                fresh.begun(new Action.Checkpoint(), FIRST_RUN, 200).applied().checkpoint();
+        assertThat(first).isEqualTo(new Memory.Checkpoint(11, 200, Since.NOT_SO, false));
         Memory again = fresh.begun(new Action.Checkpoint(), SECOND_RUN, 300);
         assertThat(again.checkpointEnded(first, false, 400)).isEqualTo(again);
-        assertThat(again.checkpointEnded(again.checkpoint(), true, 500).checkpoint())
-                .isEqualTo(new Memory.Checkpoint(12, 300, 500, true));
+        assertThat(again.checkpointEnded(again.applied().checkpoint(), true, 500)
+                        .applied()
+                        .checkpoint())
+                .isEqualTo(new Memory.Checkpoint(12, 300, Since.of(500), true));
     }
 
     @Test
     void slots_are_kept_in_one_run() {
         Action keep = new Action.KeepSlots(Set.of(B));
-        assertThat(fresh.begun(keep, FIRST_RUN, 200).slotsKept()).isNull();
-        assertThat(fresh.done(keep, FIRST_RUN, 300).slotsKept()).isEqualTo(new Memory.SlotsKept(Set.of(B), 11, 300));
+        assertThat(fresh.begun(keep, FIRST_RUN, 200).applied().slotsKept()).isNull();
+        assertThat(fresh.done(keep, FIRST_RUN, 300).applied().slotsKept())
+                .isEqualTo(new Memory.SlotsKept(Set.of(B), 11, 300));
     }
 
     @Test
     void whether_writers_are_let_in_is_not_sure_while_it_is_being_told_nor_after_that_has_failed() {
         Action open = new Action.SetReadOnly(false);
         Memory begun = fresh.begun(open, FIRST_RUN, 200);
-        assertThat(begun.readOnlyUnsureIn()).isEqualTo(11);
-        assertThat(begun.done(open, FIRST_RUN, 300).readOnlyUnsureIn()).isZero();
+        assertThat(begun.applied().readOnlyUnsureIn()).isEqualTo(11);
+        assertThat(begun.done(open, FIRST_RUN, 300).applied().readOnlyUnsureIn())
+                .isZero();
     }
 }

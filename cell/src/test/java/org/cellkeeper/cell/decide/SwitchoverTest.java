@@ -99,9 +99,9 @@ final class SwitchoverTest {
     void aCheckpointIsWrittenFirst() {
         ask(B);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
-        checkpoint(RUN, 0, false);
+        checkpoint(RUN, Since.NOT_SO, false);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINTING);
-        checkpoint(RUN, now, false);
+        checkpoint(RUN, Since.of(now), false);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
         pass(Duration.ofSeconds(11));
         assertThat(facts().switchoverStage())
@@ -112,14 +112,14 @@ final class SwitchoverTest {
     @Test
     void aCheckpointOfAnotherRunOfPostgresqlIsNone() {
         ask(B);
-        checkpoint(RUN + 1, now, false);
+        checkpoint(RUN + 1, Since.of(now), false);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
     }
 
     @Test
     void aCheckpointThatFailedIsAskedForAgainAfterAMoment() {
         ask(B);
-        checkpoint(RUN, now, true);
+        checkpoint(RUN, Since.of(now), true);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINTING);
         pass(Duration.ofSeconds(2));
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINT_DUE);
@@ -128,10 +128,10 @@ final class SwitchoverTest {
     @Test
     void aSwitchoverOutlastsItsTimeWhileACheckpointIsWritten() {
         ask(B);
-        checkpoint(RUN, 0, false);
+        checkpoint(RUN, Since.NOT_SO, false);
         pass(Duration.ofMinutes(4));
         assertThat(Tasks.settled(view())).isNull();
-        checkpoint(RUN, now, false);
+        checkpoint(RUN, Since.of(now), false);
         assertThat(Tasks.settled(view())).isNull();
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
         pass(Duration.ofSeconds(11));
@@ -141,16 +141,16 @@ final class SwitchoverTest {
     @Test
     void aCheckpointThatIsNeverWrittenEndsTheSwitchoverWithTheReason() {
         ask(B);
-        checkpoint(RUN, 0, false);
+        checkpoint(RUN, Since.NOT_SO, false);
         pass(Duration.ofMinutes(5));
-        checkpoint(RUN, now, true);
+        checkpoint(RUN, Since.of(now), true);
         Task ended = Tasks.settled(view());
         assertThat(ended).isNotNull();
         assertThat(ended.message()).contains("cell-1 could not write a checkpoint first");
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.NONE);
     }
 
-    private void checkpoint(long postmaster, long ended, boolean failed) {
+    private void checkpoint(long postmaster, Since ended, boolean failed) {
         memory = memory.checkpoint(new Memory.Checkpoint(postmaster, now, ended, failed));
     }
 

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.cellkeeper.cell.decide.Action;
-import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
+import org.cellkeeper.cell.decide.Since;
 import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
@@ -77,10 +77,9 @@ final class BrokenRefinements {
                                                 reign.sealedLsn(),
                                                 reign.parent())))
                         : view;
-            case AWAY_VOTER_KEPT -> Records.with(view, "memory", Records.with(view.memory(), "votersAway", Map.of()));
-            case CRASHED_PRIMARY_STARTED_AT_ONCE ->
-                Records.with(view, "memory", Records.with(view.memory(), "databaseAwaySince", 0L));
-            case TASKS_AGED_BY_THE_TIME_OF_DAY -> Records.with(view, "memory", agedByTimeOfDay(view));
+            case AWAY_VOTER_KEPT -> Records.with(view, "memory.votersAway", Map.of());
+            case CRASHED_PRIMARY_STARTED_AT_ONCE -> Records.with(view, "memory.timers.databaseAway", Since.NOT_SO);
+            case TASKS_AGED_BY_THE_TIME_OF_DAY -> Records.with(view, "memory.tasksSince", agedByTimeOfDay(view));
             case STANDBY_WITHOUT_WAL_KEPT ->
                 withoutOldestWalOf(view, state.primary().name());
             case VOTERS_WITHOUT_WAL_KEPT -> withoutOwnOldestWal(view);
@@ -115,14 +114,14 @@ final class BrokenRefinements {
         };
     }
 
-    private static Memory agedByTimeOfDay(View view) {
+    private static Map<String, Long> agedByTimeOfDay(View view) {
         TreeMap<String, Long> since = new TreeMap<>(view.memory().tasksSince());
         view.coordination()
                 .tasks()
                 .forEach(task -> since.put(
                         task.id(),
                         view.now() - Duration.between(task.start(), view.wall()).toMillis()));
-        return Records.with(view.memory(), "tasksSince", since);
+        return since;
     }
 
     private static boolean isOpen(ClusterState state) {

@@ -128,7 +128,7 @@ final class Mutations {
             case DROPPED_CELL_STILL_COUNTS ->
                 drained(withDatabase(view, senders(view.database(), s -> uncounted(view.database(), s))));
             case WIDENED_WITHOUT_CONFIRMATION ->
-                state == null ? view : withMemory(view, view.memory().confirmed(state));
+                state == null ? view : Records.with(view, "memory.rule.confirmed", state);
             case VOTED_WHILE_RECEIVING -> ballotIsOpen(state) ? withDatabase(view, detached(view.database())) : view;
             case COMPARED_WHILE_RECEIVING -> ballotIsOpen(state) ? view : withDatabase(view, detached(view.database()));
             case END_OUTLIVES_RESTART_IN_PLACE -> withDatabase(view, endKnownAsBefore(view.database()));
@@ -201,10 +201,6 @@ final class Mutations {
 
     private static View withDatabase(View view, DatabaseView database) {
         return Records.with(view, "database", database);
-    }
-
-    private static View withMemory(View view, Memory memory) {
-        return Records.with(view, "memory", memory);
     }
 
     private static View withZooKeeper(View view, CoordinationView coordination) {
@@ -290,7 +286,7 @@ final class Mutations {
                 && state.primary().equals(view.self())
                 && state.phase() instanceof Phase.Handover phase
                 && phase.token() != null;
-        startedInAHandover |= handover && view.memory().reignedIn() == 0;
+        startedInAHandover |= handover && !view.memory().reigned();
         return handover && startedInAHandover
                 ? withState(
                         Records.with(view, "local", view.local().withHandoverMark(null)),
@@ -387,38 +383,34 @@ final class Mutations {
 
     /** L as one who does not look closely reads it. */
     private static View drained(View view) {
-        Memory.Written written = view.memory().written();
+        Memory.Written written = view.memory().rule().written();
         DatabaseView.Primary primary = view.database().primary();
-        boolean needed = view.memory().drain() == null
+        boolean needed = view.memory().rule().drain() == null
                 && written != null
                 && primary != null
                 && written.setting().equals(view.database().syncInForce());
-        return needed
-                ? withMemory(view, withDrain(view.memory(), new Drain(written.setting(), primary.flushed())))
-                : view;
+        return needed ? withDrain(view, new Drain(written.setting(), primary.flushed())) : view;
     }
 
     private static View drainedEarly(View view) {
-        Memory.Written written = view.memory().written();
-        return written == null
-                ? view
-                : withMemory(view, withDrain(view.memory(), new Drain(written.setting(), Lsn.ZERO)));
+        Memory.Written written = view.memory().rule().written();
+        return written == null ? view : withDrain(view, new Drain(written.setting(), Lsn.ZERO));
     }
 
-    private static Memory withDrain(Memory memory, Drain drain) {
-        return Records.with(memory, "drain", drain);
+    private static View withDrain(View view, Drain drain) {
+        return Records.with(view, "memory.rule.drain", drain);
     }
 
     /** What runs is taken for what lies in the file, and for this agent's own work. */
     private static View trusting(View view) {
         DatabaseView.Primary primary = view.database().primary();
         SyncSetting inForce = view.database().syncInForce();
-        if (primary == null || inForce == null || view.memory().written() != null) {
+        if (primary == null || inForce == null || view.memory().rule().written() != null) {
             return view;
         }
         Memory trusting = view.memory().done(new Action.ApplySync(inForce), view.database(), view.now());
         return withDatabase(
-                withMemory(view, withDrain(trusting, new Drain(inForce, primary.flushed()))),
+                withDrain(Records.with(view, "memory", trusting), new Drain(inForce, primary.flushed())),
                 Records.with(view.database(), "syncOnDisk", inForce));
     }
 

@@ -9,19 +9,25 @@ import org.jspecify.annotations.Nullable;
 final class Records {
     private Records() {}
 
+    /** @param component of a component, and so on, with dots between their names */
     @SuppressWarnings("unchecked")
     static <R extends Record> R with(R old, String component, @Nullable Object value) {
+        int dot = component.indexOf('.');
+        String name = dot < 0 ? component : component.substring(0, dot);
         RecordComponent[] components = old.getClass().getRecordComponents();
         Object[] values = new Object[components.length];
         boolean known = false;
         try {
             for (int i = 0; i < components.length; i++) {
-                boolean changed = components[i].getName().equals(component);
+                boolean changed = components[i].getName().equals(name);
                 known |= changed;
-                values[i] = changed ? value : components[i].getAccessor().invoke(old);
+                Object before = components[i].getAccessor().invoke(old);
+                values[i] = !changed
+                        ? before
+                        : dot < 0 ? value : with((Record) before, component.substring(dot + 1), value);
             }
             if (!known) {
-                throw new IllegalArgumentException(old.getClass() + " has no " + component);
+                throw new IllegalArgumentException(old.getClass() + " has no " + name);
             }
             Class<?>[] types =
                     Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
