@@ -2,6 +2,7 @@ package org.cellkeeper.cell.decide;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Ensemble;
@@ -67,5 +68,27 @@ final class Ensembles {
                 ? ""
                 : "a cluster is founded when all cells of zookeeper.cells are there and name the same servers ("
                         + Ensemble.text(servers) + "); not yet: " + String.join(", ", missing);
+    }
+
+    static Coordination coordination(View view) {
+        if (view.coordinationKnown()) {
+            return Coordination.KNOWN;
+        }
+        boolean unborn = view.coordination().connected()
+                && view.coordination().stateAbsent()
+                && view.coordination().state() == null
+                && view.local().seen() == null;
+        if (!unborn) {
+            return Coordination.AWAY;
+        }
+        if (!obstacleToFounding(view).isEmpty()) {
+            return Coordination.UNBORN;
+        }
+        if (view.coordination().birthLock()) {
+            return Coordination.UNBORN_AND_LOCKED;
+        }
+        var preferred = view.settings().bootstrapPrimary();
+        boolean mayFound = preferred == null || preferred.equals(view.settings().name());
+        return mayFound ? Coordination.UNBORN_AND_MINE_TO_ASK : Coordination.UNBORN;
     }
 }

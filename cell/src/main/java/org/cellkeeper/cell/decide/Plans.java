@@ -37,7 +37,7 @@ final class Plans {
     }
 
     static Steps openDoor(View v) {
-        Upstream target = Facts.doorTarget(v);
+        Upstream target = Standbys.doorTarget(v);
         return target == null
                 ? Steps.none("")
                 : Steps.of("to " + target.primary().name(), new Action.OpenDoor(target));

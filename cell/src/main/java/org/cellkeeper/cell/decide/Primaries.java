@@ -2,12 +2,17 @@ package org.cellkeeper.cell.decide;
 
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.cellkeeper.cell.decide.Facts.PrimaryFault;
+import org.cellkeeper.cell.decide.Facts.WriteAvailability;
 import org.cellkeeper.cell.decide.quorum.Fitness;
 import org.cellkeeper.cell.model.CellId;
+import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
+import org.cellkeeper.cell.model.CellSettings.Timing;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.WalSender;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.SyncSetting;
@@ -138,5 +143,52 @@ public final class Primaries {
                         .anyMatch(cell -> priority(state, cell) > 0
                                 && view.seemsAlive(cell)
                                 && Election.fitness(view, cell) != Fitness.UNFIT);
+    }
+
+    static WriteAvailability writeAvailability(View view) {
+        if (!reigns(view)) {
+            return WriteAvailability.FINE;
+        }
+        Timing timing = view.settings().timing();
+        boolean closed = view.database().readOnly();
+        // What is on disk may not be in force: it is done again until it is sure to be.
+        long unsureIn = view.memory().applied().readOnlyUnsureIn();
+        boolean unsure = unsureIn != 0 && unsureIn == view.database().postmaster();
+        if (!isShortOfAckers(view)) {
+            return closed || unsure ? WriteAvailability.RECOVERED : WriteAvailability.FINE;
+        }
+        long lasting = view.memory().timers().shortOfAckers().heldFor(view.now());
+        // Cut off from both for so long: what this cell has just written itself is not durable here for a moment.
+        boolean isolated = lasting >= timing.isolation().toMillis()
+                && view.memory().timers().coordinationAway().lasts(view.now(), timing.isolation());
+        if (isolated && view.settings().isolationResponse() == IsolationResponse.STOP) {
+            return WriteAvailability.LACKING_STOP;
+        }
+        DatabaseView.Primary primary = view.database().primary();
+        boolean waiting = primary != null && primary.waiting() > 0;
+        if (closed && !unsure && !waiting) {
+            return WriteAvailability.LACKING_CLOSED;
+        }
+        return lasting >= timing.readOnlyAfter().toMillis() ? WriteAvailability.LACKING : WriteAvailability.SHORT;
+    }
+
+    static PrimaryFault fault(View view, ClusterState state) {
+        Memory.Timers timers = view.memory().timers();
+        Timing timing = view.settings().timing();
+        boolean automatic = state.failoverMode() == FailoverMode.AUTOMATIC;
+        if (!automatic || !view.coordinationKnown() || !canBeReplaced(view)) {
+            return PrimaryFault.NONE;
+        }
+        long now = view.now();
+        if (view.database().isStopped()) {
+            boolean crashed = view.memory().reigned()
+                    && timers.databaseAway().isSo()
+                    && !timers.databaseAway().lasts(now, timing.restartPatience());
+            return crashed ? PrimaryFault.CRASHED : PrimaryFault.NONE;
+        }
+        boolean unwritable = timers.writesFailed().lasts(now, timing.silence());
+        boolean hung = view.database().process() == DatabaseView.Process.UNRESPONSIVE
+                && timers.databaseAway().lasts(now, timing.isolation());
+        return unwritable || hung ? PrimaryFault.UNWRITABLE : PrimaryFault.NONE;
     }
 }

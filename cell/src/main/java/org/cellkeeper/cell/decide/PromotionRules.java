@@ -113,7 +113,7 @@ final class PromotionRules {
             return Steps.none("");
         }
         long epoch = state.epoch();
-        if (Facts.hasPromoted(v, state)) {
+        if (Promotions.hasPromoted(v, state)) {
             return Steps.of("promoted already", new Action.StartPrimary());
         }
         SyncSetting names = Election.namesAtPromotion(v);

@@ -1,7 +1,11 @@
 package org.cellkeeper.cell.decide;
 
+import java.time.Duration;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.cellkeeper.cell.decide.Facts.Standing;
+import org.cellkeeper.cell.decide.Facts.Stream;
+import org.cellkeeper.cell.decide.Facts.Wal;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
@@ -10,12 +14,16 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
+import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
 import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
 
 /** What a standby can tell of itself and of its primary. */
 public final class Standbys {
+    /** Slots are looked at again so often: one that was never used, or was lost, is made anew. */
+    private static final Duration SLOTS = Duration.ofSeconds(20);
+
     private Standbys() {}
 
     /** Where the present primary is followed; null while its entry or its reign is not on record. */
@@ -151,5 +159,82 @@ public final class Standbys {
 
     static boolean linkGone(View view, CellId cell) {
         return view.link(cell.name()).status() == PeerLink.Status.GONE;
+    }
+
+    static Stream stream(View view) {
+        DatabaseView database = view.database();
+        DatabaseView.Standby standby = database.standby();
+        Upstream upstream = database.upstreamOnDisk();
+        // T12: a predecessor may have written what is on disk, and died before the reload.
+        boolean loaded = view.memory().applied().upstreamSetIn() == database.postmaster();
+        boolean closed = database.closed() != null
+                && database.process() == DatabaseView.Process.STARTING
+                && view.memory()
+                        .timers()
+                        .closed()
+                        .lasts(view.now(), view.settings().timing().isolation());
+        if (closed && (upstream == null || !upstream.equals(rightUpstream(view)))) {
+            return Stream.CLOSED;
+        }
+        if (upstream == null) {
+            if (standby == null || standby.receiver() == Receiver.DETACHED) {
+                return Stream.DETACHED;
+            }
+            return loaded ? Stream.LOOSE : Stream.WRONG;
+        }
+        if (!upstream.equals(rightUpstream(view))) {
+            return Stream.WRONG;
+        }
+        if (streamsLive(view)) {
+            return Stream.LIVE;
+        }
+        return loaded || standby == null ? Stream.BROKEN : Stream.WRONG;
+    }
+
+    static Wal wal(View view) {
+        WalHistory.Relation relation = relationToPrimary(view);
+        if (relation == null) {
+            return awaitsReign(view) ? Wal.AWAITS_REIGN : Wal.UNKNOWN;
+        }
+        return switch (relation) {
+            case PREFIX -> mustCloneAnew(view) ? Wal.GONE : Wal.PREFIX;
+            case DIVERGED -> Wal.DIVERGED;
+        };
+    }
+
+    private static boolean awaitsReign(View view) {
+        ClusterState state = view.state();
+        return state != null
+                && state.isSteady()
+                && state.reign() == null
+                && view.database().isStopped()
+                && view.database().knownEnd() != null
+                && !view.epochLasts(view.settings().timing().handover());
+    }
+
+    static boolean slotsDue(View view, Standing standing) {
+        boolean runs = view.database().isPrimary() || view.database().isStandby();
+        if (!runs || (standing != Standing.ACTIVE && standing != Standing.PRIMARY)) {
+            return false;
+        }
+        Memory.SlotsKept kept = view.memory().applied().slotsKept();
+        return kept == null
+                || kept.postmaster() != view.database().postmaster()
+                || !kept.siblings().equals(siblings(view))
+                || view.now() - kept.at() >= SLOTS.toMillis();
+    }
+
+    /** I8: whom this cell's door is to be opened to now; null when it is as it should be. */
+    static @Nullable Upstream doorTarget(View view) {
+        ClusterState state = view.state();
+        Upstream right = rightUpstream(view);
+        if (state == null
+                || right == null
+                || right.equals(view.memory().applied().doorOpenTo())) {
+            return null;
+        }
+        boolean held = state.phase() instanceof Phase.Handover
+                && !view.phaseLasts(view.settings().timing().handover());
+        return held ? null : right;
     }
 }

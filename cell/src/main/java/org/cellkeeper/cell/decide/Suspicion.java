@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.decide;
 
+import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
+import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellSettings;
@@ -17,6 +19,16 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Suspicion {
     private Suspicion() {}
+
+    static FailureSuspicion level(View view, Standing standing) {
+        if (standing != Standing.ACTIVE) {
+            return FailureSuspicion.NONE;
+        }
+        if (callsForBallot(view)) {
+            return FailureSuspicion.BALLOT;
+        }
+        return suspects(view) ? FailureSuspicion.SUSPICION : FailureSuspicion.NONE;
+    }
 
     /** Both signals are gone, and this cell has grounds to believe it. */
     static boolean suspects(View view) {

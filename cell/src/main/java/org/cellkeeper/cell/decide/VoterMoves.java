@@ -4,6 +4,7 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import org.cellkeeper.cell.decide.Facts.Move;
 import org.cellkeeper.cell.decide.quorum.CommitQuorum;
 import org.cellkeeper.cell.decide.quorum.VoterChange;
 import org.cellkeeper.cell.decide.quorum.VoterChange.Drain;
@@ -114,5 +115,16 @@ public final class VoterMoves {
         }
         ClusterState state = view.state();
         return VoterChange.drain(written.setting(), state == null ? 0 : state.acks(), rule(view), primary.flushed());
+    }
+
+    static Move move(View view) {
+        return switch (next(view)) {
+            case Step.Nothing() -> Primaries.reigns(view) && Ensembles.due(view) != null ? Move.RECORD : Move.NONE;
+            case Step.Confirm() -> Move.CONFIRM;
+            case Step.Write ignored -> Move.WRITE;
+            case Step.TerminateOldSenders() -> Move.TERMINATE;
+            case Step.Await ignored -> Move.AWAIT;
+            case Step.Change ignored -> Move.CHANGE;
+        };
     }
 }
