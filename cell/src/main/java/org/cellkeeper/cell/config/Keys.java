@@ -3,7 +3,11 @@ package org.cellkeeper.cell.config;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
@@ -41,15 +45,14 @@ final class Keys {
             Kind.SECRET,
             "File with the cluster's secret, 16 bytes at least, the same on every cell. Agents prove to each other that they know it.");
 
-    static final Key<Integer> POSTGRES_PORT = Key.with("ports.postgres", Kind.PORT, "5432", "PostgreSQL.");
-    static final Key<Integer> API_PORT = Key.with("ports.api", Kind.PORT, "5480", "The appliance API.");
-    static final Key<Integer> LINK_PORT = Key.with("ports.link", Kind.PORT, "5481", "The links between the agents.");
-    static final Key<Integer> CLIENT_PORT =
-            Key.with("ports.zookeeper-client", Kind.PORT, "2181", "ZooKeeper, for the agents.");
-    static final Key<Integer> QUORUM_PORT =
-            Key.with("ports.zookeeper-quorum", Kind.PORT, "2888", "ZooKeeper, from its followers to its leader.");
-    static final Key<Integer> ELECTION_PORT =
-            Key.with("ports.zookeeper-election", Kind.PORT, "3888", "ZooKeeper, for the election of its leader.");
+    static final Key<Integer> API_PORT = port("api", "5480", "The appliance API.");
+    static final List<Key<Integer>> PORTS = List.of(
+            port("postgres", "5432", "PostgreSQL."),
+            API_PORT,
+            port("link", "5481", "The links between the agents."),
+            port("zookeeper-client", "2181", "ZooKeeper, for the agents."),
+            port("zookeeper-quorum", "2888", "ZooKeeper, from its followers to its leader."),
+            port("zookeeper-election", "3888", "ZooKeeper, for the election of its leader."));
 
     static final Key<FailoverMode> INITIAL_MODE = Key.with(
             "failover.initial-mode",
@@ -170,8 +173,7 @@ final class Keys {
     static final List<Section> SECTIONS = List.of(
             new Section("The cell", List.of(NAME, HOST, DATA_DIR, PRIORITY, FAULT_DOMAIN)),
             new Section("The cluster", List.of(CLUSTER_NAME, CLUSTER_SECRET)),
-            new Section(
-                    "TCP ports", List.of(POSTGRES_PORT, API_PORT, LINK_PORT, CLIENT_PORT, QUORUM_PORT, ELECTION_PORT)),
+            new Section("TCP ports", List.copyOf(PORTS)),
             new Section("Failover", List.of(INITIAL_MODE, BOOTSTRAP_PRIMARY, ISOLATION_RESPONSE, MIN_STANDBYS)),
             new Section("ZooKeeper", List.of(ZOOKEEPER_CELLS, ZOOKEEPER_CONNECT, SESSION_TIMEOUT)),
             new Section("PostgreSQL", List.of(BIN_DIR, OS_USER, SETTINGS)),
@@ -194,10 +196,22 @@ final class Keys {
                             HASTE,
                             GUARD)));
 
+    static final Map<String, Key<?>> BY_PATH = all().collect(Collectors.toMap(Key::path, Function.identity()));
+
     private Keys() {}
 
     static Stream<Key<?>> all() {
         return SECTIONS.stream().flatMap(section -> section.keys().stream());
+    }
+
+    /** The key in this section that a record's component is named after. */
+    static Key<?> of(String section, String component) {
+        String path = section + "." + component.replaceAll("[A-Z]", "-$0").toLowerCase(Locale.ROOT);
+        return Objects.requireNonNull(BY_PATH.get(path), path);
+    }
+
+    private static Key<Integer> port(String name, String standard, String sentence) {
+        return Key.with("ports." + name, Kind.PORT, standard, sentence);
     }
 
     private static Key<Duration> timing(String name, Duration standard, String sentence) {

@@ -10,12 +10,13 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,7 +45,9 @@ final class Settings {
     static final int LARGEST_FILE = 256 * 1024;
 
     private final Map<String, Given> given = new TreeMap<>();
-    private final List<Problem> problems = new ArrayList<>();
+    /** Each once, though a key may be asked for again. */
+    private final Set<Problem> problems = new LinkedHashSet<>();
+
     /** The keys that were set in another form than theirs, which has been complained of. */
     private final Set<String> misshapen = new TreeSet<>();
 
@@ -71,10 +74,9 @@ final class Settings {
 
     Settings(@Nullable Path file, Map<String, String> environment) {
         this.kept = null;
-        Map<String, Key<?>> byPath = Keys.all().collect(Collectors.toMap(Key::path, Function.identity()));
         Map<String, Key<?>> byVariable = Keys.all().collect(Collectors.toMap(Key::variable, Function.identity()));
         if (file != null) {
-            readFile(file, byPath);
+            readFile(file);
         }
         new TreeMap<>(environment).forEach((variable, text) -> {
             Key<?> key = byVariable.get(variable);
@@ -100,8 +102,15 @@ final class Settings {
         problems.add(new Problem(where, what));
     }
 
-    List<Problem> problems() {
-        return problems;
+    void complain(Key<?> key, String what) {
+        complain(where(key), what);
+    }
+
+    /** Throws when there has been any complaint. */
+    void refuse() throws InvalidConfiguration {
+        if (!problems.isEmpty()) {
+            throw new InvalidConfiguration(List.copyOf(problems));
+        }
     }
 
     /** Where a key was set, for complaints about it. */
@@ -135,7 +144,7 @@ final class Settings {
             files.put(path.toString(), Base64.getEncoder().encodeToString(content));
             return new SideFile(path, content);
         } catch (IOException unreadable) {
-            complain(where(key), path + " cannot be read: " + reason(unreadable));
+            complain(key, path + " cannot be read: " + reason(unreadable));
             return null;
         }
     }
@@ -167,7 +176,7 @@ final class Settings {
                 .toList();
     }
 
-    /** As {@link #optional}, without a complaint. */
+    /** As {@link #value}, without a complaint. */
     <T> @Nullable T peek(Key<T> key) {
         Given value = given.get(key.path());
         try {
@@ -177,42 +186,56 @@ final class Settings {
         }
     }
 
-    /** Null when it was not set, or wrongly; the latter has been complained of. */
-    <T> @Nullable T optional(Key<T> key) {
-        Given value = given.get(key.path());
-        try {
-            if (value != null) {
-                return key.kind().read(value.entries());
-            }
-        } catch (IllegalArgumentException wrong) {
-            complain(
-                    value.where(),
-                    value.shown() + " is not allowed; allowed: " + key.kind().allowed());
-        }
-        return null;
-    }
-
-    /** The value or its default; null only when there is neither, which has been complained of. */
+    /** The value or its default; null when there is neither, which has been complained of unless the key may be left out. */
     <T> @Nullable T value(Key<T> key) {
         Given value = given.get(key.path());
-        if (value != null || misshapen.contains(key.path())) {
-            return optional(key);
+        if (value != null) {
+            try {
+                return key.kind().read(value.entries());
+            } catch (IllegalArgumentException wrong) {
+                complain(
+                        key,
+                        value.shown() + " is not allowed; allowed: "
+                                + key.kind().allowed());
+                return null;
+            }
+        }
+        if (misshapen.contains(key.path())) {
+            return null;
         }
         return switch (key.fallback()) {
             case Key.Fallback.Value(String text) -> key.kind().read(key.kind().entries(text));
-            case Key.Fallback.Required() -> {
+            case Key.Fallback.Computed _ -> null;
+            case Key.Fallback.Required _ -> {
                 complain(
-                        key.path(),
+                        key,
                         "must be set (here or as " + key.variable() + "); allowed: "
                                 + key.kind().allowed());
                 yield null;
             }
-            case Key.Fallback.Computed(String how) ->
-                throw new IllegalStateException(key.path() + " has no fixed default, but " + how);
         };
     }
 
-    private void readFile(Path file, Map<String, Key<?>> byPath) {
+    /** A section as a record whose components are its keys, by their names; null when a value is missing, which has been complained of. */
+    <R extends Record> @Nullable R section(String name, Class<R> type) {
+        RecordComponent[] components = type.getRecordComponents();
+        Class<?>[] types = new Class<?>[components.length];
+        @Nullable Object[] values = new @Nullable Object[components.length];
+        boolean isWhole = true;
+        for (int i = 0; i < components.length; i++) {
+            Key<?> key = Keys.of(name, components[i].getName());
+            types[i] = components[i].getType();
+            values[i] = value(key);
+            isWhole &= values[i] != null || key.fallback() instanceof Key.Fallback.Computed;
+        }
+        try {
+            return isWhole ? type.getDeclaredConstructor(types).newInstance(values) : null;
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("a " + type.getSimpleName() + " cannot be made", e);
+        }
+    }
+
+    private void readFile(Path file) {
         try {
             JsonNode root;
             try (JsonParser parser = YAML.createParser(PlainFiles.read(file, LARGEST_FILE))) {
@@ -228,7 +251,7 @@ final class Settings {
                 unread(file, "must hold keys and values");
                 return;
             }
-            flatten("", root, byPath);
+            flatten("", root);
         } catch (JsonProcessingException syntax) {
             String at = syntax.getLocation() == null
                     ? ""
@@ -268,16 +291,16 @@ final class Settings {
         }
     }
 
-    private void flatten(String prefix, JsonNode node, Map<String, Key<?>> byPath) {
+    private void flatten(String prefix, JsonNode node) {
         for (Map.Entry<String, JsonNode> child : node.properties()) {
             String path = prefix + child.getKey();
             JsonNode value = child.getValue();
-            Key<?> key = byPath.get(path);
+            Key<?> key = Keys.BY_PATH.get(path);
             if (key == null && value.isObject() && !value.isEmpty()) {
-                flatten(path + ".", value, byPath);
+                flatten(path + ".", value);
             } else if (key == null) {
-                if (!isSection(path, byPath)) {
-                    unknown(path, byPath);
+                if (!isSection(path)) {
+                    unknown(path, Keys.BY_PATH);
                 } else if (!value.isNull() && !value.isObject()) {
                     complain(path, "must hold keys and values");
                 }
@@ -307,8 +330,8 @@ final class Settings {
         complain(file.toString(), what);
     }
 
-    private static boolean isSection(String path, Map<String, Key<?>> byPath) {
-        return byPath.keySet().stream().anyMatch(known -> known.startsWith(path + "."));
+    private static boolean isSection(String path) {
+        return Keys.BY_PATH.keySet().stream().anyMatch(known -> known.startsWith(path + "."));
     }
 
     private static boolean isFlat(JsonNode value) {
