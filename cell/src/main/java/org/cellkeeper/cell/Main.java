@@ -1,7 +1,7 @@
 package org.cellkeeper.cell;
 
-import java.util.Objects;
 import org.cellkeeper.cell.cli.OperatorCommands;
+import org.cellkeeper.cell.wire.Build;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -37,8 +37,7 @@ public final class Main {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"cellkeeper " + Objects.requireNonNullElse(version, "(not packaged)")};
+            return new String[] {"cellkeeper " + Build.version()};
         }
     }
 }

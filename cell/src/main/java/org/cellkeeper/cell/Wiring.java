@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -51,6 +50,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
@@ -102,7 +102,7 @@ public final class Wiring implements AutoCloseable {
         return new Judges() {
             @Override
             public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
-                return LocalPostgres.problems(binDir, isRoot() ? osUser : null, settings);
+                return LocalPostgres.problems(binDir, PostgresSettings.osUser(osUser), settings);
             }
 
             @Override
@@ -198,24 +198,6 @@ public final class Wiring implements AutoCloseable {
         return settings.withServers(recorded == null ? List.of() : recorded, refusal);
     }
 
-    private Path postgresFolder() {
-        return config.dataDir().resolve("postgres");
-    }
-
-    private void makePostgresFolder() throws IOException {
-        Files.createDirectories(postgresFolder());
-        if (isRoot()) {
-            // PostgreSQL's user must be able to go through to its own folder, whatever the umask was.
-            for (Path folder : List.of(config.dataDir(), postgresFolder())) {
-                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
-            }
-        }
-    }
-
-    private static boolean isRoot() {
-        return "root".equals(System.getProperty("user.name"));
-    }
-
     // ---- the agent
 
     /** Starts everything; returns at once. */
@@ -234,8 +216,8 @@ public final class Wiring implements AutoCloseable {
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
         steps.made("the cell's state is open");
-        makePostgresFolder();
         PostgresSettings postgresSettings = postgresSettings();
+        LocalPostgres.makeWay(config.dataDir(), postgresSettings);
         LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
         steps.made("PostgreSQL's programs are found");
         TcpPeers peers = opened(new TcpPeers(
@@ -290,7 +272,7 @@ public final class Wiring implements AutoCloseable {
                 app,
                 coordination,
                 new PostgresReload(postgresSettings),
-                zookeeperStatus(),
+                zookeeperStanding(),
                 metrics::scrape)));
         steps.made("all parts are made, the loop begins");
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));
@@ -341,10 +323,10 @@ public final class Wiring implements AutoCloseable {
         return new PostgresSettings(
                 config.postgres().programs(),
                 config.database(),
-                postgresFolder().resolve("run"),
+                config.database().resolveSibling("run"),
                 config.host(),
                 config.ports().postgres(),
-                isRoot() ? config.postgres().osUser() : null,
+                PostgresSettings.osUser(config.postgres().osUser()),
                 new PostgresSettings.Passwords(
                         secret.derived("superuser"),
                         secret.derived("replication"),
@@ -445,18 +427,13 @@ public final class Wiring implements AutoCloseable {
         return snapshot != null && cell != null && snapshot.view().link(cell).status() == PeerLink.Status.GONE;
     }
 
-    /** As {@code GET /services} tells it; null where this cell runs no server of the ensemble. */
-    private @Nullable Supplier<String> zookeeperStatus() {
+    /** Null where this cell runs no server of the ensemble. */
+    private @Nullable Supplier<Standing> zookeeperStanding() {
         CellConfig.Server own = config.ownServer();
-        if (own == null) {
-            return null;
-        }
         int port = config.ports().zookeeperClient();
-        return () -> switch (ZooKeeperServerStatus.of(own.host(), port).standing()) {
-            case SERVING -> "running";
-            case WAITING -> "start";
-            case SILENT, UNKNOWN -> "dead";
-        };
+        return own == null
+                ? null
+                : () -> ZooKeeperServerStatus.of(own.host(), port).standing();
     }
 
     /** The cluster as the app sees it; null while this cell knows of none. */
@@ -466,8 +443,7 @@ public final class Wiring implements AutoCloseable {
             return null;
         }
         View view = snapshot.view();
-        PeerView self = snapshot.self();
-        PeerView primary = state.primary().equals(view.self()) ? self : view.fresh(state.primary());
-        return AppContext.of(view.self(), state, self, primary);
+        PeerView primary = state.primary().equals(view.self()) ? snapshot.self() : view.fresh(state.primary());
+        return AppContext.of(view.self(), state, snapshot.self(), primary);
     }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.cellkeeper.api.ApiPaths;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Operator;
@@ -28,7 +29,7 @@ public final class ApplianceApi implements AutoCloseable {
 
     /**
      * @param postgres the configuration of this cell's PostgreSQL
-     * @param zookeeper the status of this cell's ZooKeeper server as {@code GET /services} tells it; null where it runs none
+     * @param zookeeper how this cell's ZooKeeper server is; null where it runs none
      * @param metrics in Prometheus' text format
      */
     public ApplianceApi(
@@ -38,7 +39,7 @@ public final class ApplianceApi implements AutoCloseable {
             App app,
             Revocations revocations,
             Reloadable postgres,
-            @Nullable Supplier<String> zookeeper,
+            @Nullable Supplier<Standing> zookeeper,
             Supplier<String> metrics) {
         ObjectMapper json = Requests.strictJson();
         Requests requests = new Requests(json);

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -24,9 +23,11 @@ import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.wire.Build;
 import org.jspecify.annotations.Nullable;
 
 /** What the API tells of the one cell that is asked, and not of the cluster. Any thread may use it. */
@@ -42,12 +43,12 @@ final class ThisCell {
     private final ApiSettings settings;
     private final Operator operator;
     private final App app;
-    private final @Nullable Supplier<String> zookeeper;
+    private final @Nullable Supplier<Standing> zookeeper;
     private final long started = System.nanoTime();
     private final AtomicReference<@Nullable CompletableFuture<StorageInfo>> looking = new AtomicReference<>();
 
-    /** @param zookeeper the status of this cell's ZooKeeper server; null where it runs none */
-    ThisCell(ApiSettings settings, Operator operator, App app, @Nullable Supplier<String> zookeeper) {
+    /** @param zookeeper how this cell's ZooKeeper server is; null where it runs none */
+    ThisCell(ApiSettings settings, Operator operator, App app, @Nullable Supplier<Standing> zookeeper) {
         this.settings = settings;
         this.operator = operator;
         this.app = app;
@@ -64,7 +65,7 @@ final class ThisCell {
         services.add(
                 new ServiceInfo("appliance-sync.timer", local == null ? START : local.zookeeper() ? RUNNING : DEAD));
         if (zookeeper != null) {
-            services.add(new ServiceInfo("zookeeper", zookeeper.get()));
+            services.add(new ServiceInfo("zookeeper", zookeeper(zookeeper.get())));
         }
         return services;
     }
@@ -92,6 +93,14 @@ final class ThisCell {
         };
     }
 
+    private static String zookeeper(Standing standing) {
+        return switch (standing) {
+            case SERVING -> RUNNING;
+            case WAITING -> START;
+            case SILENT, UNKNOWN -> DEAD;
+        };
+    }
+
     ServiceInfo service(String name) {
         String known = name.equals("vmware-vcd") ? "vcd" : name;
         return services().stream()
@@ -103,8 +112,7 @@ final class ThisCell {
     }
 
     VersionInfo version() {
-        String packaged = ThisCell.class.getPackage().getImplementationVersion();
-        return new VersionInfo("Cellkeeper", Objects.requireNonNullElse(packaged, "not packaged"), "1.0.0");
+        return new VersionInfo("Cellkeeper", Build.version(), "1.0.0");
     }
 
     /** Of every cell; the operating system's of this one alone, as nobody else looks at it. */

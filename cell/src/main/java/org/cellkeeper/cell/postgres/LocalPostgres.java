@@ -2,7 +2,9 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -19,6 +21,7 @@ import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.port.Database;
 import org.cellkeeper.cell.port.DatabaseFailure;
+import org.cellkeeper.cell.wire.DurableFiles;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +64,16 @@ public final class LocalPostgres implements Database, AutoCloseable {
      */
     public static List<String> problems(Path binDir, @Nullable String osUser, Map<String, String> extra) {
         return TrialSettings.problems(binDir, osUser, extra);
+    }
+
+    /** Makes the folder that holds all of PostgreSQL's; its user can go there from this other one, whatever the umask is. */
+    public static void makeWay(Path from, PostgresSettings settings) throws IOException {
+        Path folder = DurableFiles.folderOf(settings.dataDir());
+        Files.createDirectories(folder);
+        if (settings.osUser() != null) {
+            Files.setPosixFilePermissions(from, PosixFilePermissions.fromString("rwxr-xr-x"));
+            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
     }
 
     /** The settings that a configuration may not have, with the reason of each. */

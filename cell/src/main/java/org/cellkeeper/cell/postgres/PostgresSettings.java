@@ -49,6 +49,11 @@ public record PostgresSettings(
         extra = Map.copyOf(new TreeMap<>(extra));
     }
 
+    /** Whom PostgreSQL runs as where this user is wanted: only root can have it run as another than itself. */
+    public static @Nullable String osUser(String wanted) {
+        return "root".equals(System.getProperty("user.name")) ? wanted : null;
+    }
+
     /** Holds the password of the replication role, for PostgreSQL's own programs. */
     Path passFile() {
         return runDir.resolve("replication.pgpass");

@@ -28,6 +28,7 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.Ensemble;
+import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.LocalState;
@@ -76,7 +77,7 @@ final class OperatorCommandsTest {
                 new FakeApp(),
                 new FakeRevocations(),
                 reload,
-                () -> "running",
+                () -> EnsembleServer.Standing.SERVING,
                 () -> "");
         api.start();
         cell = "https://127.0.0.1:" + port;

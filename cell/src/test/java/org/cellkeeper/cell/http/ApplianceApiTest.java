@@ -34,6 +34,7 @@ import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
@@ -725,7 +726,7 @@ final class ApplianceApiTest {
                 new FakeApp(),
                 revocations,
                 new FakeReload(),
-                () -> "running",
+                () -> Standing.SERVING,
                 metrics::scrape);
     }
 

@@ -35,6 +35,7 @@ import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.DatabaseView;
+import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Task;
@@ -68,7 +69,7 @@ final class CellRoutesTest {
     private static final FakeApp app = new FakeApp();
     private static ApplianceApi api;
     private static ApplianceApi otherApi;
-    private static volatile String zookeeper;
+    private static volatile Standing zookeeper;
 
     @BeforeAll
     static void start() throws IOException {
@@ -84,7 +85,7 @@ final class CellRoutesTest {
                 .build();
     }
 
-    private static ApplianceApi serve(int onPort, java.util.function.Supplier<String> zookeeperStatus) {
+    private static ApplianceApi serve(int onPort, java.util.function.Supplier<Standing> zookeeperStanding) {
         CellMetrics metrics = new CellMetrics(
                 operator,
                 () -> new CellMetrics.Agent(
@@ -101,7 +102,7 @@ final class CellRoutesTest {
                 app,
                 revocations,
                 reload,
-                zookeeperStatus,
+                zookeeperStanding,
                 metrics::scrape);
         made.start();
         return made;
@@ -127,7 +128,7 @@ final class CellRoutesTest {
         revocations.ended.clear();
         revocations.known = true;
         revocations.outcome = Coordination.Outcome.APPLIED;
-        zookeeper = "running";
+        zookeeper = Standing.SERVING;
         synchronized (operator.asked) {
             operator.asked.clear();
         }
@@ -151,7 +152,7 @@ final class CellRoutesTest {
         operator.mode = FailoverMode.MANUAL;
         operator.local = local(CellState.DOWN, DatabaseView.Process.STOPPED, false, 0);
         app.status = App.Status.DEAD;
-        zookeeper = "start";
+        zookeeper = Standing.WAITING;
         assertThat(services(port))
                 .containsExactly(
                         Map.entry("vcd", "dead"),
@@ -160,7 +161,9 @@ final class CellRoutesTest {
                         Map.entry("appliance-sync.timer", "dead"),
                         Map.entry("zookeeper", "start"));
         operator.local = local(CellState.STARTING, DatabaseView.Process.STARTING, true, 0);
+        zookeeper = Standing.SILENT;
         assertThat(service("vpostgres")).isEqualTo("start");
+        assertThat(service("zookeeper")).isEqualTo("dead");
         operator.local = local(CellState.DOWN, DatabaseView.Process.UNRESPONSIVE, true, 0);
         assertThat(service("vpostgres")).isEqualTo("running");
     }
