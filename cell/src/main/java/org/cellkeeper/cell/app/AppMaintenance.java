@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.model.Backoff;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.port.AppDatabase;
@@ -31,8 +32,7 @@ final class AppMaintenance {
 
     private static final long HISTORY_SECONDS = 5;
     private static final Duration QUESTION = Duration.ofSeconds(2);
-    private static final Duration SOON = Duration.ofSeconds(2);
-    private static final Duration LATE = Duration.ofSeconds(10);
+    private static final Backoff RETRY = new Backoff(Duration.ofSeconds(2), Duration.ofSeconds(10));
 
     /** No such role, wrong password, no such database, not let in: the app's database is not as it should be. */
     private static final Set<String> NOT_PROVIDED = Set.of("28P01", "28000", "3D000", "42501");
@@ -113,7 +113,7 @@ final class AppMaintenance {
         if (!tables) {
             tables = now.isPrimary() ? prepared() : primary.ask(QUESTION, Schema::version) >= Schema.NEWEST;
             if (!tables) {
-                notBefore = time + SOON.toNanos();
+                notBefore = time + RETRY.first().toNanos();
                 return;
             }
             reached.run();
@@ -133,9 +133,8 @@ final class AppMaintenance {
     }
 
     private void later(Exception e) {
-        failures = Math.min(failures + 1, 8);
-        Duration pause = SOON.multipliedBy(1L << Math.min(failures - 1, 3));
-        notBefore = System.nanoTime() + (pause.compareTo(LATE) > 0 ? LATE : pause).toNanos();
+        failures++;
+        notBefore = System.nanoTime() + RETRY.after(failures).toNanos();
         String words = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
         if (!words.equals(complaint)) {
             complaint = words;

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.loop;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -7,6 +8,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.cellkeeper.cell.model.Backoff;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
 import org.cellkeeper.cell.model.VersionedState;
@@ -25,8 +27,7 @@ import org.slf4j.LoggerFactory;
 final class DurableState {
     private static final Logger LOG = LoggerFactory.getLogger(DurableState.class);
 
-    private static final long FIRST_RETRY = 50;
-    private static final long LAST_RETRY = 5_000;
+    private static final Backoff RETRY = new Backoff(Duration.ofMillis(50), Duration.ofSeconds(5));
     /** How often it is said that the file still cannot be written. */
     private static final long REMIND = 60_000;
 
@@ -211,8 +212,8 @@ final class DurableState {
                     failures + 1);
             toldAt = now;
         }
-        notBefore = now + Math.min(LAST_RETRY, FIRST_RETRY << Math.min(failures, 10));
         failures++;
+        notBefore = now + RETRY.after(failures).toMillis();
     }
 
     private void recovered() {

@@ -10,6 +10,7 @@ import org.cellkeeper.cell.decide.Checkpoints;
 import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.model.Backoff;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
@@ -26,8 +27,7 @@ import org.slf4j.LoggerFactory;
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
 
-    private static final long FIRST_RETRY = 50;
-    private static final long LAST_RETRY = 5_000;
+    private static final Backoff RETRY = new Backoff(Duration.ofMillis(50), Duration.ofSeconds(5));
     /** How long the same plan is not repeated while what it wrote to ZooKeeper has not come back. */
     private static final long ECHO = 250;
 
@@ -251,10 +251,8 @@ final class PlanExecutor {
     private void failed(Run mine, Action action, Throwable problem) {
         run = null;
         failures++;
-        long delay = action instanceof Action.StopImmediate
-                ? FIRST_RETRY
-                : Math.min(LAST_RETRY, FIRST_RETRY << Math.min(failures - 1, 10));
-        notBefore = ports.clock().millis() + delay;
+        Duration delay = action instanceof Action.StopImmediate ? RETRY.first() : RETRY.after(failures);
+        notBefore = ports.clock().millis() + delay.toMillis();
         int number = mine.plan.rule().number();
         String words = OnLoop.message(problem);
         if (problem instanceof DurableState.NotSaved) {
