@@ -11,10 +11,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Address;
-import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
@@ -295,38 +293,4 @@ final class JsonTest {
             Map<StreamName, Duration> delays,
             Map<CellId, Lsn> ends,
             @Nullable String note) {}
-
-    @Test
-    void whatMayBeNullIsWhatTheModelSaysMayBeNull() {
-        Map<Class<?>, Set<String>> annotated = Stream.of(
-                        Address.class,
-                        Backup.class,
-                        ClusterState.class,
-                        Halt.class,
-                        HistoryEntry.class,
-                        HistoryEntry.Step.class,
-                        LocalState.class,
-                        LocalState.HandoverMark.class,
-                        Member.class,
-                        PeerView.class,
-                        Phase.Handover.class,
-                        Phase.Sealing.class,
-                        Phase.Steady.class,
-                        Presence.class,
-                        Reign.class,
-                        Task.class,
-                        VersionedState.class,
-                        Vote.class)
-                .filter(record -> !nullableComponents(record).isEmpty())
-                .collect(Collectors.toMap(record -> record, JsonTest::nullableComponents));
-
-        assertThat(RequiredComponents.NULLABLE).isEqualTo(annotated);
-    }
-
-    private static Set<String> nullableComponents(Class<?> record) {
-        return Arrays.stream(record.getRecordComponents())
-                .filter(component -> component.getAnnotatedType().isAnnotationPresent(Nullable.class))
-                .map(component -> component.getName())
-                .collect(Collectors.toSet());
-    }
 }
