@@ -16,7 +16,7 @@ import org.cellkeeper.cell.model.Backup;
  *
  * @param filter FIQL, as far as the dates and versions of backups need it
  */
-record BackupQuery(int page, int pageSize, Predicate<Backup> filter, boolean oldestFirst) {
+record BackupQuery(Page page, Predicate<Backup> filter, boolean oldestFirst) {
     private static final int PAGE_SIZE = 20;
     private static final int LARGEST_PAGE = 100;
     private static final Pattern TERM = Pattern.compile("(date|version)(==|=(?:eq|ge|gt|le|lt)=)(.+)");
@@ -38,8 +38,7 @@ record BackupQuery(int page, int pageSize, Predicate<Backup> filter, boolean old
         }
         String filter = ctx.queryParam("filter");
         return new BackupQuery(
-                Requests.number(ctx, "page", 1, 999_999),
-                Requests.number(ctx, "pageSize", PAGE_SIZE, LARGEST_PAGE),
+                Page.of(ctx, PAGE_SIZE, LARGEST_PAGE),
                 filter == null ? backup -> true : filter(filter),
                 ascending != null);
     }

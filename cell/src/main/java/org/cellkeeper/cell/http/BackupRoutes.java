@@ -75,18 +75,16 @@ final class BackupRoutes {
         BackupQuery query = BackupQuery.of(ctx);
         Backups.Share share = usableShare();
         List<Backup> all = query.among(listed());
-        int size = query.pageSize();
+        Page page = query.page();
         answers.answer(
                 ctx,
                 200,
                 new BackupList(
-                        all.stream()
-                                .skip((query.page() - 1L) * size)
-                                .limit(size)
+                        page.of(all).stream()
                                 .map(backup -> rendering.backupFile(backup, location(share, backup)))
                                 .toList(),
-                        (all.size() + size - 1) / size,
-                        size,
+                        page.count(all),
+                        page.size(),
                         all.size()));
     }
 

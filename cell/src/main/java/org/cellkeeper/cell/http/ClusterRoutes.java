@@ -34,23 +34,18 @@ final class ClusterRoutes {
     }
 
     void cells(Context ctx) {
-        int page = Requests.number(ctx, "page", 1, 999_999);
-        int pageSize = Requests.number(ctx, "pageSize", CELLS_PAGE, CELLS_PAGE_LIMIT);
+        Page page = Page.of(ctx, CELLS_PAGE, CELLS_PAGE_LIMIT);
         List<App.RegisteredCell> all = answers.fromDatabase(app.cells());
         answers.answer(
                 ctx,
                 200,
                 new CellPage(
                         all.size(),
-                        (all.size() + pageSize - 1) / pageSize,
-                        page,
-                        pageSize,
+                        page.count(all),
+                        page.number(),
+                        page.size(),
                         null,
-                        all.stream()
-                                .skip((page - 1L) * pageSize)
-                                .limit(pageSize)
-                                .map(rendering::registered)
-                                .toList()));
+                        page.of(all).stream().map(rendering::registered).toList()));
     }
 
     void setMode(Context ctx) {
