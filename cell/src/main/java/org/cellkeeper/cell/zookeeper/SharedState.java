@@ -18,20 +18,17 @@ final class SharedState {
     private static final Logger LOG = LoggerFactory.getLogger(SharedState.class);
 
     private final String path;
-    private final Runnable unreadable;
 
     private @Nullable VersionedState current;
     private boolean absent;
     private long transaction;
-    private long unreadableTransaction;
+    private boolean readable = true;
 
     /** A new connection may be with another ensemble altogether: its first synced read counts, whatever was read before. */
     private boolean unsynced;
 
-    /** @param unreadable told when one was read that cannot be read as a state */
-    SharedState(String path, Runnable unreadable) {
+    SharedState(String path) {
         this.path = path;
-        this.unreadable = unreadable;
     }
 
     /** The newest that was read; null when there was none. */
@@ -43,6 +40,11 @@ final class SharedState {
     /** Whether the last read found none. */
     boolean isAbsent() {
         return absent;
+    }
+
+    /** Whether the newest that was read is a state, or absent. */
+    boolean isReadable() {
+        return readable;
     }
 
     /** The ballot whose votes matter: the open one, or the one that elected a primary who has not recorded its reign; or 0. */
@@ -77,6 +79,7 @@ final class SharedState {
             if (reply.isAbsent()) {
                 current = null;
                 absent = true;
+                readable = true;
                 return true;
             }
             return reply.isOk() && take(reply);
@@ -88,16 +91,15 @@ final class SharedState {
         try {
             if (stat.getMzxid() > transaction) {
                 transaction = stat.getMzxid();
-                current = new VersionedState(stat.getVersion(), Json.read(reply.data(), ClusterState.class));
                 absent = false;
+                readable = false;
+                current = new VersionedState(stat.getVersion(), Json.read(reply.data(), ClusterState.class));
+                readable = true;
             }
-            return transaction != unreadableTransaction;
         } catch (Json.Unreadable e) {
-            unreadableTransaction = stat.getMzxid();
-            unreadable.run();
             LOG.error("{} is not acted upon: {}", path, e.getMessage());
-            return false;
         }
+        return readable;
     }
 
     /** An own write is a read, too: the newest there can be. Says whether it is news. */
@@ -108,6 +110,7 @@ final class SharedState {
         transaction = reply.statOfOk().getMzxid();
         current = new VersionedState(reply.statOfOk().getVersion(), next);
         absent = false;
+        readable = true;
         return true;
     }
 }

@@ -56,7 +56,9 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     private Consumer<CoordinationView> listener = view -> {};
     private CoordinationView delivered = CoordinationView.nothing();
     private @Nullable Connection connection;
-    private boolean synced;
+    /** Whether all was read by this connection; what has changed since is read as it changes. */
+    private boolean loaded;
+
     private boolean secretRefused;
 
     private volatile Predicate<String> gone = server -> false;
@@ -69,7 +71,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         session = new Session(settings, server -> gone.test(server), thread, new SessionOwner());
         tree = new Tree(settings.basePath());
-        shared = new SharedState(tree.state, () -> synced = false);
+        shared = new SharedState(tree.state);
         votes = new Votes(tree);
         birth = new BirthLock(tree);
         members = new Folder<>(tree.members, Presence.class);
@@ -168,7 +170,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         CompletableFuture<List<HistoryEntry>> answer = new CompletableFuture<>();
         boolean handed = onCoordinationThread(() -> {
             Connection c = connection;
-            var reading = c == null ? HistoryLog.cannotBeAsked("not connected") : history.read(c, limit);
+            var reading = begun(() -> c == null ? HistoryLog.cannotBeAsked("not connected") : history.read(c, limit));
             var unused = reading.whenComplete((entries, failure) -> {
                 if (failure == null) {
                     answer.complete(entries);
@@ -229,7 +231,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         @Override
         public void connected(Connection current, boolean fresh) {
             connection = current;
-            synced = false;
+            loaded = false;
             shared.connected();
             if (fresh) {
                 birth.lost();
@@ -244,7 +246,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         @Override
         public void disconnected() {
             connection = null;
-            synced = false;
+            loaded = false;
             deliver(false);
         }
 
@@ -326,7 +328,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
                         LOG.error("reading from ZooKeeper failed", failure);
                     }
                     if (complete) {
-                        synced = true;
+                        loaded = true;
                     } else {
                         var unusedRetry = thread.schedule(() -> reload(c), RELOAD_MILLIS, TimeUnit.MILLISECONDS);
                     }
@@ -335,7 +337,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     }
 
     private void reload(Connection c) {
-        if (c == connection && !synced) {
+        if (c == connection && !loaded) {
             load(c, false);
         }
     }
@@ -343,6 +345,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     // ---- the view
 
     private void deliver(boolean always) {
+        boolean synced = loaded && shared.isReadable();
         CoordinationView view = new CoordinationView(
                 connection != null,
                 synced,

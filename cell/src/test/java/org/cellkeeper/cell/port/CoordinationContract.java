@@ -78,7 +78,7 @@ public abstract class CoordinationContract {
         return new Vote(ballot, voter, null, 1, 1, Lsn.parse("0/3000060"), 100);
     }
 
-    private static Task task(String id, Task.Status status) {
+    protected static Task task(String id, Task.Status status) {
         return new Task(
                 id, Task.Operation.PROMOTE, TWO.name(), ONE.name(), false, status, NOON, null, 0, 0, "asked for");
     }

@@ -9,6 +9,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -23,6 +25,7 @@ import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Presence;
 import org.cellkeeper.cell.model.RevokedSession;
+import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination.Outcome;
 import org.cellkeeper.cell.port.CoordinationBench;
 import org.cellkeeper.cell.port.CoordinationContract;
@@ -143,7 +146,9 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
                 .isEqualTo(Outcome.CONFLICT);
         assertThat(outcome(stranger.coordination.takeBirthLock())).isEqualTo(Outcome.CONFLICT);
         assertThat(outcome(stranger.coordination.deleteVotes(9))).isEqualTo(Outcome.CONFLICT);
-        assertThat(stranger.coordination.history(1)).failsWithin(10, TimeUnit.SECONDS);
+        assertThat(stranger.coordination.history(1))
+                .failsWithin(10, TimeUnit.SECONDS)
+                .withThrowableOfType(ExecutionException.class);
 
         assertThat(stranger.all()).allSatisfy(view -> {
             assertThat(view.state()).isNull();
@@ -244,7 +249,9 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
             assertThat(outcome(client.create(BORN))).isEqualTo(Outcome.NOT_SENT);
             assertThat(outcome(client.publishPresence(new Presence(TWO, ADDRESS, ""))))
                     .isEqualTo(Outcome.NOT_SENT);
-            assertThat(client.history(5)).failsWithin(5, TimeUnit.SECONDS);
+            assertThat(client.history(5))
+                    .failsWithin(5, TimeUnit.SECONDS)
+                    .withThrowableOfType(ExecutionException.class);
             assertThat(watcher.last().connected()).isFalse();
         }
     }
@@ -257,8 +264,80 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
         client.close();
 
         assertThat(outcome(client.create(BORN))).isEqualTo(Outcome.NOT_SENT);
-        assertThat(client.history(5)).failsWithin(5, TimeUnit.SECONDS);
+        assertThat(client.history(5)).failsWithin(5, TimeUnit.SECONDS).withThrowableOfType(ExecutionException.class);
         client.refresh();
+    }
+
+    /** Its requests are begun when the thread takes no more, and throw. */
+    @Test
+    void theHistoryThatIsAskedForWhileItClosesIsAnswered() throws Exception {
+        ZooKeeperCoordination client = zooKeeper().client();
+        new CoordinationWatcher(client).awaits("synced", CoordinationView::synced);
+        CountDownLatch held = new CountDownLatch(1);
+        CountDownLatch closed = new CountDownLatch(1);
+        client.listen(view -> {
+            held.countDown();
+            try {
+                closed.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        held.await();
+
+        CompletableFuture<List<HistoryEntry>> history = client.history(5);
+        client.close();
+        closed.countDown();
+
+        assertThat(history).failsWithin(5, TimeUnit.SECONDS).withThrowableOfType(ExecutionException.class);
+    }
+
+    @Test
+    void aStateThatCannotBeReadIsNotTakenForSyncedUntilAGoodOneFollows() throws Exception {
+        CoordinationWatcher one = client();
+        outcome(one.coordination.create(BORN));
+        one.awaits("synced", view -> view.synced() && view.state() != null);
+        String path = zooKeeper().basePath() + "/state";
+        try (CuratorFramework other = curator(ZooKeeperBench.SECRET)) {
+            other.setData().forPath(path, "no state".getBytes(StandardCharsets.UTF_8));
+            CoordinationView unreadable = one.awaits("unreadable", view -> !view.synced());
+            assertThat(Objects.requireNonNull(unreadable.state()).state()).isEqualTo(BORN);
+
+            other.setData().forPath(path, Json.write(BORN.withMode(FailoverMode.MANUAL)));
+            one.awaitsState(state -> state.failoverMode() == FailoverMode.MANUAL);
+            one.awaits("synced again", CoordinationView::synced);
+
+            other.setData().forPath(path, "no state".getBytes(StandardCharsets.UTF_8));
+            one.awaits("unreadable again", view -> !view.synced());
+            other.delete().forPath(path);
+            one.awaits("absent", CoordinationView::stateAbsent);
+        }
+    }
+
+    /** The many tasks make the reading last, so that the state changes meanwhile. */
+    @Test
+    void whatWasReadBeforeAStateThatCannotBeReadDoesNotMakeItSynced() throws Exception {
+        CoordinationWatcher one = client();
+        outcome(one.coordination.create(BORN));
+        for (int i = 0; i < 150; i++) {
+            outcome(one.coordination.putTask(task("task-" + i, Task.Status.QUEUED)));
+        }
+        String path = zooKeeper().basePath() + "/state";
+        try (CuratorFramework other = curator(ZooKeeperBench.SECRET)) {
+            for (int round = 0; round < 60; round++) {
+                other.setData().forPath(path, Json.write(BORN));
+                one.coordination.refresh();
+                one.awaits("synced", CoordinationView::synced);
+                one.coordination.history(1).get(20, TimeUnit.SECONDS);
+                one.coordination.refresh();
+                other.setData().forPath(path, "no state".getBytes(StandardCharsets.UTF_8));
+                one.awaits("unreadable", view -> !view.synced());
+                for (int i = 0; i < 3; i++) {
+                    one.coordination.history(1).get(20, TimeUnit.SECONDS);
+                }
+                assertThat(one.last().synced()).as("round %d", round).isFalse();
+            }
+        }
     }
 
     @Test
