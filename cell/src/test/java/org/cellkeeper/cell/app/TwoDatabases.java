@@ -2,8 +2,6 @@ package org.cellkeeper.cell.app;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -22,6 +20,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
@@ -68,19 +67,17 @@ final class TwoDatabases implements AutoCloseable {
         get(a.applySync(SyncSetting.of(List.of(B), 1, EPOCH)));
     }
 
-    private PostgresSettings settings(String name) throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return new PostgresSettings(
-                    Installations.usual(),
-                    root.resolve(name).resolve("data"),
-                    root.resolve(name).resolve("run"),
-                    HOST,
-                    socket.getLocalPort(),
-                    System.getProperty("user.name").equals("root") ? "postgres" : null,
-                    new PostgresSettings.Passwords("super", "repl", "client", APP_PASSWORD),
-                    Map.of(),
-                    PostgresSettings.Timeouts.defaults());
-        }
+    private PostgresSettings settings(String name) {
+        return new PostgresSettings(
+                Installations.usual(),
+                root.resolve(name).resolve("data"),
+                root.resolve(name).resolve("run"),
+                HOST,
+                FreePort.find(),
+                PostgresSettings.osUser("postgres"),
+                new PostgresSettings.Passwords("super", "repl", "client", APP_PASSWORD),
+                Map.of(),
+                PostgresSettings.Timeouts.defaults());
     }
 
     private Upstream upstream() {

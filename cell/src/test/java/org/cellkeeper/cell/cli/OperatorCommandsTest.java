@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -15,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
 import org.cellkeeper.cell.http.FakeApp;
@@ -63,7 +62,7 @@ final class OperatorCommandsTest {
 
     @BeforeAll
     static void start() throws IOException {
-        int port = freePort();
+        int port = FreePort.find();
         operator = new FakeOperator();
         api = new ApplianceApi(
                 ApiSettings.of(
@@ -295,7 +294,7 @@ final class OperatorCommandsTest {
 
     @Test
     void servicesAreListedForEveryCellThatAnswers() throws IOException {
-        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        List<String> both = List.of("127.0.0.1:" + FreePort.find(), cell);
         assertThat(runAt(both, password, "services")).isZero();
         assertThat(out.toString()).contains("127.0.0.1  vpostgres  running\n");
         assertThat(err.toString()).contains("refused");
@@ -311,7 +310,7 @@ final class OperatorCommandsTest {
                 .contains("ok     127.0.0.1: PostgreSQL serves\n");
         assertThat(run("check", "--writable")).isZero();
 
-        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        List<String> both = List.of("127.0.0.1:" + FreePort.find(), cell);
         assertThat(runAt(both, password, "check", "--writable")).isZero();
         assertThat(out.toString()).contains("does not answer");
         assertThat(runAt(both.subList(0, 1), password, "check", "--writable")).isEqualTo(3);
@@ -333,7 +332,7 @@ final class OperatorCommandsTest {
         HistoryEntry second =
                 new HistoryEntry(FakeOperator.NOON.plusSeconds(1), FakeOperator.CELL_2, 9, 13, "It went on.", "x");
         operator.history = List.of(first);
-        List<String> both = List.of("127.0.0.1:" + freePort(), cell);
+        List<String> both = List.of("127.0.0.1:" + FreePort.find(), cell);
         // Once it listens; sooner, it would not be news.
         CompletableFuture.delayedExecutor(4, TimeUnit.SECONDS).execute(() -> operator.history = List.of(second, first));
         assertThat(runAt(both, password, "events", "--follow", "--count", "1")).isZero();
@@ -412,13 +411,13 @@ final class OperatorCommandsTest {
 
     @Test
     void theNextCellIsAskedWhenOneIsDown() throws IOException {
-        assertThat(runAt(List.of("127.0.0.1:" + freePort(), cell), password, "status"))
+        assertThat(runAt(List.of("127.0.0.1:" + FreePort.find(), cell), password, "status"))
                 .isZero();
     }
 
     @Test
     void withNobodyAnsweringTheExitCodeIsThree() throws IOException {
-        assertThat(runAt(List.of("127.0.0.1:" + freePort()), password, "status"))
+        assertThat(runAt(List.of("127.0.0.1:" + FreePort.find()), password, "status"))
                 .isEqualTo(3);
         assertThat(err.toString()).contains("no cell answers");
     }
@@ -456,11 +455,5 @@ final class OperatorCommandsTest {
         root.setOut(new PrintWriter(out));
         root.setErr(new PrintWriter(err));
         return root.execute(all);
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 }

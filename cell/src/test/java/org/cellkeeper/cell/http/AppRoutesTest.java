@@ -3,7 +3,6 @@ package org.cellkeeper.cell.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,6 +17,7 @@ import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.HistoryEvent;
 import org.cellkeeper.api.RegisteredCell;
 import org.cellkeeper.api.ServiceInfo;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.port.App;
@@ -47,10 +47,7 @@ final class AppRoutesTest {
 
     @BeforeEach
     void serve() throws Exception {
-        int port;
-        try (ServerSocket socket = new ServerSocket(0)) {
-            port = socket.getLocalPort();
-        }
+        int port = FreePort.find();
         api = new ApplianceApi(
                 ApiSettings.of(
                         FakeOperator.CELL_1, new Address("127.0.0.1", 5432, port, 5481), directory, "word", "secret"),

@@ -3,12 +3,14 @@ package org.cellkeeper.cell.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.cellkeeper.cell.http.RawRequests.assertProblem;
+import static org.cellkeeper.cell.http.RawRequests.authorized;
+import static org.cellkeeper.cell.http.RawRequests.basic;
+import static org.cellkeeper.cell.http.RawRequests.request;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,6 +31,7 @@ import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
@@ -65,7 +68,8 @@ final class ApplianceApiTest {
 
     @BeforeAll
     static void start() throws IOException {
-        port = freePort();
+        http = RawRequests.client();
+        port = FreePort.find();
         operator = new FakeOperator();
         revocations = new FakeRevocations();
         metrics = new CellMetrics(
@@ -74,10 +78,6 @@ final class ApplianceApiTest {
                         new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1));
         api = api(settings(port));
         api.start();
-        http = HttpClient.newBuilder()
-                .sslContext(ApplianceClient.trustAll())
-                .version(HttpClient.Version.HTTP_1_1)
-                .build();
     }
 
     @AfterAll
@@ -167,32 +167,34 @@ final class ApplianceApiTest {
 
     @Test
     void isPrimaryNeedsNoPassword() throws Exception {
-        assertThat(send(request("/isPrimary").GET()).body()).isEqualTo("{\"isPrimary\":true}");
+        assertThat(send(request(port, "/isPrimary").GET()).body()).isEqualTo("{\"isPrimary\":true}");
         operator.primary = false;
-        HttpResponse<String> answer = send(request("/isPrimary").GET());
+        HttpResponse<String> answer = send(request(port, "/isPrimary").GET());
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.body()).isEqualTo("{\"isPrimary\":false}");
     }
 
     @Test
     void aBalancerThatReadsNoBodyIsToldThePrimaryByTheStatus() throws Exception {
-        assertThat(send(request("/primary").GET()).statusCode()).isEqualTo(200);
+        assertThat(send(request(port, "/primary").GET()).statusCode()).isEqualTo(200);
         operator.primary = false;
-        HttpResponse<String> answer = send(request("/primary").GET());
+        HttpResponse<String> answer = send(request(port, "/primary").GET());
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(answer.body()).contains("not-primary").contains("it is STREAMING");
     }
 
     @Test
     void aBalancerThatReadsNoBodyIsToldAStandbyThatIsNearEnough() throws Exception {
-        assertThat(send(request("/standby").GET()).body()).isEqualTo("{\"lagBytes\":2048}");
-        assertThat(send(request("/standby?maxLag=2kB").GET()).statusCode()).isEqualTo(200);
-        assertThat(send(request("/standby?maxLag=2047").GET()).statusCode()).isEqualTo(503);
-        assertThat(send(request("/standby?maxLag=1kB").GET()).body())
+        assertThat(send(request(port, "/standby").GET()).body()).isEqualTo("{\"lagBytes\":2048}");
+        assertThat(send(request(port, "/standby?maxLag=2kB").GET()).statusCode())
+                .isEqualTo(200);
+        assertThat(send(request(port, "/standby?maxLag=2047").GET()).statusCode())
+                .isEqualTo(503);
+        assertThat(send(request(port, "/standby?maxLag=1kB").GET()).body())
                 .contains("lags")
                 .contains("2048 bytes");
         for (String size : List.of("", "x", "1 MB", "-1", "1mb", "9999999999")) {
-            assertThat(send(request("/standby?maxLag=" + size.replace(" ", "%20"))
+            assertThat(send(request(port, "/standby?maxLag=" + size.replace(" ", "%20"))
                                     .GET())
                             .statusCode())
                     .as(size)
@@ -200,14 +202,14 @@ final class ApplianceApiTest {
         }
         operator.local = new Operator.Local(
                 CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
-        assertThat(send(request("/standby").GET()).body()).contains("unknown");
+        assertThat(send(request(port, "/standby").GET()).body()).contains("unknown");
         operator.local = new Operator.Local(
                 CellState.PRIMARY, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
-        assertThat(send(request("/standby").GET()).body())
+        assertThat(send(request(port, "/standby").GET()).body())
                 .contains("not-standby")
                 .contains("it is PRIMARY");
         operator.local = null;
-        assertThat(send(request("/standby").GET()).statusCode()).isEqualTo(503);
+        assertThat(send(request(port, "/standby").GET()).statusCode()).isEqualTo(503);
     }
 
     @Test
@@ -255,8 +257,8 @@ final class ApplianceApiTest {
                 "nonsense"
             })
     void theAnswerIsJsonWhateverIsAccepted(String accept) throws Exception {
-        HttpResponse<String> answer =
-                send(authorized(request("/nodes")).header("Accept", accept).GET());
+        HttpResponse<String> answer = send(
+                authorized(port, "/nodes", PASSWORD).header("Accept", accept).GET());
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
         JSON.readTree(answer.body());
@@ -290,9 +292,9 @@ final class ApplianceApiTest {
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Promote(FakeOperator.CELL_3, false, false));
         post("/nodes/cell-1/deploy?dryRun", null);
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Deploy(FakeOperator.CELL_1, true));
-        send(authorized(request("/nodes/cell-1?force=true")).DELETE());
+        send(authorized(port, "/nodes/cell-1?force=true", PASSWORD).DELETE());
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Remove(FakeOperator.CELL_1, true, false));
-        send(authorized(request("/nodes/cell-1?force=false&dryRun=true")).DELETE());
+        send(authorized(port, "/nodes/cell-1?force=false&dryRun=true", PASSWORD).DELETE());
         assertThat(operator.lastAsked()).isEqualTo(new Operator.Request.Remove(FakeOperator.CELL_1, false, true));
     }
 
@@ -389,7 +391,7 @@ final class ApplianceApiTest {
     @Test
     void aBodyOfUnknownLengthIsMeasuredToo() throws Exception {
         byte[] big = " ".repeat(64 * 1024 + 1).getBytes(StandardCharsets.US_ASCII);
-        HttpRequest.Builder request = authorized(request("/nodes/cell-2/promote"))
+        HttpRequest.Builder request = authorized(port, "/nodes/cell-2/promote", PASSWORD)
                 .POST(HttpRequest.BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(big)));
         assertProblem(send(request), 413, "body-too-large");
     }
@@ -420,7 +422,7 @@ final class ApplianceApiTest {
         wrong.add("Basic " + base64(PASSWORD));
         wrong.add("Bearer " + base64("root:" + PASSWORD));
         for (String header : wrong) {
-            HttpRequest.Builder request = request(path).method(verb, HttpRequest.BodyPublishers.noBody());
+            HttpRequest.Builder request = request(port, path).method(verb, HttpRequest.BodyPublishers.noBody());
             if (header != null) {
                 request.header("Authorization", header);
             }
@@ -450,7 +452,7 @@ final class ApplianceApiTest {
             })
     void anUnknownPathIsNotFound(String path) throws Exception {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + port + path));
-        assertProblem(send(authorized(request).GET()), 404, "no-such-path");
+        assertProblem(send(request.header("Authorization", basic(PASSWORD)).GET()), 404, "no-such-path");
     }
 
     @ParameterizedTest
@@ -465,7 +467,8 @@ final class ApplianceApiTest {
         "TRACE,/tasks,GET",
     })
     void aWrongVerbIsNotAllowedAndTheRightOneIsNamed(String verb, String path, String right) throws Exception {
-        HttpResponse<String> answer = send(authorized(request(path)).method(verb, HttpRequest.BodyPublishers.noBody()));
+        HttpResponse<String> answer =
+                send(authorized(port, path, PASSWORD).method(verb, HttpRequest.BodyPublishers.noBody()));
         assertProblem(answer, 405, "method-not-allowed");
         assertThat(answer.headers().firstValue("Allow").orElseThrow()).contains(right);
     }
@@ -473,11 +476,11 @@ final class ApplianceApiTest {
     @Test
     void headAnswersLikeGetWithoutABody() throws Exception {
         HttpResponse<String> answer =
-                send(authorized(request("/nodes")).method("HEAD", HttpRequest.BodyPublishers.noBody()));
+                send(authorized(port, "/nodes", PASSWORD).method("HEAD", HttpRequest.BodyPublishers.noBody()));
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.body()).isEmpty();
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
-        assertThat(send(request("/nodes").method("HEAD", HttpRequest.BodyPublishers.noBody()))
+        assertThat(send(request(port, "/nodes").method("HEAD", HttpRequest.BodyPublishers.noBody()))
                         .statusCode())
                 .isEqualTo(401);
     }
@@ -485,7 +488,7 @@ final class ApplianceApiTest {
     @Test
     void optionsNamesTheVerbs() throws Exception {
         HttpResponse<String> answer =
-                send(request("/nodes/cell-2").method("OPTIONS", HttpRequest.BodyPublishers.noBody()));
+                send(request(port, "/nodes/cell-2").method("OPTIONS", HttpRequest.BodyPublishers.noBody()));
         assertThat(answer.statusCode()).isEqualTo(204);
         assertThat(answer.headers().firstValue("Allow")).hasValue("DELETE, OPTIONS");
     }
@@ -539,7 +542,7 @@ final class ApplianceApiTest {
 
     @Test
     void theSameCertificateIsServedAfterARestart() throws Exception {
-        int second = freePort();
+        int second = FreePort.find();
         try (ApplianceApi again = api(settings(second))) {
             again.start();
             assertThat(served(second)).isEqualTo(served(port));
@@ -551,7 +554,7 @@ final class ApplianceApiTest {
         ApiSettings.Pem pem = generated(directory);
         assertThat(pem.problem()).isEmpty();
 
-        int second = freePort();
+        int second = FreePort.find();
         try (ApplianceApi withOwn = api(settings(second, own, pem))) {
             withOwn.start();
             assertThat(served(second)).isEqualTo(served(port));
@@ -577,7 +580,7 @@ final class ApplianceApiTest {
     @Test
     void aRenewedCertificateIsServedOnceItIsReloadedAndABadOneIsNot(@TempDir Path own) throws Exception {
         ApiSettings.PemFiles files = new ApiSettings.PemFiles(own.resolve("certificate.pem"), own.resolve("key.pem"));
-        int second = freePort();
+        int second = FreePort.find();
         URI cell = URI.create("https://127.0.0.1:" + second);
         try (ApplianceApi withOwn = api(settings(second, own, generated(directory), files));
                 ApplianceClient client = client(PASSWORD, cell)) {
@@ -633,7 +636,7 @@ final class ApplianceApiTest {
     @Test
     void aDamagedGeneratedCertificateIsReplaced(@TempDir Path own) throws Exception {
         Path kept = Files.writeString(own.resolve("certificate.p12"), "");
-        int second = freePort();
+        int second = FreePort.find();
         try (ApplianceApi again = api(settings(second, own, null))) {
             again.start();
             assertThat(served(second)).isNotNull();
@@ -645,7 +648,7 @@ final class ApplianceApiTest {
 
     @Test
     void theClientGoesToTheNextCellWhenOneIsDown() throws Exception {
-        URI down = URI.create("https://127.0.0.1:" + freePort());
+        URI down = URI.create("https://127.0.0.1:" + FreePort.find());
         try (ApplianceClient client = client(PASSWORD, down, uri())) {
             Cluster cluster = client.nodes();
             assertThat(cluster.primary()).isEqualTo("cell-2");
@@ -658,7 +661,7 @@ final class ApplianceApiTest {
 
     @Test
     void theClientSaysWhenNobodyAnswers() throws Exception {
-        URI down = URI.create("https://127.0.0.1:" + freePort());
+        URI down = URI.create("https://127.0.0.1:" + FreePort.find());
         try (ApplianceClient client = client(PASSWORD, down)) {
             assertThatThrownBy(client::nodes).isInstanceOf(ApplianceFailure.NobodyAnswers.class);
             assertThatThrownBy(() -> client.remove("cell-1", false)).isInstanceOf(ApplianceFailure.NobodyAnswers.class);
@@ -762,36 +765,17 @@ final class ApplianceApiTest {
         return new ApplianceClient(List.of(cells), "root", password, ApplianceClient.trustAll());
     }
 
-    private static HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + port + BASE + path))
-                .timeout(Duration.ofSeconds(20));
-    }
-
-    private static HttpRequest.Builder authorized(HttpRequest.Builder request) {
-        return request.header("Authorization", "Basic " + base64("root:" + PASSWORD));
-    }
-
     private static HttpResponse<String> get(String path) throws Exception {
-        return send(authorized(request(path)).GET());
+        return send(authorized(port, path, PASSWORD).GET());
     }
 
     private static HttpResponse<String> post(String path, String body) throws Exception {
-        return send(authorized(request(path))
+        return send(authorized(port, path, PASSWORD)
                 .POST(body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body)));
     }
 
     private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
         return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-    }
-
-    private static void assertProblem(HttpResponse<String> answer, int status, String code) throws Exception {
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
-        assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/problem+json");
-        JsonNode problem = JSON.readTree(answer.body());
-        assertThat(problem.get("status").asInt()).isEqualTo(status);
-        assertThat(problem.get("code").asText()).isEqualTo(code);
-        assertThat(problem.get("title").asText()).isNotEmpty();
-        assertThat(problem.get("detail").asText()).isNotEmpty();
     }
 
     private static String raw(String request) throws IOException {
@@ -821,11 +805,5 @@ final class ApplianceApiTest {
 
     private static String base64(String text) {
         return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 }

@@ -2,24 +2,22 @@ package org.cellkeeper.cell.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.cellkeeper.cell.http.RawRequests.authorized;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Base64;
 import java.util.List;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.BackupFile;
 import org.cellkeeper.api.BackupInfo;
 import org.cellkeeper.api.MountInfo;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.port.BackupOperator.Request;
 import org.cellkeeper.cell.port.Backups;
@@ -45,16 +43,10 @@ final class BackupRoutesTest {
 
     @BeforeEach
     void serve() throws Exception {
-        int port = freePort();
+        int port = FreePort.find();
         api = serve(port, new FakeOperator(), backups);
         cell = URI.create("https://127.0.0.1:" + port);
         client = new ApplianceClient(List.of(cell), "root", "word", ApplianceClient.trustAll());
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
     }
 
     private ApplianceApi serve(int port, FakeOperator operator, FakeBackups itsBackups) {
@@ -123,9 +115,9 @@ final class BackupRoutesTest {
 
     @Test
     void aClientThatPrefersAStandbyAsksOneWhereOneAnswers() throws Exception {
-        int port = freePort();
+        int port = FreePort.find();
         URI standby = URI.create("https://127.0.0.1:" + port);
-        URI silent = URI.create("https://127.0.0.1:" + freePort());
+        URI silent = URI.create("https://127.0.0.1:" + FreePort.find());
         FakeOperator operator = new FakeOperator();
         FakeBackups itsBackups = new FakeBackups();
         try (ApplianceApi _ = serve(port, operator, itsBackups);
@@ -218,27 +210,18 @@ final class BackupRoutesTest {
     }
 
     private HttpResponse<String> get(String query) throws Exception {
-        return send(request("/backups" + query).GET());
+        return send(authorized(cell.getPort(), "/backups" + query, "word").GET());
     }
 
-    private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create(cell + "/api/1.0.0" + path))
-                .header(
-                        "Authorization",
-                        "Basic " + Base64.getEncoder().encodeToString("root:word".getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
-        try (HttpClient http = HttpClient.newBuilder()
-                .sslContext(ApplianceClient.trustAll())
-                .version(HttpClient.Version.HTTP_1_1)
-                .build()) {
+    private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+        try (HttpClient http = RawRequests.client()) {
             return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
         }
     }
 
     private HttpResponse<String> restore(String body) throws Exception {
-        return send(request("/backups/backup-0/restore").POST(HttpRequest.BodyPublishers.ofString(body)));
+        return send(authorized(cell.getPort(), "/backups/backup-0/restore", "word")
+                .POST(HttpRequest.BodyPublishers.ofString(body)));
     }
 
     @Test

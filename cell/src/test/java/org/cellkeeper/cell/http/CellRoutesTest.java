@@ -1,6 +1,10 @@
 package org.cellkeeper.cell.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.cellkeeper.cell.http.RawRequests.assertProblem;
+import static org.cellkeeper.cell.http.RawRequests.authorized;
+import static org.cellkeeper.cell.http.RawRequests.basic;
+import static org.cellkeeper.cell.http.RawRequests.request;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -8,8 +12,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -17,10 +19,8 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -30,6 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
@@ -63,26 +64,23 @@ final class CellRoutesTest {
     private static final FakeReload reload = new FakeReload();
     private static FakeOperator operator;
     private static FakeRevocations revocations;
-    private static HttpClient http;
     private static int port;
     private static int otherPort;
     private static final FakeApp app = new FakeApp();
     private static ApplianceApi api;
+    private static HttpClient http;
     private static ApplianceApi otherApi;
     private static volatile Standing zookeeper;
 
     @BeforeAll
     static void start() throws IOException {
+        http = RawRequests.client();
         operator = new FakeOperator();
         revocations = new FakeRevocations();
-        port = freePort();
+        port = FreePort.find();
         api = serve(port, () -> zookeeper);
-        otherPort = freePort();
+        otherPort = FreePort.find();
         otherApi = serve(otherPort, null);
-        http = HttpClient.newBuilder()
-                .sslContext(ApplianceClient.trustAll())
-                .version(HttpClient.Version.HTTP_1_1)
-                .build();
     }
 
     private static ApplianceApi serve(int onPort, java.util.function.Supplier<Standing> zookeeperStanding) {
@@ -233,7 +231,7 @@ final class CellRoutesTest {
     }
 
     private static HttpResponse<String> put(String path, String body) throws Exception {
-        return send(authorized(port, path).PUT(HttpRequest.BodyPublishers.ofString(body)));
+        return send(authorized(port, path, PASSWORD).PUT(HttpRequest.BodyPublishers.ofString(body)));
     }
 
     // ---- what reads its files anew
@@ -379,7 +377,7 @@ final class CellRoutesTest {
                 .contains("\"ok\":true")
                 .doesNotContain("token");
         assertProblem(post("/sessions", "{\"user\":\"root\"}"), 400, "bad-request");
-        assertProblem(send(authorized(port, "/sessions/current").DELETE()), 404, "no-session");
+        assertProblem(send(authorized(port, "/sessions/current", PASSWORD).DELETE()), 404, "no-session");
     }
 
     @Test
@@ -580,7 +578,7 @@ final class CellRoutesTest {
     }
 
     private static EventLines listen(int onPort, String lastId) throws Exception {
-        HttpRequest.Builder request = authorized(onPort, "/events").header("Accept", "text/event-stream");
+        HttpRequest.Builder request = authorized(onPort, "/events", PASSWORD).header("Accept", "text/event-stream");
         if (lastId != null) {
             request.header("Last-Event-ID", lastId);
         }
@@ -614,12 +612,12 @@ final class CellRoutesTest {
     void allElseNeedsThePasswordWhateverIsAccepted(String path) throws Exception {
         assertProblem(send(request(port, path)), 401, "not-authenticated");
         if (!path.equals("/events")) {
-            assertThat(send(authorized(port, path).header("Accept", "application/*;version=39.0"))
+            assertThat(send(authorized(port, path, PASSWORD).header("Accept", "application/*;version=39.0"))
                             .statusCode())
                     .isEqualTo(200);
         }
         assertProblem(
-                send(authorized(port, path).method("PATCH", HttpRequest.BodyPublishers.noBody())),
+                send(authorized(port, path, PASSWORD).method("PATCH", HttpRequest.BodyPublishers.noBody())),
                 405,
                 "method-not-allowed");
     }
@@ -637,8 +635,8 @@ final class CellRoutesTest {
         operator.verdict = CompletableFuture.completedFuture(
                 new Operator.Verdict.Checked(List.of(new Operator.Check("streams", true, ""))));
         String[] parts = write.split(" ");
-        HttpResponse<String> answer =
-                send(authorized(port, parts[1] + "?dryRun=true").method(parts[0], HttpRequest.BodyPublishers.noBody()));
+        HttpResponse<String> answer = send(authorized(port, parts[1] + "?dryRun=true", PASSWORD)
+                .method(parts[0], HttpRequest.BodyPublishers.noBody()));
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(JSON.readTree(answer.body()).at("/checks/0/name").asText()).isEqualTo("streams");
         assertThat(operator.asked).hasSize(1).allMatch(Operator.Request::dryRun);
@@ -690,9 +688,9 @@ final class CellRoutesTest {
                 "\uFEFF{}",
                 "<xml/>");
         List<String> authorizations = List.of(
-                basic(),
-                basic(),
-                basic(),
+                basic(PASSWORD),
+                basic(PASSWORD),
+                basic(PASSWORD),
                 "Basic",
                 "Bearer",
                 "Bearer x.y.z",
@@ -776,7 +774,7 @@ final class CellRoutesTest {
 
     private static List<Map.Entry<String, String>> services(int onPort) throws Exception {
         List<Map.Entry<String, String>> all = new ArrayList<>();
-        JSON.readTree(send(authorized(onPort, "/services")).body())
+        JSON.readTree(send(authorized(onPort, "/services", PASSWORD)).body())
                 .forEach(service -> all.add(Map.entry(
                         service.get("serviceName").asText(),
                         service.get("status").asText())));
@@ -797,43 +795,15 @@ final class CellRoutesTest {
                 .method(verb, HttpRequest.BodyPublishers.noBody()));
     }
 
-    private static HttpRequest.Builder request(int onPort, String path) {
-        return HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + onPort + BASE + path))
-                .timeout(Duration.ofSeconds(20));
-    }
-
-    private static String basic() {
-        return "Basic " + Base64.getEncoder().encodeToString(("root:" + PASSWORD).getBytes(StandardCharsets.UTF_8));
-    }
-
-    private static HttpRequest.Builder authorized(int onPort, String path) {
-        return request(onPort, path).header("Authorization", basic());
-    }
-
     private static HttpResponse<String> get(String path) throws Exception {
-        return send(authorized(port, path).GET());
+        return send(authorized(port, path, PASSWORD).GET());
     }
 
     private static HttpResponse<String> post(String path, String body) throws Exception {
-        return send(authorized(port, path).POST(HttpRequest.BodyPublishers.ofString(body)));
+        return send(authorized(port, path, PASSWORD).POST(HttpRequest.BodyPublishers.ofString(body)));
     }
 
     private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
         return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-    }
-
-    private static JsonNode assertProblem(HttpResponse<String> answer, int status, String code) throws Exception {
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
-        assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/problem+json");
-        JsonNode problem = JSON.readTree(answer.body());
-        assertThat(problem.get("detail").asText()).isNotEmpty();
-        assertThat(problem.get("code").asText()).isEqualTo(code);
-        return problem;
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Upstream;
@@ -222,7 +223,7 @@ final class ForeignEditsIT {
     @Test
     void aStandbySaysWhyItDoesNotStream() throws Exception {
         followedBy("b");
-        Upstream nobody = new Upstream(bench.id("a"), 1, PostgresBench.HOST, PostgresBench.freePort());
+        Upstream nobody = new Upstream(bench.id("a"), 1, PostgresBench.HOST, FreePort.find());
         bench.get(bench.database("b").follow(nobody, bench.id("b")));
         bench.awaitTrue(SOON, () -> problem("b").contains("cannot stream from a: "), "it says why");
         bench.get(bench.database("b").follow(bench.upstream("a", 1), bench.id("b")));

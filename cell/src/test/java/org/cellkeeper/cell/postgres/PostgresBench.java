@@ -2,8 +2,6 @@ package org.cellkeeper.cell.postgres;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -23,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Incarnation;
@@ -92,14 +91,6 @@ final class PostgresBench implements Bench {
         return System.getProperty("user.name").equals("root") ? "postgres" : null;
     }
 
-    static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     PostgresSettings settings(String name) {
         return settings.computeIfAbsent(name, key -> settingsWith(key, common));
     }
@@ -155,7 +146,7 @@ final class PostgresBench implements Bench {
                 root.resolve(name).resolve("data"),
                 root.resolve(name).resolve("run"),
                 HOST,
-                freePort(),
+                FreePort.find(),
                 osUser(),
                 PASSWORDS,
                 extra,

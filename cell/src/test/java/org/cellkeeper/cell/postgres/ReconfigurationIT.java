@@ -10,6 +10,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.junit.jupiter.api.AfterEach;
@@ -91,7 +92,7 @@ final class ReconfigurationIT {
     @Test
     void anotherPortIsToldAsPendingWhilePostgresGoesOn() throws Exception {
         long run = bench.get(bench.database("a").observe()).postmaster();
-        int port = PostgresBench.freePort();
+        int port = FreePort.find();
         bench.reconfigure("a", PostgresBench.HOST, port, PostgresBench.PASSWORDS.application(), Map.of());
         DatabaseView view = bench.get(bench.database("a").observe());
         assertThat(view.process()).isEqualTo(DatabaseView.Process.RUNNING);

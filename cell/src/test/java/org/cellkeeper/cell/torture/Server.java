@@ -1,9 +1,5 @@
 package org.cellkeeper.cell.torture;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -13,6 +9,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
+import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Incarnation;
@@ -30,7 +27,7 @@ final class Server implements AutoCloseable {
     private final String name;
     private final Path root;
     private final Installations programs = Installations.usual();
-    private final int port = freePort();
+    private final int port = FreePort.find();
     private final WalFiles disk;
     private final Processes processes;
     private volatile LocalPostgres adapter;
@@ -44,14 +41,6 @@ final class Server implements AutoCloseable {
         this.disk = new WalFiles(dataDir(), programs.newest());
         this.processes = new Processes(dataDir());
         this.adapter = new LocalPostgres(settingsWith(settings));
-    }
-
-    private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private PostgresSettings settingsWith(Map<String, String> extra) {
