@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -149,7 +150,15 @@ final class TwoDatabases implements AutoCloseable {
     }
 
     void asSuperuser(String... sql) throws SQLException {
-        try (Connection session = session(PostgresSettings.SUPERUSER, "super", "postgres");
+        String socket =
+                settingsOfA.runDir().resolve(".s.PGSQL." + settingsOfA.port()).toString();
+        Properties properties = new Properties();
+        properties.setProperty("user", PostgresSettings.SUPERUSER);
+        properties.setProperty("socketFactory", "org.cellkeeper.cell.postgres.UnixSocketFactory");
+        properties.setProperty("socketFactoryArg", socket);
+        properties.setProperty("sslmode", "disable");
+        properties.setProperty("options", "-c synchronous_commit=local");
+        try (Connection session = DriverManager.getConnection("jdbc:postgresql://localhost/postgres", properties);
                 Statement statement = session.createStatement()) {
             for (String each : sql) {
                 statement.execute(each);

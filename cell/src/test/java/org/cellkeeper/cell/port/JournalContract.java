@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.LocalState;
@@ -76,7 +77,9 @@ public abstract class JournalContract {
 
         breakTheDisk();
 
-        assertThat(journal.save(FRESH.withJoined())).failsWithin(10, TimeUnit.SECONDS);
+        assertThat(journal.save(FRESH.withJoined()))
+                .failsWithin(10, TimeUnit.SECONDS)
+                .withThrowableOfType(ExecutionException.class);
         assertThat(nextLife().load()).isIn(FRESH, FRESH.withJoined());
     }
 
@@ -84,7 +87,7 @@ public abstract class JournalContract {
     void aSaveAfterAFailedOneIsASaveLikeAnyOther() throws Exception {
         Journal journal = nextLife();
         breakTheDisk();
-        assertThat(journal.save(FRESH)).failsWithin(10, TimeUnit.SECONDS);
+        assertThat(journal.save(FRESH)).failsWithin(10, TimeUnit.SECONDS).withThrowableOfType(ExecutionException.class);
 
         mendTheDisk();
         await(journal.save(FRESH.withSealedBallot(7)));

@@ -567,7 +567,7 @@ final class LocalPostgresIT {
         CompletableFuture<Void> cutOff = bench.database("a").checkpoint(60_000);
         bench.awaitTrue(SOON, this::aSessionWaitsForACheckpoint, "a session waits for the checkpoint");
         bench.get(bench.database("a").stopImmediate());
-        assertThat(cutOff).failsWithin(5, TimeUnit.SECONDS);
+        assertThat(cutOff).failsWithin(5, TimeUnit.SECONDS).withThrowableOfType(ExecutionException.class);
     }
 
     private boolean aSessionWaitsForACheckpoint() {

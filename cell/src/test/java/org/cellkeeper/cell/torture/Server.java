@@ -111,19 +111,21 @@ final class Server implements AutoCloseable {
         return new Upstream(id(), ofEpoch, HOST, port);
     }
 
-    /** A session over TCP; every answer is waited for no longer than this. */
+    /** A session of the superuser; every answer is waited for no longer than this. */
     Connection session(int seconds) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.SUPERUSER);
-        properties.setProperty("password", PASSWORDS.superuser());
+        properties.setProperty("socketFactory", "org.cellkeeper.cell.postgres.UnixSocketFactory");
+        properties.setProperty(
+                "socketFactoryArg",
+                root.resolve(name).resolve("run/.s.PGSQL." + port).toString());
         properties.setProperty("ApplicationName", "torture");
         properties.setProperty("sslmode", "disable");
         properties.setProperty("gssEncMode", "disable");
         properties.setProperty("connectTimeout", "2");
         properties.setProperty("loginTimeout", "3");
         properties.setProperty("socketTimeout", String.valueOf(seconds));
-        return DriverManager.getConnection(
-                "jdbc:postgresql://" + HOST + ":" + port + "/" + PostgresSettings.APPLICATION, properties);
+        return DriverManager.getConnection("jdbc:postgresql://localhost/" + PostgresSettings.APPLICATION, properties);
     }
 
     String ask(String sql) throws SQLException {
