@@ -1,7 +1,10 @@
 package org.cellkeeper.cell.sim;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.FailoverMode;
@@ -57,6 +60,12 @@ final class Faults {
         REMOVE_AND_DEPLOY,
         STOP_AGENT
     }
+
+    /** Drawn apart, as they came later: a seed that draws none of them replays as it did before. */
+    private static final Set<Kind> LATER = EnumSet.of(Kind.OVERRULED);
+
+    private static final Kind[] FIRST =
+            EnumSet.complementOf(EnumSet.copyOf(LATER)).toArray(Kind[]::new);
 
     private final World world;
     private final int[] weights = new int[Kind.values().length];
@@ -123,6 +132,12 @@ final class Faults {
             Kind kind = draw();
             weights[kind.ordinal()] += (int) world.between(1, 4);
         }
+        SplittableRandom apart = new SplittableRandom(~world.seed());
+        for (Kind kind : LATER) {
+            if (apart.nextInt(8) == 0) {
+                weights[kind.ordinal()] += 1 + apart.nextInt(3);
+            }
+        }
         if (world.perMille(120)) {
             weights[Kind.PROMOTE_FORCED.ordinal()] += (int) world.between(1, 4);
         }
@@ -162,8 +177,7 @@ final class Faults {
         if (storm && world.perMille(850)) {
             return STORM[world.random().nextInt(STORM.length)];
         }
-        Kind[] all = Kind.values();
-        Kind kind = all[world.random().nextInt(all.length)];
+        Kind kind = FIRST[world.random().nextInt(FIRST.length)];
         boolean rare = kind == Kind.WIPE || kind == Kind.PROMOTE_FORCED || kind == Kind.DISK_FULL;
         return rare && !world.perMille(400) ? Kind.KILL_CELL : kind;
     }

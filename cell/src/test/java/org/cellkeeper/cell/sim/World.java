@@ -152,6 +152,10 @@ final class World {
                 .withServers(servers, "");
     }
 
+    long seed() {
+        return setup.seed();
+    }
+
     Mutation mutation() {
         return mutation;
     }
