@@ -157,6 +157,7 @@ final class Provisioning {
         }
         int version = versionAt(source);
         Programs theirs = programs.ofPrimary(version);
+        owned.use(version);
         Path incoming = instance.data().beginReplacing();
         if (!cancellation.await(SLOT_WITHIN, SLOT_STEP, () -> makeSlotAnew(source, slot))) {
             throw new DatabaseFailure(
@@ -181,7 +182,6 @@ final class Provisioning {
                 null,
                 line -> {},
                 line -> progress(line, percent, incoming)));
-        owned.use(version);
         instance.files().write(incoming.resolve("standby.signal"), "");
         writeSettings(incoming);
         cancellation.check();

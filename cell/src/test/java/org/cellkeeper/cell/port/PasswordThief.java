@@ -69,13 +69,13 @@ public final class PasswordThief implements AutoCloseable {
             // No encryption of either kind.
             client.getOutputStream().write('N');
         }
+        asked.incrementAndGet();
         client.getOutputStream()
                 .write(ByteBuffer.allocate(9)
                         .put((byte) 'R')
                         .putInt(8)
                         .putInt(CLEARTEXT)
                         .array());
-        asked.incrementAndGet();
         told.add(rest(in));
     }
 

@@ -406,14 +406,19 @@ final class Invariants {
         }
         SimPostgres mine = cell.postgres();
         Reign reign = known.reign();
-        // What it got of a reign that it did not follow, or of a record of which the winner had less, is not on record.
+        // What it got of a reign that it did not follow, or of a record of which a winner had less, is not on record.
         Reign followed = known.reigns().get(before.walEpoch());
         boolean onRecord = reign != null
                 && followed != null
                 && mine.timeline() <= followed.timeline()
-                && mine.timeline() < reign.timeline()
-                && reign.sealedLsn().value() >= mine.flushed()
-                && reign.startLsn().value() >= mine.replayed();
+                && mine.timeline() < reign.timeline();
+        for (Reign later = reign; onRecord && later.timeline() > mine.timeline(); ) {
+            onRecord = later.sealedLsn().value() >= mine.flushed()
+                    && later.startLsn().value() >= mine.replayed()
+                    && later.parent() > 0;
+            later = known.reigns().get(later.parent());
+            onRecord &= later != null;
+        }
         boolean fits = mine.isPrefixOf(primary.postgres())
                 && mine.flushed() >= primary.postgres().oldestWal();
         if (fits && onRecord && primary.postgres().data() == Data.PRESENT) {
