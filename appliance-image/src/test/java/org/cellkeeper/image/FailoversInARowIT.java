@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The primary is killed and its cell replaced, again and again: -Dcellkeeper.failovers=20. */
+@Tag("cells")
 final class FailoversInARowIT extends Scenario {
     private static final int FAILOVERS = Integer.getInteger("cellkeeper.failovers", 5);
 

@@ -9,9 +9,11 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What the image itself promises of a container, whatever role its cell has. */
+@Tag("cells")
 final class ImageIT extends Scenario {
     private static final String LABELS = "org.opencontainers.image.";
 

@@ -8,9 +8,11 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Three cells in manual mode: the primary changes when an operator asks for it. */
+@Tag("cells")
 final class ManualModeIT extends Scenario {
     ManualModeIT(CellCluster cells) {
         super(cells, Mode.MANUAL);

@@ -12,10 +12,12 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.testcontainers.containers.Container.ExecResult;
 
 /** Three cells in automatic mode; what they send to each other is lost, without anybody being told. */
+@Tag("cells")
 final class NetworkIT extends Scenario {
     NetworkIT(CellCluster cells) {
         super(cells, Mode.AUTOMATIC);

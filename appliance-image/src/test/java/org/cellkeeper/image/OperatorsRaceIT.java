@@ -9,9 +9,11 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Three cells in automatic mode; an operator promotes while they elect. */
+@Tag("cells")
 final class OperatorsRaceIT extends Scenario {
     OperatorsRaceIT(CellCluster cells) {
         super(cells, Mode.AUTOMATIC);

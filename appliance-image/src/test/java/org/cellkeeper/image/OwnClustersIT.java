@@ -9,10 +9,12 @@ import java.time.Duration;
 import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.testcontainers.containers.Container.ExecResult;
 
 /** What needs a cluster of its own: five cells, and a disk that is small. */
+@Tag("cells")
 final class OwnClustersIT {
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final int SMALL_DISK = 600;

@@ -13,9 +13,11 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Three cells in automatic mode; containers are restarted, one or all. */
+@Tag("cells")
 final class RestartIT extends Scenario {
     RestartIT(CellCluster cells) {
         super(cells, Mode.AUTOMATIC);

@@ -9,10 +9,12 @@ import org.cellkeeper.testing.CellCluster;
 import org.cellkeeper.testing.CellCluster.Mode;
 import org.cellkeeper.testing.Patience;
 import org.cellkeeper.testing.Writer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.testcontainers.containers.Container.ExecResult;
 
 /** Three cells in automatic mode; volumes are lost or mixed up, and a standby is slow. */
+@Tag("cells")
 final class VolumesIT extends Scenario {
     private static final long MEGABYTE = 1L << 20;
     /** More than a standby may lag that is to count as caught up. */

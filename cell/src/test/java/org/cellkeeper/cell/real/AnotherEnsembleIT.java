@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.real.RealCells.Part;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three whole cells whose ZooKeeper is about to become another one, by an operator's hand or by a lost disk. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class AnotherEnsembleIT {
     private static final Duration SOON = Duration.ofSeconds(60);

@@ -19,11 +19,13 @@ import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.BackupFile;
 import org.cellkeeper.api.TaskInfo;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Backups of a cluster that runs: made, brought back, refused, and interrupted by the loss of the primary. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class BackupIT {
     private static final Duration LONG = Duration.ofSeconds(120);

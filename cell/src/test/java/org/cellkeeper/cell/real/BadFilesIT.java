@@ -14,11 +14,13 @@ import java.util.function.UnaryOperator;
 import org.cellkeeper.cell.real.RealCells.Part;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Files that agents cannot use any more, and agents that are killed then: nobody may notice but who reads the status. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class BadFilesIT {
     private static final Duration TOLD = Duration.ofSeconds(5);

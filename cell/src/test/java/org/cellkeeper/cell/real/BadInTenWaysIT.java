@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.real.RealCells.Part;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * killed then: no gap, no failover; it is told until it is mended, and nobody need restart anything. A few ways for each file by
  * default; all with {@code -Dcellkeeper.bad.ways=99}, which takes a quarter of an hour.
  */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class BadInTenWaysIT {
     private static final Duration TOLD = Duration.ofSeconds(5);

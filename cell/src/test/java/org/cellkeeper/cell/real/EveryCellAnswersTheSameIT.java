@@ -19,11 +19,13 @@ import org.cellkeeper.cell.real.Requests.Answer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Every path and verb of the contract, with every kind of credentials and of mistakes, at each of three cells. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class EveryCellAnswersTheSameIT {
     /** Of a node, what moves while one looks, or is told as the cell that was asked measured it. */

@@ -3,9 +3,11 @@ package org.cellkeeper.cell.real;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Five cells in automatic mode survive the loss of any two. */
+@Tag("cells")
 final class FiveCellsIT {
     private static final int NET = 8;
 

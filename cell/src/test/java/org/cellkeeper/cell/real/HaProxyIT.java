@@ -14,11 +14,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The recipe of docs/clients.md, word for word but for its addresses, run by a real HAProxy. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class HaProxyIT {
     private static final Duration FAILOVER = Duration.ofSeconds(10);

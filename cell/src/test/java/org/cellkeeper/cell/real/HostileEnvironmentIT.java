@@ -13,9 +13,11 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A lab of two cells, and the image's health check put to it, by a caller whose environment means something else by everything. */
+@Tag("cells")
 final class HostileEnvironmentIT {
     private static final String HOST = "127.0." + (Integer.getInteger("cellkeeper.lab.net", 7) + 100) + ".1";
     private static final long PATIENCE_SECONDS = 150;

@@ -3,10 +3,12 @@ package org.cellkeeper.cell.real;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What {@code scripts/lab} makes of three cells that are not as it made them. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class LabIT {
     private static final Duration SOON = Duration.ofSeconds(60);

@@ -7,11 +7,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three whole cells, one of which tries in vain: the status says what, and why. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class LastFailureIT {
     private static final Duration SOON = Duration.ofSeconds(60);

@@ -8,11 +8,13 @@ import java.util.List;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three cells in automatic mode; standbys are lost, or ZooKeeper is, and the primary stays where it is. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class LossOfOthersIT {
     private final RealCells cells;

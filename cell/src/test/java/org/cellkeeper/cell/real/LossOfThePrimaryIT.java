@@ -21,6 +21,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three cells in automatic mode; the primary, or a part of it, is lost in all the ways that a machine is lost. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class LossOfThePrimaryIT {
     private static final Duration FAILOVER = Duration.ofSeconds(5);

@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.time.Duration;
 import org.cellkeeper.api.ApplianceFailure;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three cells in manual mode: the primary changes when an operator asks for it, and never else. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class ManualModeIT {
     private final RealCells cells;

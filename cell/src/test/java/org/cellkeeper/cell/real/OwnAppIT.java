@@ -14,11 +14,13 @@ import org.cellkeeper.api.RegisteredCell;
 import org.cellkeeper.api.ServiceInfo;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The cell's own app, through what is done to its cells. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class OwnAppIT {
     /** A heartbeat comes every 10 s; changes of primary and busy machines put it off. */

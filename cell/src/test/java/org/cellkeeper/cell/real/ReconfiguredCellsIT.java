@@ -8,11 +8,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.cellkeeper.cell.real.RealCells.Part;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three whole cells, whose files an operator changes while they run; then the agents are ended. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class ReconfiguredCellsIT {
     private static final Duration SOON = Duration.ofSeconds(60);

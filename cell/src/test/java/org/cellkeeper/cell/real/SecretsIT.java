@@ -14,11 +14,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What no log may hold, whoever writes it: agent, guard, ZooKeeper server, PostgreSQL. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class SecretsIT {
     private final RealCells cells;

@@ -28,11 +28,13 @@ import javax.net.ssl.SSLSocket;
 import org.cellkeeper.api.ApplianceClient;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Ten thousand requests that no client should send, drawn by a seed, while the primary is killed. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class StormIT {
     private static final long SEED = Long.getLong("cellkeeper.storm.seed", 20260101);

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three cells in automatic mode; the primary is changed on purpose. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class SwitchoverIT {
     private final RealCells cells;

@@ -10,11 +10,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.real.RealCells.Part;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Three whole cells, one of whose ZooKeeper servers is of no use: that is told, and mended where it can be. */
+@Tag("cells")
 @ExtendWith(Labs.class)
 final class ZooKeeperServersIT {
     private static final Duration SOON = Duration.ofSeconds(60);
