@@ -107,6 +107,31 @@ public final class Preflight {
                 "target-is-standby",
                 cell != null && !self,
                 self ? target + " is the primary already" : target + " is a member"));
+        checks.addAll(stream(view, state, cell, target));
+        Member member = state.members().get(target);
+        boolean eligible = member != null && member.priority() > 0;
+        checks.add(new Check(
+                "target-priority",
+                eligible,
+                eligible ? "its priority allows it" : "a priority of 0 means: never primary"));
+        long others = Standbys.siblings(view).stream()
+                        .filter(other -> !other.name().equals(target))
+                        .filter(other -> view.fresh(other) != null)
+                        .count()
+                + (view.settings().name().equals(target) ? 0 : 1);
+        boolean remains = others >= 1;
+        checks.add(new Check(
+                "standby-remains",
+                remains,
+                remains
+                        ? "a standby remains to acknowledge"
+                        : "no standby would remain to acknowledge " + target + "'s writes"));
+        return checks;
+    }
+
+    /** Whether the target of a switchover has, or will have in a moment, all that the primary has. */
+    private static List<Check> stream(View view, ClusterState state, @Nullable CellId cell, CellName target) {
+        List<Check> checks = new ArrayList<>();
         boolean streams = cell != null && state(view, cell) == CellState.STREAMING;
         boolean comes = !streams && cell != null && isAboutToStream(view, cell);
         checks.add(new Check(
@@ -141,24 +166,6 @@ public final class Preflight {
                                 + (joinsVoters
                                         ? " is being made a voter; the switchover waits for it"
                                         : " is no voter; see its state")));
-        Member member = state.members().get(target);
-        boolean eligible = member != null && member.priority() > 0;
-        checks.add(new Check(
-                "target-priority",
-                eligible,
-                eligible ? "its priority allows it" : "a priority of 0 means: never primary"));
-        long others = Standbys.siblings(view).stream()
-                        .filter(other -> !other.name().equals(target))
-                        .filter(other -> view.fresh(other) != null)
-                        .count()
-                + (view.settings().name().equals(target) ? 0 : 1);
-        boolean remains = others >= 1;
-        checks.add(new Check(
-                "standby-remains",
-                remains,
-                remains
-                        ? "a standby remains to acknowledge"
-                        : "no standby would remain to acknowledge " + target + "'s writes"));
         return checks;
     }
 

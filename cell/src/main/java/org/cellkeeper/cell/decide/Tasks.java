@@ -236,82 +236,86 @@ public final class Tasks {
     }
 
     private static @Nullable Task ended(View view, ClusterState state, Task task) {
-        Duration age = age(view, task);
-        boolean steady = state.isSteady();
         return switch (task.operation()) {
             case MODE, BACKUP, BACKUP_AND_CHECK, CHECK_BACKUP, RESTORE, DELETE_BACKUP -> null;
-            case PROMOTE -> {
-                if (Primaries.reigns(view)) {
-                    yield task.ended(
-                            Status.SUCCESS, view.wall(), task.target() + " is primary in epoch " + state.epoch());
-                }
-                if (state.primary().equals(view.self())) {
-                    yield null;
-                }
-                if (steady && task.ballot() != 0 && state.epoch() >= task.ballot()) {
-                    yield task.ended(
-                            Status.ERROR,
-                            view.wall(),
-                            state.primary().name() + " holds more of the WAL and was promoted in its place");
-                }
-                if (steady && primaryServes(view)) {
-                    yield task.ended(
-                            Status.ERROR,
-                            view.wall(),
-                            state.primary().name() + " serves as primary: use switchover to change a healthy primary");
-                }
-                yield steady && age.compareTo(PROMOTE_PATIENCE) > 0
-                        ? task.ended(Status.ERROR, view.wall(), notReached(view, state, task))
-                        : null;
-            }
-            case SWITCHOVER -> {
-                if (steady && task.ballot() != 0 && state.epoch() >= task.ballot()) {
-                    boolean reached = state.primary().name().equals(task.target()) && state.reign() != null;
-                    if (reached) {
-                        yield task.ended(
-                                Status.SUCCESS, view.wall(), task.target() + " is primary in epoch " + state.epoch());
-                    }
-                    yield state.primary().name().equals(task.target())
-                            ? null
-                            : task.ended(
-                                    Status.ERROR, view.wall(), state.primary().name() + " became primary in its place");
-                }
-                boolean calledOff = steady && task.ballot() != 0 && state.lastBallot() >= task.ballot();
-                if (calledOff) {
-                    yield task.ended(
-                            Status.ERROR,
-                            view.wall(),
-                            "called off: " + task.target() + " did not take over, "
-                                    + state.primary().name() + " stays primary");
-                }
-                yield steady
-                                && task.ballot() == 0
-                                && age.compareTo(SWITCHOVER_PATIENCE) > 0
-                                && !Checkpoints.excuses(view)
-                        ? task.ended(
-                                Status.ERROR,
-                                view.wall(),
-                                task.target() + " was not ready to take over in time: " + whyNot(view, state, task))
-                        : null;
-            }
+            case PROMOTE -> promoteEnded(view, state, task);
+            case SWITCHOVER -> switchoverEnded(view, state, task);
             case REMOVE -> {
                 boolean gone = !state.members().containsKey(task.target())
                         && !state.halted().containsKey(task.target());
                 if (gone) {
-                    yield task.ended(Status.SUCCESS, view.wall(), task.target() + " is removed");
+                    yield well(view, task, task.target() + " is removed");
                 }
-                yield age.compareTo(REMOVE_PATIENCE) > 0
-                        ? task.ended(
-                                Status.ERROR,
-                                view.wall(),
+                yield age(view, task).compareTo(REMOVE_PATIENCE) > 0
+                        ? badly(
+                                view,
+                                task,
                                 task.target()
                                         + " is still a voter: the primary needs an acknowledging standby to go on without it")
                         : null;
             }
             case DEPLOY ->
                 state.isActive(view.self()) && Standbys.streamsLive(view)
-                        ? task.ended(Status.SUCCESS, view.wall(), task.target() + " streams as a standby")
+                        ? well(view, task, task.target() + " streams as a standby")
                         : null;
         };
+    }
+
+    private static Task well(View view, Task task, String message) {
+        return task.ended(Status.SUCCESS, view.wall(), message);
+    }
+
+    private static Task badly(View view, Task task, String message) {
+        return task.ended(Status.ERROR, view.wall(), message);
+    }
+
+    private static @Nullable Task promoteEnded(View view, ClusterState state, Task task) {
+        if (Primaries.reigns(view)) {
+            return well(view, task, task.target() + " is primary in epoch " + state.epoch());
+        }
+        if (state.primary().equals(view.self()) || !state.isSteady()) {
+            return null;
+        }
+        if (task.ballot() != 0 && state.epoch() >= task.ballot()) {
+            return badly(view, task, state.primary().name() + " holds more of the WAL and was promoted in its place");
+        }
+        if (primaryServes(view)) {
+            return badly(
+                    view,
+                    task,
+                    state.primary().name() + " serves as primary: use switchover to change a healthy primary");
+        }
+        return age(view, task).compareTo(PROMOTE_PATIENCE) > 0
+                ? badly(view, task, notReached(view, state, task))
+                : null;
+    }
+
+    private static @Nullable Task switchoverEnded(View view, ClusterState state, Task task) {
+        if (!state.isSteady()) {
+            return null;
+        }
+        if (task.ballot() == 0) {
+            return age(view, task).compareTo(SWITCHOVER_PATIENCE) > 0 && !Checkpoints.excuses(view)
+                    ? badly(
+                            view,
+                            task,
+                            task.target() + " was not ready to take over in time: " + whyNot(view, state, task))
+                    : null;
+        }
+        if (state.epoch() >= task.ballot()) {
+            if (!state.primary().name().equals(task.target())) {
+                return badly(view, task, state.primary().name() + " became primary in its place");
+            }
+            return state.reign() == null
+                    ? null
+                    : well(view, task, task.target() + " is primary in epoch " + state.epoch());
+        }
+        return state.lastBallot() >= task.ballot()
+                ? badly(
+                        view,
+                        task,
+                        "called off: " + task.target() + " did not take over, "
+                                + state.primary().name() + " stays primary")
+                : null;
     }
 }
