@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
@@ -78,8 +77,9 @@ final class ForeignEditsIT {
         return seen(name).problem();
     }
 
-    private void reload() throws SQLException {
-        bench.execute("a", "SELECT pg_reload_conf()");
+    /** By a signal: who comes in is among what is damaged. */
+    private void reload() throws IOException {
+        PostgresBench.run("kill", "-HUP", String.valueOf(bench.postmasterPid("a")));
     }
 
     private void restartAfterACrash() {
