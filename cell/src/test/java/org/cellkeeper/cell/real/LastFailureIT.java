@@ -3,6 +3,7 @@ package org.cellkeeper.cell.real;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -48,19 +49,23 @@ final class LastFailureIT {
         String standby = cells.standbys().getFirst();
         cells.kill(standby);
         cells.wipe(standby);
-        asSuperuser(primary, "ALTER ROLE replicator NOLOGIN");
+        // All cells are on this machine: the clone's place is the primary's own.
+        Path elsewhere = Files.createDirectories(cells.folder().resolve("elsewhere"));
+        Path owned = cells.folder().resolve(primary).resolve("data/postgres/data");
+        Files.setOwner(elsewhere, Files.getOwner(owned));
+        asSuperuser(primary, "CREATE TABLESPACE elsewhere LOCATION '" + elsewhere + "'");
         try {
             cells.start(standby);
             Patience.await("the reason is told", SOON, () -> {
                 String details = cells.node(standby).details();
-                boolean told = details.contains(" times since ")
-                        && details.contains("\"replicator\" is not permitted to log in");
+                boolean told =
+                        details.contains(" times since ") && details.contains("elsewhere\" exists but is not empty");
                 return told ? null : cells.summary();
             });
             assertThat(cells.nodes().warnings())
-                    .anyMatch(warning -> warning.startsWith(standby) && warning.contains("not permitted to log in"));
+                    .anyMatch(warning -> warning.startsWith(standby) && warning.contains("is not empty"));
         } finally {
-            asSuperuser(primary, "ALTER ROLE replicator LOGIN");
+            asSuperuser(primary, "DROP TABLESPACE elsewhere");
         }
         cells.awaitHealth("HEALTHY", SOON);
         Patience.await(
