@@ -33,7 +33,7 @@ public final class GuardCommand {
             "-XX:+ExitOnOutOfMemoryError",
             "-Dio.netty.noUnsafe=true");
 
-    private static final List<String> GUARD_FLAGS = List.of(
+    static final List<String> GUARD_FLAGS = List.of(
             "-Xms4m",
             "-Xmx16m",
             "-Xss256k",

@@ -24,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class AutoConf {
     private static final String NAME = "postgresql.auto.conf";
-    private static final int LARGEST = 16 << 20;
     private static final String NO_SETTING = "";
     private static final String NO_FILE = " ";
     private static final Pattern LINE = Pattern.compile(
@@ -142,7 +141,7 @@ final class AutoConf {
     /** Whatever its encoding: each byte is a character. Null when it cannot be read. */
     private @Nullable List<String> lines() {
         try {
-            return new String(PlainFiles.read(file, LARGEST), StandardCharsets.ISO_8859_1)
+            return new String(PlainFiles.read(file, OwnedFiles.LARGEST), StandardCharsets.ISO_8859_1)
                     .lines()
                     .toList();
         } catch (NoSuchFileException none) {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Writes files so that they are whole and durable, and belong to the user that PostgreSQL runs as. Safe for any thread. */
 final class OwnedFiles {
     /** None of what is read here comes near it. */
-    private static final int LARGEST = 16 << 20;
+    static final int LARGEST = 16 << 20;
 
     private final @Nullable String owner;
 

@@ -91,9 +91,7 @@ final class Provisioning {
     }
 
     private void writeSettings(Path incoming) throws IOException {
-        SettingsFile first = new SettingsFile(instance.settings(), owned, instance.files(), incoming);
-        first.write(SettingsFile.Content.FIRST);
-        first.prepare();
+        new SettingsFile(instance.settings(), owned, instance.files(), incoming).write(SettingsFile.Content.FIRST);
     }
 
     private void replaced() throws IOException {

@@ -67,7 +67,10 @@ final class SettingsFile {
     private record Read(FileStamp stamp, @Nullable Content content) {}
 
     private volatile @Nullable Read lastRead;
-    /** The other files when they were last found to be ours. */
+    /** All that PostgreSQL and its walreceiver read beside this file and what ALTER SYSTEM writes, by place. */
+    private final Map<String, String> others;
+
+    /** Those when they were last found to be ours. */
     private final Map<String, FileStamp> inOrder = new ConcurrentHashMap<>();
 
     SettingsFile(PostgresSettings settings, OwnedSettings owned, OwnedFiles files, Path dataDir) {
@@ -76,6 +79,16 @@ final class SettingsFile {
         this.owned = owned;
         this.files = files;
         this.dataDir = dataDir;
+        this.others = Map.of(
+                settings.passFile().toString(),
+                owned.passLine(),
+                "pg_hba.conf",
+                OwnedSettings.HBA,
+                "pg_ident.conf",
+                owned.ident(),
+                "postgresql.conf",
+                "# Written by Cellkeeper: your settings belong into the cell's configuration.\ninclude '" + NAME
+                        + "'\n");
     }
 
     AutoConf auto() {
@@ -115,13 +128,9 @@ final class SettingsFile {
         return !render(content).equals(OwnedFiles.readable(dataDir.resolve(NAME)));
     }
 
+    /** Makes everything else that PostgreSQL reads ours, too. */
     void write(Content content) throws IOException {
         files.write(dataDir.resolve(NAME), render(content));
-        prepare();
-    }
-
-    /** Makes everything else that PostgreSQL reads ours, too; a no-op when it is. */
-    void prepare() throws IOException {
         putRight();
         auto.strikeOwned();
     }
@@ -129,7 +138,7 @@ final class SettingsFile {
     /** Puts right what somebody else has changed of the other files, at no cost while nobody has. Says which these were. */
     List<String> putRight() throws IOException {
         List<String> changed = new ArrayList<>();
-        for (Map.Entry<String, String> other : others().entrySet()) {
+        for (Map.Entry<String, String> other : others.entrySet()) {
             Path path = dataDir.resolve(other.getKey());
             FileStamp stamp = FileStamp.of(path);
             if (stamp != null && stamp.equals(inOrder.get(other.getKey()))) {
@@ -142,20 +151,6 @@ final class SettingsFile {
             }
         }
         return changed;
-    }
-
-    /** All that PostgreSQL and its walreceiver read beside this file and what ALTER SYSTEM writes, by place. */
-    private Map<String, String> others() {
-        return Map.of(
-                settings.passFile().toString(),
-                owned.passLine(),
-                "pg_hba.conf",
-                OwnedSettings.HBA,
-                "pg_ident.conf",
-                owned.ident(),
-                "postgresql.conf",
-                "# Written by Cellkeeper: your settings belong into the cell's configuration.\ninclude '" + NAME
-                        + "'\n");
     }
 
     String render(Content content) {

@@ -121,8 +121,8 @@ final class Starting {
         return required;
     }
 
+    /** The settings have been written. */
     private Postmaster.Run launch(Cancellation cancellation, Map<String, Integer> required) throws IOException {
-        instance.file().prepare();
         edits.judgeAtRest();
         responder.close();
         observer.atRest(null);

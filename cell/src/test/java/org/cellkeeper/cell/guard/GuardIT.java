@@ -136,16 +136,9 @@ final class GuardIT {
     }
 
     private Process guard(List<String> agent, List<String> zookeeper) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                JAVA.toString(),
-                "-Xms4m",
-                "-Xmx16m",
-                "-Xss256k",
-                "-XX:+UseSerialGC",
-                "-Xint",
-                "-XX:-UsePerfData",
-                "--limit-modules",
-                "java.base",
+        List<String> command = new ArrayList<>(List.of(JAVA.toString()));
+        command.addAll(GuardCommand.GUARD_FLAGS);
+        command.addAll(List.of(
                 "-cp",
                 classes(),
                 Guard.class.getName(),

@@ -109,21 +109,7 @@ final class BadFilesIT {
         cells.cells().forEach(cell -> starts.put(cell, cells.postgresStart(cell)));
         try (Writer writer = cells.writer()) {
             awaitTold(of, words);
-            Map<String, Long> agents = new HashMap<>();
-            of.forEach(cell -> agents.put(cell, cells.agent(cell)));
-            of.forEach(cell -> cells.kill(cell, Part.AGENT));
-            Patience.await(
-                    "other agents answer",
-                    BACK,
-                    () -> of.stream()
-                                    .allMatch(cell -> cells.agent(cell) != agents.get(cell)
-                                            && cells.node(cell)
-                                                    .failover()
-                                                    .repmgrd()
-                                                    .status()
-                                                    .equals("RUNNING"))
-                            ? null
-                            : cells.summary());
+            cells.killAgents(of, BACK);
             awaitTold(of, words);
             // Longer than the guard leaves a primary without an agent.
             Patience.pass(Duration.ofSeconds(11));

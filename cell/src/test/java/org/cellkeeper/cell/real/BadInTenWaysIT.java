@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import org.cellkeeper.cell.real.RealCells.Part;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -115,24 +114,6 @@ final class BadInTenWaysIT {
         });
     }
 
-    private void killAgents(List<String> of) {
-        Map<String, Long> agents = new HashMap<>();
-        of.forEach(cell -> agents.put(cell, cells.agent(cell)));
-        of.forEach(cell -> cells.kill(cell, Part.AGENT));
-        Patience.await(
-                "other agents answer",
-                BACK,
-                () -> of.stream()
-                                .allMatch(cell -> cells.agent(cell) != agents.get(cell)
-                                        && cells.node(cell)
-                                                .failover()
-                                                .repmgrd()
-                                                .status()
-                                                .equals("RUNNING"))
-                        ? null
-                        : cells.summary());
-    }
-
     private interface Trial {
         void of(Way way) throws Exception;
     }
@@ -171,7 +152,7 @@ final class BadInTenWaysIT {
                 String what = file.getFileName() + " is bad: " + way;
                 way.doneTo(file, good);
                 awaitTold(readers, what);
-                killAgents(readers);
+                cells.killAgents(readers, BACK);
                 awaitTold(readers, what);
                 cells.awaitHealth("HEALTHY", Duration.ofSeconds(1));
                 mend(file, good);
@@ -194,7 +175,7 @@ final class BadInTenWaysIT {
         each(name, EnumSet.complementOf(EnumSet.of(Way.FOLDER)), way -> {
             try {
                 way.doneTo(file, good);
-                killAgents(List.of(primary));
+                cells.killAgents(List.of(primary), BACK);
                 Patience.await(
                         name + " is as it was after " + way,
                         TOLD,

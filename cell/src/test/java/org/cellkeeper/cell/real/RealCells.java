@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -101,6 +102,25 @@ final class RealCells implements AutoCloseable {
 
     void kill(String cell, Part only) {
         lab("kill", cell, "--only", only.word);
+    }
+
+    /** Kills these agents, and waits until others are there in their place. */
+    void killAgents(List<String> of, Duration within) {
+        Map<String, Long> agents = new HashMap<>();
+        of.forEach(cell -> agents.put(cell, agent(cell)));
+        of.forEach(cell -> kill(cell, Part.AGENT));
+        Patience.await(
+                "other agents answer",
+                within,
+                () -> of.stream()
+                                .allMatch(cell -> agent(cell) != agents.get(cell)
+                                        && node(cell)
+                                                .failover()
+                                                .repmgrd()
+                                                .status()
+                                                .equals("RUNNING"))
+                        ? null
+                        : summary());
     }
 
     /** Finds all processes of a cell; running it kills them at once, sooner than {@link #kill} can. */

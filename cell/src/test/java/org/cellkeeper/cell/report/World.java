@@ -33,6 +33,7 @@ import org.cellkeeper.cell.model.PeerView.Trouble;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Presence;
 import org.cellkeeper.cell.model.Reign;
+import org.cellkeeper.cell.sim.Records;
 
 /** Some cells, what each says, which of them are gone or paused, and who does not hear whom. */
 final class World {
@@ -319,72 +320,15 @@ final class World {
     }
 
     static PeerView data(PeerView said, boolean readOnly, Trouble trouble) {
-        return new PeerView(
-                said.cell(),
-                said.epoch(),
-                said.version(),
-                said.state(),
-                said.health(),
-                said.rule(),
-                said.sentence(),
-                said.streamsFrom(),
-                said.streamEpoch(),
-                said.received(),
-                said.replayed(),
-                said.timeline(),
-                said.lagMillis(),
-                said.progress(),
-                said.zookeeper(),
-                said.problem(),
-                readOnly,
-                trouble,
-                said.oldestWal());
+        return Records.with(Records.with(said, "readOnly", readOnly), "trouble", trouble);
     }
 
     static PeerView version(PeerView said, int version) {
-        return new PeerView(
-                said.cell(),
-                said.epoch(),
-                version,
-                said.state(),
-                said.health(),
-                said.rule(),
-                said.sentence(),
-                said.streamsFrom(),
-                said.streamEpoch(),
-                said.received(),
-                said.replayed(),
-                said.timeline(),
-                said.lagMillis(),
-                said.progress(),
-                said.zookeeper(),
-                said.problem(),
-                said.readOnly(),
-                said.trouble(),
-                said.oldestWal());
+        return Records.with(said, "version", version);
     }
 
     static PeerView cutOff(PeerView said) {
-        return new PeerView(
-                said.cell(),
-                said.epoch(),
-                said.version(),
-                said.state(),
-                said.health(),
-                said.rule(),
-                said.sentence(),
-                said.streamsFrom(),
-                said.streamEpoch(),
-                said.received(),
-                said.replayed(),
-                said.timeline(),
-                said.lagMillis(),
-                said.progress(),
-                false,
-                said.problem(),
-                said.readOnly(),
-                said.trouble(),
-                said.oldestWal());
+        return Records.with(said, "zookeeper", false);
     }
 
     static CellId id(String name) {

@@ -6,12 +6,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Copies of the core's records in which one component is another. */
-final class Records {
+public final class Records {
     private Records() {}
 
     /** @param component of a component, and so on, with dots between their names */
     @SuppressWarnings("unchecked")
-    static <R extends Record> R with(R old, String component, @Nullable Object value) {
+    public static <R extends Record> R with(R old, String component, @Nullable Object value) {
         int dot = component.indexOf('.');
         String name = dot < 0 ? component : component.substring(0, dot);
         RecordComponent[] components = old.getClass().getRecordComponents();
