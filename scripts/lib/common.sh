@@ -106,6 +106,10 @@ install_packages() {
     printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.d/cellkeeper.conf
   fi
   DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}"
+  # The cells run PgBouncers of their own; its package starts one for the machine.
+  if [[ " ${missing[*]} " == *" pgbouncer "* && -d /run/systemd/system ]]; then
+    systemctl --quiet disable --now pgbouncer
+  fi
 }
 
 # Whether cell/target/cell.jar is missing, or older than its sources.

@@ -14,6 +14,8 @@ volume_of() { printf '%s_cell-%s\n' "$LAB_PROJECT" "$1"; }
 
 address_of() { printf '%s.1%s\n' "$LAB_NET" "$1"; }
 
+names_of() { printf 'cell-%s,%s,%s\n' "$1" "$(address_of "$1")" "$(host_of "$1")"; }
+
 # "docker compose", or docker-compose where there is no such plugin.
 compose() {
   local -a command=(docker-compose) files=(--file "$project/appliance-image/compose.yaml")
@@ -151,7 +153,7 @@ require_programs() {
   install_packages "${missing[@]}"
   require_docker
   docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || install_packages docker-compose
-  if [[ ${LAB_BUILD:-} != never ]]; then
+  if [[ -z ${LAB_BUILD:-} ]]; then
     "$project/scripts/image"
   else
     docker image inspect "$image" >/dev/null 2>&1 || fail "there is no image $image: scripts/image"
@@ -193,6 +195,10 @@ write_config() {
   for secret in "${!secrets[@]}"; do
     install --mode=444 "$lab/${secrets[$secret]}" "$lab/secrets/$secret"
   done
+  install --mode=444 "$ca_file" "$lab/secrets/ca"
+  for secret in "cell-$cell.pem" "cell-$cell.key"; do
+    install --mode=444 "$lab/ca/$secret" "$lab/secrets/$secret"
+  done
   ((cell > 3)) || return 0
   {
     printf 'services:\n'
@@ -206,7 +212,13 @@ write_config() {
     networks: {cells: {ipv4_address: "$(address_of "$cell")"}}
     ports: ["$(host_of "$cell"):5480:5480", "$(host_of "$cell"):5432:5432"]
     volumes: ["cell-$cell:/var/lib/cell", "transfer:/transfer"]
+    secrets: [{source: cell-$cell-certificate, target: certificate}, {source: cell-$cell-key, target: key}]
 YAML
+    done
+    printf 'secrets:\n'
+    for ((cell = 4; cell <= cells; cell++)); do
+      printf '  cell-%s-certificate: {file: "%s/secrets/cell-%s.pem"}\n' "$cell" "$lab" "$cell"
+      printf '  cell-%s-key: {file: "%s/secrets/cell-%s.key"}\n' "$cell" "$lab" "$cell"
     done
     printf 'volumes:\n'
     for ((cell = 4; cell <= cells; cell++)); do
@@ -235,6 +247,7 @@ LAB_ZOOKEEPER=$zookeeper
 LAB_SECRETS=$lab/secrets
 CELLCTL_CELLS=$list
 CELLCTL_PASSWORD_FILE=$lab/root.password
+CELLCTL_CA_FILE=$ca_file
 ENV
   mv "$env_file.new" "$env_file"
 }

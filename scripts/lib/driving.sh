@@ -142,7 +142,7 @@ session() {
   shift 2
   PGPASSFILE=$lab/pgpass PGOPTIONS='' exec ${session_limit:+timeout --signal=KILL "$session_limit"} "$psql" --no-psqlrc \
     --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@" \
-    "postgresql://vcloud@$hosts/vcloud?target_session_attrs=$attributes&connect_timeout=2&sslmode=disable&gssencmode=disable"
+    "postgresql://vcloud@$hosts/vcloud?target_session_attrs=$attributes&connect_timeout=2&gssencmode=disable"
 }
 
 # Commits rows, and notes "microseconds number" of each that was acknowledged. A warning comes instead of the number:

@@ -11,6 +11,7 @@ public final class ApiPaths {
     public static final String TASKS = BASE + "/tasks";
     public static final String HISTORY = BASE + "/history";
     public static final String EVENTS = BASE + "/events";
+    public static final String AUDIT = BASE + "/audit";
     public static final String SERVICES = BASE + "/services";
     public static final String SESSIONS = BASE + "/sessions";
     public static final String CURRENT_SESSION = SESSIONS + "/current";

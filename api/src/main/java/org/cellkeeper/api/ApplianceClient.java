@@ -6,15 +6,12 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
-import java.net.Socket;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -27,9 +24,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509ExtendedTrustManager;
+import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +32,9 @@ import org.jspecify.annotations.Nullable;
  * changes something is sent again only when it certainly did not arrive, or was answered with 503. For one thread at a time.
  */
 public final class ApplianceClient implements AutoCloseable {
+    /** In what is said of a cell whose certificate is not taken. */
+    public static final String NOT_BELIEVED = "its certificate is not believed";
+
     private static final Duration CONNECT = Duration.ofSeconds(2);
     private static final Duration ANSWER = Duration.ofSeconds(15);
     private static final Duration BETWEEN_POLLS = Duration.ofMillis(200);
@@ -50,7 +48,7 @@ public final class ApplianceClient implements AutoCloseable {
 
     /**
      * @param cells such as {@code https://127.0.0.11:5480}
-     * @param trust what to check the cells' certificates with; {@link #trustAll} for self-signed ones
+     * @param trust which certificates to take, see {@link Trust}
      */
     public ApplianceClient(List<URI> cells, String user, String password, SSLContext trust) {
         if (cells.isEmpty()) {
@@ -68,17 +66,6 @@ public final class ApplianceClient implements AutoCloseable {
         this.json = JsonMapper.builder()
                 .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .build();
-    }
-
-    /** Takes any certificate, under any name. */
-    public static SSLContext trustAll() {
-        try {
-            SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, new TrustManager[] {new Anybody()}, null);
-            return context;
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("no TLS in this Java", e);
-        }
     }
 
     public Cluster nodes() {
@@ -127,6 +114,16 @@ public final class ApplianceClient implements AutoCloseable {
     public List<HistoryEvent> history(String before, int limit) {
         String encoded = URLEncoder.encode(before, StandardCharsets.UTF_8);
         return List.of(read(ApiPaths.HISTORY + "?limit=" + limit + "&before=" + encoded, HistoryEvent[].class));
+    }
+
+    /**
+     * What the cell that answers has noted of who asked it for what, newest first; no other cell's entries are among them.
+     *
+     * @param before ISO 8601; null for the newest
+     */
+    public AuditPage audit(@Nullable String before, int limit) {
+        String query = before == null ? "" : "&before=" + URLEncoder.encode(before, StandardCharsets.UTF_8);
+        return read(ApiPaths.AUDIT + "?limit=" + limit + query, AuditPage.class);
     }
 
     /** The registry of cells, by name; page after page is asked for. */
@@ -276,10 +273,18 @@ public final class ApplianceClient implements AutoCloseable {
         record Backup(boolean check) implements Request {}
 
         /** Rehearses the restore of a backup, and changes nothing. The cell that is asked does it. */
-        record CheckBackup(String name) implements Request {}
+        record CheckBackup(String name, boolean acceptUnsigned) implements Request {
+            public CheckBackup(String name) {
+                this(name, false);
+            }
+        }
 
         /** The application's database is replaced; {@code confirm} is the backup's name once more. */
-        record Restore(String name, String confirm) implements Request {}
+        record Restore(String name, String confirm, boolean acceptUnsigned) implements Request {
+            public Restore(String name, String confirm) {
+                this(name, confirm, false);
+            }
+        }
 
         record DeleteBackup(String name) implements Request {}
     }
@@ -370,9 +375,13 @@ public final class ApplianceClient implements AutoCloseable {
             case Request.Deploy(String name) -> post(ApiPaths.deploy(name) + suffix, null);
             case Request.Backup(boolean check) ->
                 post(ApiPaths.BACKUPS + "?check=" + check + (dryRun ? "&dryRun=true" : ""), null);
-            case Request.CheckBackup(String name) -> post(ApiPaths.check(name) + suffix, null);
-            case Request.Restore(String name, String confirm) ->
-                post(ApiPaths.restore(name) + suffix, encode(RestoreRequest.confirmed(confirm)));
+            case Request.CheckBackup(String name, boolean acceptUnsigned) ->
+                post(
+                        ApiPaths.check(name)
+                                + (acceptUnsigned ? "?acceptUnsigned=true" + (dryRun ? "&dryRun=true" : "") : suffix),
+                        null);
+            case Request.Restore(String name, String confirm, boolean acceptUnsigned) ->
+                post(ApiPaths.restore(name) + suffix, encode(RestoreRequest.confirmed(confirm, acceptUnsigned)));
             case Request.DeleteBackup(String name) ->
                 send("DELETE", ApiPaths.backup(name) + suffix, null, Retry.WHEN_NOT_SENT);
             case Request.Remove(String name, boolean force) ->
@@ -485,6 +494,9 @@ public final class ApplianceClient implements AutoCloseable {
 
     private static String reason(IOException e) {
         String message = e.getMessage();
+        if (e instanceof SSLHandshakeException) {
+            return NOT_BELIEVED + ": " + message;
+        }
         return message != null
                 ? message
                 : e instanceof ConnectException ? "refused" : e.getClass().getSimpleName();
@@ -498,31 +510,5 @@ public final class ApplianceClient implements AutoCloseable {
         CompletableFuture.runAsync(
                         () -> {}, CompletableFuture.delayedExecutor(BETWEEN_POLLS.toMillis(), TimeUnit.MILLISECONDS))
                 .join();
-    }
-
-    /** An extended one, so that Java does not check the name either. */
-    private static final class Anybody extends X509ExtendedTrustManager {
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket) {}
-
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
-
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType) {}
-
-        @Override
-        public X509Certificate[] getAcceptedIssuers() {
-            return new X509Certificate[0];
-        }
     }
 }

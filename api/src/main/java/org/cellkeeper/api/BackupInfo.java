@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param cell the primary that made it
  * @param lsn what it restores is the database as of here
  * @param warnings what a restore will not bring back as it was, each in words; null when the backup does not tell
+ * @param signature as in {@link BackupFile}
  */
 public record BackupInfo(
         String date,
@@ -22,7 +23,8 @@ public record BackupInfo(
         int timeline,
         String lsn,
         List<Part> files,
-        @Nullable List<String> warnings) {
+        @Nullable List<String> warnings,
+        @Nullable String signature) {
     /** One of its files. */
     public record Part(String name, long size, String sha256) {}
 }

@@ -11,14 +11,16 @@ import org.jspecify.annotations.Nullable;
  * @param nfs what the asked cell's transfer share is mounted from, as {@code GET /mount} says it
  * @param httpCert whether a certificate is to come back; a backup holds none, so it makes no difference
  * @param consoleproxyCert the same
+ * @param acceptUnsigned whether the backup is to be used though it has no signature of this cluster's
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record RestoreRequest(
         @Nullable String confirm,
         @Nullable String nfs,
         @Nullable Boolean httpCert,
-        @Nullable Boolean consoleproxyCert) {
-    public static RestoreRequest confirmed(String name) {
-        return new RestoreRequest(name, null, null, null);
+        @Nullable Boolean consoleproxyCert,
+        @Nullable Boolean acceptUnsigned) {
+    public static RestoreRequest confirmed(String name, boolean acceptUnsigned) {
+        return new RestoreRequest(name, null, null, null, acceptUnsigned ? true : null);
     }
 }

@@ -116,7 +116,7 @@ final class OwnClustersIT {
                         .next());
             }
             cells.replace(old);
-            cells.awaitHealth("HEALTHY", Duration.ofSeconds(60));
+            cells.awaitHealth("HEALTHY", SOON);
         }
     }
 }

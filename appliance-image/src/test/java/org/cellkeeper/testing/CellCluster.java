@@ -19,12 +19,15 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -38,6 +41,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -46,11 +50,13 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
+import javax.net.ssl.SSLContext;
 import org.cellkeeper.api.ApiPaths;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
+import org.cellkeeper.api.Trust;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.replication.LogSequenceNumber;
 import org.testcontainers.DockerClientFactory;
@@ -155,11 +161,9 @@ public final class CellCluster implements Startable {
     private final String rootPassword = secret(8);
     private final String password = secret(8);
     private final Thread atExit = new Thread(this::removeAll, id + "-clear-away");
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(PROBE)
-            .sslContext(ApplianceClient.trustAll())
-            .build();
+    private @Nullable Certificates certificates;
+    private @Nullable Path authorityFile;
+    private @Nullable HttpClient http;
 
     private int count = 3;
     private Mode mode = Mode.AUTOMATIC;
@@ -232,6 +236,12 @@ public final class CellCluster implements Startable {
                 cells.put(cell.name, cell);
                 makeVolume(cell);
             }
+            certificates = Certificates.make(mark, hosts());
+            http = HttpClient.newBuilder()
+                    .version(HttpClient.Version.HTTP_1_1)
+                    .connectTimeout(PROBE)
+                    .sslContext(trust())
+                    .build();
             together(cells.values().stream()
                     .map(cell -> (Runnable) () -> run(cell, volume(cell)))
                     .toArray(Runnable[]::new));
@@ -264,7 +274,9 @@ public final class CellCluster implements Startable {
     @Override
     public void close() {
         stop();
-        http.shutdownNow();
+        if (http != null) {
+            http.shutdownNow();
+        }
     }
 
     // ---- what happens to cells
@@ -521,8 +533,7 @@ public final class CellCluster implements Startable {
             if (usable != null) {
                 usable.close();
             }
-            usable = new ApplianceClient(
-                    asked.stream().map(this::apiOf).toList(), "root", rootPassword, ApplianceClient.trustAll());
+            usable = new ApplianceClient(asked.stream().map(this::apiOf).toList(), "root", rootPassword, trust());
             client = usable;
             clientAsks = asked;
         }
@@ -532,6 +543,30 @@ public final class CellCluster implements Startable {
     /** Where the API of this cell is. */
     public URI apiOf(String name) {
         return URI.create("https://" + host + ":" + cell(name).apiPort);
+    }
+
+    /** Who has signed the cells' certificates, as PEM: for clients of the API, and of the database. */
+    public String certificateAuthority() {
+        return certificates().authority();
+    }
+
+    private Certificates certificates() {
+        return Objects.requireNonNull(certificates, "the cluster was never started");
+    }
+
+    private SSLContext trust() {
+        try {
+            return Trust.of(certificateAuthority());
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("the image makes certificates that cannot be used", e);
+        }
+    }
+
+    /** By which each cell is reached, from inside and outside. */
+    private Map<String, List<String>> hosts() {
+        Map<String, List<String>> hosts = new LinkedHashMap<>();
+        cells.forEach((name, cell) -> hosts.put(name, List.of(name, host, "localhost", "127.0.0.1")));
+        return hosts;
     }
 
     public String rootPassword() {
@@ -662,7 +697,9 @@ public final class CellCluster implements Startable {
                 HttpRequest request = HttpRequest.newBuilder(apiOf(cell.name).resolve(ApiPaths.IS_PRIMARY))
                         .timeout(PROBE)
                         .build();
-                asked.put(cell.name, http.sendAsync(request, HttpResponse.BodyHandlers.ofString()));
+                asked.put(
+                        cell.name,
+                        Objects.requireNonNull(http).sendAsync(request, HttpResponse.BodyHandlers.ofString()));
             }
         }
         Map<String, Boolean> answers = new LinkedHashMap<>();
@@ -696,8 +733,25 @@ public final class CellCluster implements Startable {
     private String url(Iterable<Cell> those) {
         List<String> hosts = new ArrayList<>();
         those.forEach(cell -> hosts.add(host + ":" + cell.postgresPort));
-        return "jdbc:postgresql://" + String.join(",", hosts) + "/" + USER + "?connectTimeout=2&sslmode=disable"
-                + "&gssEncMode=disable";
+        return "jdbc:postgresql://" + String.join(",", hosts) + "/" + USER
+                + "?connectTimeout=2&gssEncMode=disable&sslmode=verify-full&sslrootcert="
+                + URLEncoder.encode(authorityFile().toString(), StandardCharsets.UTF_8);
+    }
+
+    /** Who has signed the cells' certificates, for clients that read a file; it goes with this process. */
+    public synchronized Path authorityFile() {
+        Path file = authorityFile;
+        if (file == null) {
+            try {
+                file = Files.createTempFile("cells-ca", ".pem");
+                file.toFile().deleteOnExit();
+                Files.writeString(file, certificateAuthority());
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            authorityFile = file;
+        }
+        return file;
     }
 
     public String user() {
@@ -896,6 +950,12 @@ public final class CellCluster implements Startable {
                 .withEnv("CELL_CLUSTER_SECRET_FILE", "/run/secrets/cluster")
                 .withEnv("CELL_SECURITY_ROOT_PASSWORD_FILE", "/run/secrets/root")
                 .withEnv("CELL_SECURITY_VCLOUD_PASSWORD_FILE", "/run/secrets/vcloud")
+                .withEnv("CELL_SECURITY_CA_FILE", "/run/secrets/ca")
+                .withEnv("CELL_SECURITY_CERTIFICATE_FILE", "/run/secrets/certificate")
+                .withEnv("CELL_SECURITY_KEY_FILE", "/run/secrets/key")
+                .withCopyToContainer(Transferable.of(certificates().authority(), 0444), "/run/secrets/ca")
+                .withCopyToContainer(Transferable.of(certificates().chain(cell.name), 0444), "/run/secrets/certificate")
+                .withCopyToContainer(Transferable.of(certificates().key(cell.name), 0444), "/run/secrets/key")
                 .withCopyToContainer(Transferable.of(clusterSecret, 0444), "/run/secrets/cluster")
                 .withCopyToContainer(Transferable.of(rootPassword, 0444), "/run/secrets/root")
                 .withCopyToContainer(Transferable.of(password, 0444), "/run/secrets/vcloud")

@@ -7,8 +7,11 @@ import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.api.model.HealthCheck;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -25,9 +28,11 @@ final class Mark implements AutoCloseable {
     private static final String CLUSTER = "org.cellkeeper.testing.cluster";
     private static final String KEEPER = "org.cellkeeper.testing.keeper";
     private static final long ATTACHED_SECONDS = 30;
+    private static final long SCRIPT_SECONDS = 60;
 
     private final String id;
     private final Silence silence = new Silence();
+    private String keeperId = "";
     private ResultCallback.@Nullable Adapter<Frame> attached;
 
     /** Says nothing, until it ends. */
@@ -80,11 +85,42 @@ final class Mark implements AutoCloseable {
                 .withStdOut(true)
                 .withFollowStream(true)
                 .exec(new ResultCallback.Adapter<>());
+        keeperId = keeper;
         docker().startContainerCmd(keeper).exec();
         try {
             if (!attached.awaitStarted(ATTACHED_SECONDS, TimeUnit.SECONDS)) {
                 throw new IllegalStateException("the engine gives no access to " + id + "-keeper");
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", e);
+        }
+    }
+
+    /** What a script of the shell says that runs beside the cells, in their image. */
+    String say(String script) {
+        String run = docker().execCreateCmd(keeperId)
+                .withCmd("sh", "-c", script)
+                .withAttachStdout(true)
+                .withAttachStderr(true)
+                .exec()
+                .getId();
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        try (ResultCallback.Adapter<Frame> frames = new ResultCallback.Adapter<>() {
+            @Override
+            public void onNext(Frame frame) {
+                said.writeBytes(frame.getPayload());
+            }
+        }) {
+            boolean ended = docker().execStartCmd(run).exec(frames).awaitCompletion(SCRIPT_SECONDS, TimeUnit.SECONDS);
+            Long code = docker().inspectExecCmd(run).exec().getExitCodeLong();
+            if (!ended || code == null || code != 0) {
+                throw new IllegalStateException(
+                        "a script in the image ended with " + code + ": " + said.toString(StandardCharsets.UTF_8));
+            }
+            return said.toString(StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AssertionError("interrupted", e);

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -14,20 +15,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.cellkeeper.cell.app.AppContext;
 import org.cellkeeper.cell.app.AppSettings;
 import org.cellkeeper.cell.app.CellApp;
 import org.cellkeeper.cell.backup.ShareBackups;
+import org.cellkeeper.cell.backup.Signatures;
 import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.config.Judges;
 import org.cellkeeper.cell.config.ObjectionWatch;
-import org.cellkeeper.cell.config.SideFile;
 import org.cellkeeper.cell.config.Source;
 import org.cellkeeper.cell.decide.CellRules;
 import org.cellkeeper.cell.decide.View;
+import org.cellkeeper.cell.door.DoorSettings;
 import org.cellkeeper.cell.door.NoDoor;
+import org.cellkeeper.cell.door.PgBouncerDoor;
+import org.cellkeeper.cell.door.Reader;
 import org.cellkeeper.cell.guard.GuardCommand;
 import org.cellkeeper.cell.guard.GuardWatch;
 import org.cellkeeper.cell.guard.Heartbeat;
@@ -36,6 +41,7 @@ import org.cellkeeper.cell.guard.StartSteps;
 import org.cellkeeper.cell.http.ApiServing;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.Users;
 import org.cellkeeper.cell.journal.FileJournal;
 import org.cellkeeper.cell.loop.BackupTaskRunner;
 import org.cellkeeper.cell.loop.CellBackupOperator;
@@ -46,8 +52,10 @@ import org.cellkeeper.cell.loop.Mailbox;
 import org.cellkeeper.cell.loop.Ports;
 import org.cellkeeper.cell.loop.SystemClock;
 import org.cellkeeper.cell.metrics.CellMetrics;
+import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
+import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
@@ -56,11 +64,19 @@ import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.peer.TcpPeers;
 import org.cellkeeper.cell.port.Backups;
+import org.cellkeeper.cell.port.Door;
+import org.cellkeeper.cell.postgres.Access;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresArchive;
 import org.cellkeeper.cell.postgres.PostgresReload;
+import org.cellkeeper.cell.postgres.PostgresRoles;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Identity;
+import org.cellkeeper.cell.trust.Renewal;
+import org.cellkeeper.cell.trust.Secrets;
+import org.cellkeeper.cell.trust.TrustFolder;
 import org.cellkeeper.cell.wire.Build;
 import org.cellkeeper.cell.wire.Json;
 import org.cellkeeper.cell.zookeeper.CoordinationSettings;
@@ -88,6 +104,8 @@ public final class Wiring implements AutoCloseable {
     private final Source source;
     private final Source.Choice choice;
     private final CellConfig config;
+    private final Secrets secrets;
+    private volatile String vcloudPassword;
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
 
     /** @param choice of what there is in {@code source} */
@@ -95,6 +113,8 @@ public final class Wiring implements AutoCloseable {
         this.source = source;
         this.choice = choice;
         this.config = choice.config();
+        this.secrets = new Secrets(config.cluster().secrets());
+        this.vcloudPassword = config.passwords().vcloud().password();
     }
 
     /** Those who are to use a configuration, as {@link #start} makes them use it. */
@@ -106,8 +126,24 @@ public final class Wiring implements AutoCloseable {
             }
 
             @Override
+            public List<String> hba(Path binDir, String osUser, List<String> lines) {
+                return LocalPostgres.problems(binDir, PostgresSettings.osUser(osUser), lines);
+            }
+
+            @Override
             public List<String> certificate(String chain, String key) {
                 String problem = new ApiSettings.Pem(chain, key).problem();
+                return problem.isEmpty() ? List.of() : List.of(problem);
+            }
+
+            @Override
+            public List<String> identity(String ca, String chain, String key, String cell, String host) {
+                String problem;
+                try {
+                    problem = Identity.of(ca, chain, key).problem(cell, host);
+                } catch (GeneralSecurityException unusable) {
+                    problem = String.valueOf(unusable.getMessage());
+                }
                 return problem.isEmpty() ? List.of() : List.of(problem);
             }
 
@@ -151,11 +187,51 @@ public final class Wiring implements AutoCloseable {
         if (!isOfThisCluster(config)) {
             return List.of();
         }
+        var _ = credentials(config);
         Path settings = ZooKeeperServer.write(serverSettings(config, cells, folder, own.id()));
         if (knownEnsemble(config).isNewServer(config.host())) {
             ZooKeeperServer.letVoteThoughEmpty(folder);
         }
         return ZooKeeperServer.command(GuardCommand.java(), GuardCommand.classPath(), settings);
+    }
+
+    /** What this cell shows and believes, which is kept for programs that read files, too. */
+    private static Credentials credentials(CellConfig config) throws IOException {
+        CellConfig.Trust trust = config.trust();
+        CellConfig.TrustFiles files = trust.files();
+        if (files == null) {
+            return Credentials.none();
+        }
+        try {
+            Identity identity = Identity.of(
+                    files.ca().text(), files.certificate().text(), files.key().text());
+            trustFolder(config).write(identity);
+            return new Credentials(trust.encryption(), identity);
+        } catch (GeneralSecurityException e) {
+            throw new IOException("this cell's certificate cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    /** Looks for new certificates, and tells when the one in force ends soon. */
+    private Supplier<String> renewing(Credentials credentials) {
+        CellConfig.TrustFiles files = config.trust().files();
+        if (files == null) {
+            return () -> "";
+        }
+        Renewal renewal = new Renewal(
+                new Renewal.Files(
+                        files.ca().path(),
+                        files.certificate().path(),
+                        files.key().path()),
+                config.name().value(),
+                config.host(),
+                trustFolder(config),
+                credentials);
+        return renewal::look;
+    }
+
+    private static TrustFolder trustFolder(CellConfig config) {
+        return new TrustFolder(config.dataDir().resolve("tls"));
     }
 
     private static Path run(CellConfig config) {
@@ -164,8 +240,24 @@ public final class Wiring implements AutoCloseable {
 
     private static boolean isOfThisCluster(CellConfig config) throws IOException {
         CellConfig.Cluster cluster = config.cluster();
-        String mark = cluster.secret().derived("zookeeper data of " + cluster.name());
-        return ZooKeeperServer.isOf(serverFolder(config), mark);
+        return ZooKeeperServer.isOf(serverFolder(config), marks(cluster.name(), new Secrets(cluster.secrets())));
+    }
+
+    /** By which the data of its ZooKeeper servers are known. */
+    private static List<String> marks(String cluster, Secrets secrets) {
+        return secrets.derived("zookeeper data of " + cluster);
+    }
+
+    /** The data of this cell's server are marked by the secret that is first now: others may be dropped. */
+    private void markServer() {
+        try {
+            if (Files.exists(serverFolder(config))) {
+                var _ = ZooKeeperServer.isOf(
+                        serverFolder(config), marks(config.cluster().name(), secrets));
+            }
+        } catch (IOException e) {
+            LOG.warn("The data of this cell's ZooKeeper server cannot be marked by another secret: {}", e.getMessage());
+        }
     }
 
     private static Path serverFolder(CellConfig config) {
@@ -208,30 +300,37 @@ public final class Wiring implements AutoCloseable {
         Path zookeeper = serverFolder(config);
         if (Files.exists(zookeeper) && !isOfThisCluster(config)) {
             LOG.error(
-                    "The ZooKeeper data in {} belong to another cluster: this cell's peer is not started. Give the cell its own"
-                            + " volume, or an empty one",
+                    "The ZooKeeper data in {} belong to another cluster, or to this one by a secret that is not listed: this cell's peer is"
+                            + " not started. Give the cell its own volume, or an empty one, or list that secret, too",
                     zookeeper);
         }
         Mailbox mailbox = opened(new Mailbox(Wiring::fence));
         SystemClock clock = new SystemClock(mailbox);
         FileJournal journal = opened(new FileJournal(config.dataDir().resolve("state")));
         steps.made("the cell's state is open");
-        PostgresSettings postgresSettings = postgresSettings();
+        Credentials credentials = credentials(config);
+        PostgresSettings postgresSettings = postgresSettings(credentials);
         LocalPostgres.makeWay(config.dataDir(), postgresSettings);
         LocalPostgres postgres = opened(new LocalPostgres(postgresSettings));
         steps.made("PostgreSQL's programs are found");
         TcpPeers peers = opened(new TcpPeers(
                 config.name(),
                 new InetSocketAddress(config.host(), config.ports().link()),
-                config.cluster().secret().secret(),
+                secrets,
+                credentials,
                 config.heartbeat()));
         ZooKeeperCoordination coordination =
-                opened(new ZooKeeperCoordination(coordinationSettings(config, settings.servers())));
+                opened(new ZooKeeperCoordination(coordinationSettings(config, settings.servers(), secrets)));
         steps.made("ZooKeeper and the other agents are called");
+        secrets.onChange(coordination::secretsChanged);
+        secrets.onChange(this::markServer);
         SecureRandom random = new SecureRandom();
         CellRules rules = new CellRules(() -> Incarnation.of(random.nextInt()));
-        Ports ports = new Ports(clock, coordination, postgres, new NoDoor(), peers, journal);
+        AtomicReference<@Nullable CellLoop> deciding = new AtomicReference<>();
+        Door door = door(postgresSettings, credentials, deciding);
+        Ports ports = new Ports(clock, coordination, postgres, door, peers, journal);
         CellLoop loop = new CellLoop(settings, mailbox, ports, rules::decide, () -> Incarnation.of(random.nextInt()));
+        deciding.set(loop);
         if (config.ownServer() != null) {
             opened(new ServerWatch(
                     zookeeper,
@@ -240,14 +339,16 @@ public final class Wiring implements AutoCloseable {
         }
         Map<String, CellName> owners = config.zookeeper().owners();
         coordination.passBy(server -> isGone(loop.snapshot(), owners.get(server)));
-        EnsembleWatch ensemble = opened(new EnsembleWatch(config.zookeeper().addresses(settings.servers()), owners));
+        EnsembleWatch ensemble = opened(new EnsembleWatch(
+                config.zookeeper().addresses(settings.servers()), owners, zooKeeperCredentials(credentials)));
         CellOperator operator = new CellOperator(loop, ports, ensemble::servers, ClusterReport::nothingKnown);
         Backups backups = new ShareBackups(
                 config.transferFolder(),
                 new PostgresArchive(postgresSettings),
                 config.name(),
                 Build.version(),
-                Json.write(config));
+                Json.write(config),
+                new Signatures(() -> secrets.derived("backups")));
         CellBackupOperator backupOperator = opened(new CellBackupOperator(loop, ports, backups));
         BackupTaskRunner backupTasks = opened(new BackupTaskRunner(loop, ports, backups));
         CellMetrics metrics = new CellMetrics(operator, () -> {
@@ -260,11 +361,12 @@ public final class Wiring implements AutoCloseable {
         });
         loop.onTakeover(metrics::takeover);
         CellApp app = opened(new CellApp(
-                appSettings(),
+                appSettings(credentials),
                 () -> context(loop.snapshot()),
                 new PostgresAppDatabase(postgresSettings),
                 operator::history));
-        ApiSettings apiSettings = apiSettings();
+        Users users = new Users(config.passwords().api());
+        ApiSettings apiSettings = apiSettings(users);
         ApiServing api = opened(new ApiServing(() -> new ApplianceApi(
                 apiSettings,
                 operator,
@@ -272,7 +374,7 @@ public final class Wiring implements AutoCloseable {
                 app,
                 coordination,
                 new PostgresReload(postgresSettings),
-                zookeeperStanding(),
+                zookeeperStanding(zooKeeperCredentials(credentials)),
                 metrics::scrape)));
         steps.made("all parts are made, the loop begins");
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));
@@ -289,7 +391,18 @@ public final class Wiring implements AutoCloseable {
         api.serve();
         LOG.info("The agent of {} runs; its API is {}", config.name(), config.url());
         opened(new ObjectionWatch(
-                settings.refused(), List.of(() -> source.objectionTo(choice), api::serve), loop::refuses));
+                settings.refused(),
+                List.of(
+                        () -> source.objectionTo(choice, good -> {
+                            users.take(good.passwords().api());
+                            vcloudPassword = good.passwords().vcloud().password();
+                            secrets.take(good.cluster().secrets());
+                        }),
+                        peers::disbelief,
+                        coordination::secretsInWords,
+                        api::serve,
+                        renewing(credentials)),
+                loop::refuses));
     }
 
     private <T extends AutoCloseable> T opened(T part) {
@@ -318,8 +431,8 @@ public final class Wiring implements AutoCloseable {
 
     // ---- what of the configuration each part is given
 
-    private PostgresSettings postgresSettings() {
-        SideFile secret = config.cluster().secret();
+    private PostgresSettings postgresSettings(Credentials credentials) {
+        CellConfig.Clients clients = config.postgres().clients();
         return new PostgresSettings(
                 config.postgres().programs(),
                 config.database(),
@@ -328,22 +441,83 @@ public final class Wiring implements AutoCloseable {
                 config.ports().postgres(),
                 PostgresSettings.osUser(config.postgres().osUser()),
                 new PostgresSettings.Passwords(
-                        secret.derived("superuser"),
-                        secret.derived("replication"),
-                        config.passwords().vcloud().password(),
-                        secret.derived("app")),
+                        () -> secrets.derived("superuser"),
+                        () -> secrets.derived("replication"),
+                        () -> vcloudPassword,
+                        () -> secrets.derived("app")),
                 config.postgres().settings(),
+                new Access(credentials, clients.networks(), clients.plaintext(), clients.hba()),
                 PostgresSettings.Timeouts.defaults());
     }
 
+    private Door door(
+            PostgresSettings postgres, Credentials credentials, AtomicReference<@Nullable CellLoop> deciding) {
+        CellConfig.Clients clients = config.postgres().clients();
+        PostgresRoles roles = opened(new PostgresRoles(postgres));
+        DoorSettings settings = new DoorSettings(
+                run(config).resolve("door"),
+                config.host(),
+                config.door().port(),
+                PostgresSettings.APPLICATION,
+                roles.asUser(),
+                postgres.osUser(),
+                clients.networks(),
+                clients.plaintext(),
+                clients.hba(),
+                credentials);
+        if (config.door().software() == CellConfig.Door.Software.NONE) {
+            PgBouncerDoor.endThatOf(settings);
+            return new NoDoor();
+        }
+        PgBouncerDoor door = opened(new PgBouncerDoor(settings, () -> readers(deciding.get()), roles::secrets));
+        door.start();
+        return door;
+    }
+
+    /** The standbys that stream and are not too far behind, as this cell knows it. */
+    private List<Reader> readers(@Nullable CellLoop loop) {
+        CellLoop.Snapshot snapshot = loop == null ? null : loop.snapshot();
+        ClusterState state = snapshot == null ? null : snapshot.view().state();
+        if (snapshot == null || state == null) {
+            return List.of();
+        }
+        View view = snapshot.view();
+        List<Reader> readers = new ArrayList<>();
+        state.members().forEach((name, member) -> {
+            CellId cell = new CellId(name, member.incarnation());
+            PeerView said = cell.equals(view.self()) ? snapshot.self() : view.fresh(cell);
+            if (said != null
+                    && said.state() == CellState.STREAMING
+                    && said.lagMillis() >= 0
+                    && said.lagMillis() <= config.door().maxLag().toMillis()) {
+                readers.add(new Reader(member.address().host(), member.address().postgresPort()));
+            }
+        });
+        return readers;
+    }
+
     /** @param servers the hosts of those that cells run; empty when others run them */
-    static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers) {
+    static CoordinationSettings coordinationSettings(CellConfig config, List<String> servers, Secrets secrets) {
         String above = config.zookeeper() instanceof ZooKeeper.External external ? external.path() : "";
         return new CoordinationSettings(
                 nearestFirst(config, servers),
                 above + "/" + config.cluster().name(),
-                config.cluster().secret().derived("zookeeper"),
-                config.sessionTimeout());
+                () -> secrets.derived("zookeeper"),
+                secrets::names,
+                config.sessionTimeout(),
+                !(config.zookeeper() instanceof ZooKeeper.External),
+                isZooKeeperEncrypted(config) ? trustFolder(config) : null);
+    }
+
+    private static boolean isZooKeeperEncrypted(CellConfig config) {
+        return config.zookeeper() instanceof ZooKeeper.External external
+                ? external.transport() == ZooKeeper.Transport.TLS
+                : config.trust().encryption().speaks();
+    }
+
+    /** With which its servers are asked; null when they are asked in plain. */
+    private @Nullable Credentials zooKeeperCredentials(Credentials credentials) {
+        return isZooKeeperEncrypted(config) ? credentials : null;
     }
 
     /** The cell's own member first: one that dies then disturbs only its own cell. */
@@ -370,29 +544,40 @@ public final class Wiring implements AutoCloseable {
                             ports.zookeeperQuorum(),
                             ports.zookeeperElection()));
         }
-        return new ZooKeeperServerSettings(folder.toString(), self, servers);
+        CellConfig.Trust trust = config.trust();
+        return new ZooKeeperServerSettings(
+                folder.toString(),
+                self,
+                servers,
+                trust.files() == null || !trust.encryption().accepts()
+                        ? null
+                        : new ZooKeeperServerSettings.Tls(trustFolder(config), trust.encryption()));
     }
 
-    private AppSettings appSettings() {
+    private AppSettings appSettings(Credentials credentials) {
         return new AppSettings(
                 config.address(),
                 config.host(),
                 PostgresSettings.APP_ROLE,
                 PostgresSettings.APP_DATABASE,
-                config.cluster().secret().derived("app"),
+                () -> secrets.derived("app"),
                 Build.version(),
                 Build.time().toString(),
+                credentials,
                 AppSettings.Pace.usual());
     }
 
-    private ApiSettings apiSettings() {
-        CellConfig.Tls tls = config.tls();
+    private ApiSettings apiSettings(Users users) {
+        CellConfig.TrustFiles files = config.trust().files();
+        CellConfig.Tls tls = config.tls() != null || files == null
+                ? config.tls()
+                : new CellConfig.Tls(files.certificate(), files.key());
         return new ApiSettings(
                 config.name(),
                 config.address(),
                 config.host(),
                 config.dataDir().resolve("api"),
-                config.passwords().root().password(),
+                users,
                 tls == null
                         ? null
                         : new ApiSettings.Pem(
@@ -403,7 +588,7 @@ public final class Wiring implements AutoCloseable {
                                 tls.certificate().path(), tls.key().path()),
                 PostgresSettings.APPLICATION,
                 PostgresSettings.APPLICATION,
-                config.cluster().secret().derived("api-tokens"),
+                () -> secrets.derived("api-tokens"),
                 Map.of("data", config.dataDir()),
                 Duration.ofSeconds(10));
     }
@@ -428,12 +613,12 @@ public final class Wiring implements AutoCloseable {
     }
 
     /** Null where this cell runs no server of the ensemble. */
-    private @Nullable Supplier<Standing> zookeeperStanding() {
+    private @Nullable Supplier<Standing> zookeeperStanding(@Nullable Credentials credentials) {
         CellConfig.Server own = config.ownServer();
         int port = config.ports().zookeeperClient();
         return own == null
                 ? null
-                : () -> ZooKeeperServerStatus.of(own.host(), port).standing();
+                : () -> ZooKeeperServerStatus.of(own.host(), port, credentials).standing();
     }
 
     /** The cluster as the app sees it; null while this cell knows of none. */

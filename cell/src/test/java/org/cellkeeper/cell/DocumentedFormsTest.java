@@ -17,6 +17,7 @@ import org.cellkeeper.cell.config.CellConfig;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.config.InvalidConfiguration;
 import org.cellkeeper.cell.config.KeySamples;
+import org.cellkeeper.cell.trust.Secrets;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,7 +60,9 @@ final class DocumentedFormsTest {
         assertThat(api.getHost()).isNotNull();
         assertThat(InetSocketAddress.createUnresolved(config.host(), 1)).isNotNull();
         List<String> hosts = config.zookeeper().hosts();
-        assertThat(Wiring.coordinationSettings(config, hosts).servers())
+        assertThat(Wiring.coordinationSettings(
+                                config, hosts, new Secrets(config.cluster().secrets()))
+                        .servers())
                 .allSatisfy(server ->
                         assertThat(URI.create("zk://" + server).getPort()).isPositive());
         boolean areAddresses = hosts.stream().noneMatch(host -> host.matches(".*[g-z].*") || host.equals("c"));

@@ -30,6 +30,7 @@ final class LayersTest {
     private static final String REPORT = in("report");
     private static final String LOOP = in("loop");
     private static final String WIRE = in("wire");
+    private static final String TRUST = in("trust");
     private static final String GUARD = in("guard");
     private static final String API = "org.cellkeeper.api..";
 
@@ -63,11 +64,17 @@ final class LayersTest {
     static final ArchRule wire_knows_only_the_model = ofOursOnly(WIRE, MODEL);
 
     @ArchTest
-    static void adapters_know_port_model_and_wire_and_never_each_other(JavaClasses classes) {
+    static final ArchRule trust_knows_only_wire = ofOursOnly(TRUST, WIRE);
+
+    @ArchTest
+    static final ArchRule certificates_are_made_in_trust = confined(List.of("org.bouncycastle.."), TRUST);
+
+    @ArchTest
+    static void adapters_know_port_model_wire_and_trust_and_never_each_other(JavaClasses classes) {
         for (String adapter : ADAPTERS) {
             ArchRule rule = adapter.equals("http")
-                    ? ofOursOnly(in(adapter), PORT, MODEL, WIRE, API)
-                    : ofOursOnly(in(adapter), PORT, MODEL, WIRE);
+                    ? ofOursOnly(in(adapter), PORT, MODEL, WIRE, TRUST, API)
+                    : ofOursOnly(in(adapter), PORT, MODEL, WIRE, TRUST);
             rule.check(classes);
         }
     }
@@ -76,7 +83,7 @@ final class LayersTest {
     static final ArchRule every_package_has_a_rule = classes()
             .should()
             .resideInAnyPackage(Stream.concat(
-                            Stream.of(ROOT, CLI, MODEL, PORT, DECIDE, REPORT, LOOP, WIRE, GUARD),
+                            Stream.of(ROOT, CLI, MODEL, PORT, DECIDE, REPORT, LOOP, WIRE, TRUST, GUARD),
                             ADAPTERS.stream().map(LayersTest::in))
                     .toArray(String[]::new));
 

@@ -52,6 +52,7 @@ final class WiringTest {
         environment.put("CELL_CLUSTER_SECRET_FILE", folder + "/secret");
         environment.put("CELL_SECURITY_ROOT_PASSWORD_FILE", folder + "/secret");
         environment.put("CELL_SECURITY_VCLOUD_PASSWORD_FILE", folder + "/secret");
+        environment.put("CELL_SECURITY_ENCRYPTION", "off");
         environment.put("CELL_POSTGRES_BIN_DIR", folder.toString());
         System.setProperty(CLASS_PATH, folder.resolve("cell.jar").toString());
     }
@@ -239,6 +240,16 @@ final class WiringTest {
     private static final Judges NOBODY = new Judges() {
         @Override
         public List<String> settings(Path binDir, String osUser, Map<String, String> settings) {
+            return List.of();
+        }
+
+        @Override
+        public List<String> hba(Path binDir, String osUser, List<String> lines) {
+            return List.of();
+        }
+
+        @Override
+        public List<String> identity(String ca, String chain, String key, String cell, String host) {
             return List.of();
         }
 

@@ -1,14 +1,19 @@
 package org.cellkeeper.cell.app;
 
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Supplier;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.trust.Credentials;
 
 /**
  * What the app must know of the cell's configuration and program.
  *
  * @param address where clients reach this cell; its host is what the registry tells
  * @param listenHost where this cell's own PostgreSQL is reached from here
+ * @param passwords what the role's password may be, the likeliest first
  * @param version of the program
+ * @param credentials what its sessions show and believe
  * @param built when the program was made, ISO 8601
  */
 public record AppSettings(
@@ -16,9 +21,10 @@ public record AppSettings(
         String listenHost,
         String role,
         String database,
-        String password,
+        Supplier<List<String>> passwords,
         String version,
         String built,
+        Credentials credentials,
         Pace pace) {
 
     /**

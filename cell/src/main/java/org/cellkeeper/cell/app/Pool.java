@@ -5,8 +5,11 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
+import org.cellkeeper.cell.trust.CredentialSockets;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -21,6 +24,7 @@ final class Pool implements AutoCloseable {
 
     private static final long IDLE_MILLIS = 30_000;
     private static final int SOCKET_SECONDS = 10;
+    private static final String WRONG_PASSWORD = "28P01";
 
     /**
      * A statement never holds locks for long. A primary that refuses writes is asked all the same; nothing is written to it. The
@@ -128,14 +132,14 @@ final class Pool implements AutoCloseable {
 
     /** Not by the driver's global settings, which are everybody's. */
     static DataSource source(AppSettings settings, Route to) {
-        PGSimpleDataSource source = new PGSimpleDataSource();
+        PGSimpleDataSource source =
+                new OneOfPasswords(settings.passwords(), to.hosts().size() > 1);
         source.setServerNames(to.hosts().stream()
                 .map(host -> host.name().contains(":") ? "[" + host.name() + "]" : host.name())
                 .toArray(String[]::new));
         source.setPortNumbers(to.hosts().stream().mapToInt(Host::port).toArray());
         source.setDatabaseName(settings.database());
         source.setUser(settings.role());
-        source.setPassword(settings.password());
         // Whoever answers at a lost cell's address is told no password.
         source.setProperty(PGProperty.REQUIRE_AUTH, "scram-sha-256");
         source.setApplicationName("cellkeeper-app");
@@ -143,13 +147,58 @@ final class Pool implements AutoCloseable {
         source.setConnectTimeout(1);
         source.setSocketTimeout(SOCKET_SECONDS);
         source.setTcpKeepAlive(true);
-        source.setSslMode("disable");
+        if (settings.credentials().encryption().speaks()) {
+            // Our factory compares the host with the certificate, and knows each way to write an IPv6 address.
+            source.setSslMode("verify-ca");
+            source.setSslfactory(CredentialSockets.class.getName());
+            source.setSslFactoryArg(CredentialSockets.nameOf(settings.credentials()));
+        } else {
+            source.setSslMode("disable");
+        }
         source.setGssEncMode("disable");
         if (to.primaryOnly()) {
             source.setTargetServerType("primary");
             source.setHostRecheckSeconds(1);
         }
         return source;
+    }
+
+    /** While the cluster's secret is changed, the role has the old password here and the new one there. */
+    @SuppressWarnings("serial") // never written
+    private static final class OneOfPasswords extends PGSimpleDataSource {
+        private final transient Supplier<List<String>> passwords;
+        private final boolean severalHosts;
+        private volatile String good = "";
+
+        OneOfPasswords(Supplier<List<String>> passwords, boolean severalHosts) {
+            this.passwords = passwords;
+            this.severalHosts = severalHosts;
+        }
+
+        @Override
+        public Connection getConnection() throws SQLException {
+            SQLException refusal = new SQLException("there is no password", WRONG_PASSWORD);
+            for (String password : likeliestFirst()) {
+                try {
+                    Connection session = getConnection(getUser(), password);
+                    good = password;
+                    return session;
+                } catch (SQLException e) {
+                    // Of several hosts it is told what the last one said.
+                    if (!severalHosts && !WRONG_PASSWORD.equals(e.getSQLState())) {
+                        throw e;
+                    }
+                    refusal = e;
+                }
+            }
+            throw refusal;
+        }
+
+        private List<String> likeliestFirst() {
+            return passwords.get().stream()
+                    .sorted(Comparator.comparing(password -> !password.equals(good)))
+                    .toList();
+        }
     }
 
     /** On a thread of its own, as it may wait for one that is just being connected. */

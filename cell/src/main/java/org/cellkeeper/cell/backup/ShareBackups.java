@@ -1,10 +1,11 @@
 package org.cellkeeper.cell.backup;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -15,10 +16,13 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
+import org.cellkeeper.cell.model.Signature;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.DatabaseArchive;
@@ -28,34 +32,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Backups as folders of the transfer share: a copy of the database, the cell's configuration, and a manifest with the checksum
- * of each file. One in the making, or about to be deleted, has a name that begins with a dot. Safe for any thread.
+ * Backups as folders of the transfer share: a copy of the database, the cell's configuration, a manifest with the checksum of each
+ * file, and its signature. One in the making, or about to be deleted, has a name that begins with a dot. Nothing on the share is
+ * trusted that the signature does not vouch for. Safe for any thread.
  */
 public final class ShareBackups implements Backups {
     private static final Logger LOG = LoggerFactory.getLogger(ShareBackups.class);
-    private static final String MANIFEST = "manifest.json";
-    private static final String DATABASE = "base";
+    private static final String CONFIGURATION = "configuration.json";
     private static final String PARTIAL = ".partial-";
     private static final String DELETED = ".deleted-";
-    private static final long LARGEST_MANIFEST = 1 << 20;
 
     private final @Nullable Path folder;
     private final DatabaseArchive archive;
     private final CellName cell;
     private final String version;
     private final byte[] configuration;
+    private final Signatures signatures;
 
     /**
      * @param folder where the share is mounted; null when there is none
      * @param configuration this cell's, as JSON, without any secret
+     * @param signatures by the cluster's key, which is nowhere on the share
      */
     public ShareBackups(
-            @Nullable Path folder, DatabaseArchive archive, CellName cell, String version, byte[] configuration) {
+            @Nullable Path folder,
+            DatabaseArchive archive,
+            CellName cell,
+            String version,
+            byte[] configuration,
+            Signatures signatures) {
         this.folder = folder;
         this.archive = archive;
         this.cell = cell;
         this.version = version;
         this.configuration = configuration.clone();
+        this.signatures = signatures;
     }
 
     @Override
@@ -101,112 +112,135 @@ public final class ShareBackups implements Backups {
     // ---- reading
 
     @Override
-    public List<Backup> list() {
-        List<Backup> found = new ArrayList<>();
-        for (Path bundle : bundles(folder())) {
-            try {
-                found.add(manifest(bundle));
-            } catch (BackupFailure e) {
-                LOG.warn("Not a backup: {}", e.getMessage());
+    public List<StoredBackup> list() {
+        List<StoredBackup> found = new ArrayList<>();
+        Path path = folder();
+        try (Folder share = Folder.share(path)) {
+            for (String name : bundles(path)) {
+                try (Bundle bundle = Bundle.open(share, name, signatures)) {
+                    found.add(bundle.stored());
+                } catch (BackupFailure e) {
+                    LOG.warn("Not a backup: {}: {}", name, e.getMessage());
+                }
             }
+        } catch (IOException e) {
+            throw unreadable(e);
         }
-        found.sort(
-                Comparator.comparing(Backup::date).thenComparing(Backup::name).reversed());
+        found.sort(Comparator.comparing((StoredBackup stored) -> stored.backup().date())
+                .thenComparing(stored -> stored.backup().name())
+                .reversed());
         return List.copyOf(found);
     }
 
     @Override
-    public String damage(String name) {
-        for (Path folder : folders(folder())) {
-            boolean written = Files.exists(folder.resolve(MANIFEST)) || Files.exists(folder.resolve(DATABASE));
-            if (folder.getFileName().toString().equals(name) && written) {
-                try {
-                    manifest(folder);
-                } catch (BackupFailure e) {
-                    return String.valueOf(e.getMessage());
-                }
-            }
-        }
-        return "";
+    public Signature signature(String name) {
+        return using(name, bundle -> bundle.stored().signature());
     }
 
-    private static List<Path> bundles(Path share) {
-        return folders(share).stream()
-                .filter(path -> Files.exists(path.resolve(MANIFEST)))
+    @Override
+    public String damage(String name) {
+        Path path = folder();
+        boolean written = names(path).contains(name)
+                && (Files.exists(path.resolve(name).resolve(Bundle.MANIFEST))
+                        || Files.exists(path.resolve(name).resolve(Bundle.DATABASE)));
+        if (!written) {
+            return "";
+        }
+        try (Folder share = Folder.share(path);
+                Bundle _ = Bundle.open(share, name, signatures)) {
+            return "";
+        } catch (BackupFailure e) {
+            return String.valueOf(e.getMessage());
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+    }
+
+    private static BackupFailure unreadable(IOException e) {
+        return new BackupFailure("the transfer share cannot be read: " + e.getMessage(), e);
+    }
+
+    private static List<String> bundles(Path share) {
+        return names(share).stream()
+                .filter(name -> Files.exists(share.resolve(name).resolve(Bundle.MANIFEST), LinkOption.NOFOLLOW_LINKS))
                 .toList();
     }
 
-    private static List<Path> folders(Path share) {
+    private static List<String> names(Path share) {
         try (Stream<Path> all = Files.list(share)) {
-            return all.filter(path -> !path.getFileName().toString().startsWith("."))
+            return all.map(path -> path.getFileName().toString())
+                    .filter(name -> !name.startsWith("."))
                     .toList();
         } catch (IOException e) {
-            throw new BackupFailure("the transfer share cannot be read: " + e.getMessage(), e);
-        }
-    }
-
-    private static Backup manifest(Path bundle) {
-        Path file = bundle.resolve(MANIFEST);
-        try {
-            if (Files.size(file) > LARGEST_MANIFEST) {
-                throw new BackupFailure(file + " is no manifest: it is too large");
-            }
-            Backup said = Json.read(Files.readAllBytes(file), Backup.class);
-            if (!said.name().equals(bundle.getFileName().toString())) {
-                throw new BackupFailure(bundle + " was made as " + said.name() + ": give it that name back");
-            }
-            return said;
-        } catch (NoSuchFileException e) {
-            throw new BackupFailure(file + " is missing", e);
-        } catch (IOException | Json.Unreadable e) {
-            throw new BackupFailure(file + " cannot be read: " + e.getMessage(), e);
+            throw unreadable(e);
         }
     }
 
     /** A name comes from a request: only one that is listed is ever made a path of. */
-    private Path bundle(String name) {
-        return bundles(folder()).stream()
-                .filter(path -> path.getFileName().toString().equals(name))
-                .findFirst()
-                .orElseThrow(() -> new BackupFailure("there is no backup " + name));
+    private static void requireListed(Path share, String name) {
+        if (!bundles(share).contains(name)) {
+            throw new BackupFailure("there is no backup " + name);
+        }
+    }
+
+    private <T> T using(String name, Function<Bundle, T> use) {
+        Path path = folder();
+        requireListed(path, name);
+        try (Folder share = Folder.share(path);
+                Bundle bundle = Bundle.open(share, name, signatures)) {
+            return use.apply(bundle);
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
     }
 
     // ---- making one
 
     @Override
     public Backup create(String name, IntConsumer percent) {
-        Path share = folder();
-        Path whole = share.resolve(name);
-        Path partial = share.resolve(PARTIAL + name);
-        try {
-            sweep(share);
-            if (Files.exists(whole)) {
+        Path path = folder();
+        try (Folder share = Folder.share(path)) {
+            sweep(path, share);
+            if (share.look(name) != null) {
                 throw new BackupFailure("there is a backup " + name + " already");
             }
-            // PostgreSQL's user goes through to a folder of its own; only the agent's may list this one.
-            Files.createDirectory(partial);
-            Files.setPosixFilePermissions(partial, PosixFilePermissions.fromString("rwx--x--x"));
+            Path partial = path.resolve(PARTIAL + name);
+            makeFolder(partial);
             try {
-                Backup made = fill(name, partial, percent);
-                Files.move(partial, whole, StandardCopyOption.ATOMIC_MOVE);
-                sync(share);
+                Backup made;
+                try (Folder folder = share.folder(PARTIAL + name)) {
+                    makeFolder(partial.resolve(Bundle.DATABASE));
+                    made = fill(name, folder, percent);
+                }
+                sync(partial.resolve(Bundle.DATABASE));
+                sync(partial);
+                percent.accept(99);
+                Files.move(partial, path.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+                sync(path);
                 return made;
             } finally {
-                Folders.delete(partial);
+                share.delete(PARTIAL + name);
             }
         } catch (IOException e) {
             throw new BackupFailure("the backup could not be written: " + e.getMessage(), e);
         }
     }
 
-    private Backup fill(String name, Path partial, IntConsumer percent) throws IOException {
-        DatabaseArchive.Origin origin =
-                archive.backUp(partial.resolve(DATABASE), done -> percent.accept(done * 80 / 100));
-        write(partial.resolve("configuration.json"), configuration);
-        percent.accept(80);
+    private static void makeFolder(Path folder) throws IOException {
+        Files.createDirectory(
+                folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    private Backup fill(String name, Folder folder, IntConsumer percent) throws IOException {
         List<Backup.Part> files = new ArrayList<>();
-        for (Path file : Folders.files(partial)) {
-            files.add(new Backup.Part(partial.relativize(file).toString(), Files.size(file), Checksums.of(file)));
+        DatabaseArchive.Origin origin;
+        try (Folder database = folder.folder(Bundle.DATABASE)) {
+            origin = archive.backUp(
+                    file -> new Written(Bundle.DATABASE + "/" + file, database.make(file), files::add),
+                    done -> percent.accept(done * 90 / 100));
+        }
+        try (OutputStream out = new Written(CONFIGURATION, folder.make(CONFIGURATION), files::add)) {
+            out.write(configuration);
         }
         Backup made = new Backup(
                 name,
@@ -218,20 +252,17 @@ public final class ShareBackups implements Backups {
                 origin.timeline(),
                 origin.lsn(),
                 origin.databaseBytes(),
+                origin.unpackedBytes(),
                 files,
                 origin.warnings());
-        write(partial.resolve(MANIFEST), Json.write(made));
-        sync(partial);
-        percent.accept(99);
-        return made;
-    }
-
-    private static void write(Path file, byte[] bytes) throws IOException {
-        Files.write(file, bytes, StandardOpenOption.CREATE_NEW);
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-            channel.force(true);
+        byte[] manifest = Json.write(made);
+        try (OutputStream out = folder.make(Bundle.SIGNATURE)) {
+            out.write(signatures.sign(manifest));
         }
+        try (OutputStream out = folder.make(Bundle.MANIFEST)) {
+            out.write(manifest);
+        }
+        return made;
     }
 
     private static void sync(Path folder) throws IOException {
@@ -241,86 +272,54 @@ public final class ShareBackups implements Backups {
     }
 
     /** One backup is made at a time in a cluster: what else lies there half done has been left by a cell that is gone. */
-    private static void sweep(Path share) throws IOException {
-        try (Stream<Path> all = Files.list(share)) {
-            for (Path path : all.toList()) {
-                String name = path.getFileName().toString();
-                if (name.startsWith(PARTIAL) || name.startsWith(DELETED)) {
-                    LOG.info("Removing what is left of {}", name);
-                    Folders.delete(path);
-                }
-            }
+    private static void sweep(Path path, Folder share) throws IOException {
+        List<String> left;
+        try (Stream<Path> all = Files.list(path)) {
+            left = all.map(file -> file.getFileName().toString())
+                    .filter(name -> name.startsWith(PARTIAL) || name.startsWith(DELETED))
+                    .toList();
+        }
+        for (String name : left) {
+            LOG.info("Removing what is left of {}", name);
+            share.delete(name);
         }
     }
 
     // ---- bringing one back
 
     @Override
-    public String restore(String name, IntConsumer percent) {
-        Path bundle = bundle(name);
-        Backup backup = manifest(bundle);
-        verify(bundle, backup.files());
-        percent.accept(10);
-        return archive.restore(
-                bundle.resolve(DATABASE), backup.databaseBytes(), done -> percent.accept(10 + done * 89 / 100));
+    public String restore(String name, boolean acceptUnsigned, IntConsumer percent) {
+        return using(name, bundle -> {
+            bundle.require(acceptUnsigned);
+            bundle.proveTheRest();
+            return archive.restore(bundle.copy(), bundle.backup().databaseBytes(), percent);
+        });
     }
 
     @Override
-    public DatabaseArchive.Room roomToCheck(String name) {
-        Path bundle = bundle(name);
-        // What it says is only as good as the file that it is taken from.
-        verify(
-                bundle,
-                manifest(bundle).files().stream()
-                        .filter(part -> part.name().equals(DATABASE + "/backup_manifest"))
-                        .toList());
-        return archive.roomToCheck(bundle.resolve(DATABASE));
+    public DatabaseArchive.Room roomToCheck(String name, boolean acceptUnsigned) {
+        return using(name, bundle -> {
+            bundle.require(acceptUnsigned);
+            return archive.roomToCheck(bundle.copy());
+        });
     }
 
     @Override
-    public List<String> check(String name, IntConsumer percent) {
-        Path bundle = bundle(name);
-        verify(bundle, manifest(bundle).files());
-        percent.accept(10);
-        return archive.check(bundle.resolve(DATABASE), done -> percent.accept(10 + done * 89 / 100));
-    }
-
-    private static void verify(Path bundle, List<Backup.Part> parts) {
-        for (Backup.Part part : parts) {
-            try {
-                String damage = damage(bundle, part);
-                if (!damage.isEmpty()) {
-                    throw new BackupFailure("the backup is damaged: " + part.name() + " " + damage
-                            + "; nothing was changed, use another one");
-                }
-            } catch (IOException e) {
-                throw new BackupFailure("the backup cannot be read: " + e + "; nothing was changed", e);
-            }
-        }
-    }
-
-    /** Empty when it is what was written. */
-    private static String damage(Path bundle, Backup.Part part) throws IOException {
-        Path file = bundle.resolve(part.name()).normalize();
-        if (!file.startsWith(bundle)) {
-            return "is no file of it";
-        }
-        if (!Files.isRegularFile(file)) {
-            return "is missing";
-        }
-        if (Files.size(file) != part.size()) {
-            return "has " + Files.size(file) + " bytes, " + part.size() + " were written";
-        }
-        return Checksums.of(file).equals(part.sha256()) ? "" : "is not what was written";
+    public List<String> check(String name, boolean acceptUnsigned, IntConsumer percent) {
+        return using(name, bundle -> {
+            bundle.require(acceptUnsigned);
+            bundle.proveTheRest();
+            return archive.check(bundle.copy(), percent);
+        });
     }
 
     @Override
     public void delete(String name) {
-        Path bundle = bundle(name);
-        Path gone = bundle.resolveSibling(DELETED + name);
-        try {
-            Files.move(bundle, gone, StandardCopyOption.ATOMIC_MOVE);
-            Folders.delete(gone);
+        Path path = folder();
+        requireListed(path, name);
+        try (Folder share = Folder.share(path)) {
+            Files.move(path.resolve(name), path.resolve(DELETED + name), StandardCopyOption.ATOMIC_MOVE);
+            share.delete(DELETED + name);
         } catch (IOException e) {
             throw new BackupFailure("the backup could not be removed: " + e.getMessage(), e);
         }

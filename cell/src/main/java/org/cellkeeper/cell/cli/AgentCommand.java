@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.cellkeeper.cell.Wiring;
 import org.cellkeeper.cell.config.Source;
+import org.cellkeeper.cell.trust.NativeCryptography;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,6 +33,7 @@ final class AgentCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        NativeCryptography.use();
         Source source = config.source();
         Wiring wiring = new Wiring(source, config.choose(source, dataDir));
         CountDownLatch ended = new CountDownLatch(1);

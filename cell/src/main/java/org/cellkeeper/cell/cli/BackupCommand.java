@@ -1,21 +1,16 @@
 package org.cellkeeper.cell.cli;
 
-import java.util.concurrent.Callable;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.BackupFile;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** What concerns backups on the transfer share. */
 @Command(
         name = "backup",
         description = "Make, list, check, restore and delete backups on the transfer share.",
-        mixinStandardHelpOptions = true,
         subcommands = {
             BackupCommand.Create.class,
             BackupCommand.Show.class,
@@ -23,16 +18,10 @@ import picocli.CommandLine.Spec;
             BackupCommand.Restore.class,
             BackupCommand.Delete.class
         })
-final class BackupCommand implements Callable<Integer> {
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    private CommandSpec spec;
-
-    @Override
-    public Integer call() {
-        spec.commandLine().usage(spec.commandLine().getErr());
-        return CommandLine.ExitCode.USAGE;
-    }
+final class BackupCommand extends GroupCommand {
+    private static final String UNSIGNED =
+            "Use it though it has no signature of this cluster's: you answer for it that nobody forged it. Whoever did would have"
+                    + " a program of theirs run as PostgreSQL's user.";
 
     /** Makes one. */
     @Command(
@@ -65,7 +54,13 @@ final class BackupCommand implements Callable<Integer> {
         int run(ApplianceClient client) {
             for (BackupFile file : client.backups(filter, oldestFirst)) {
                 out().println(String.join(
-                        "  ", file.date(), file.name(), file.size() + " bytes", file.version(), file.location()));
+                        "  ",
+                        file.date(),
+                        file.name(),
+                        file.size() + " bytes",
+                        file.version(),
+                        "signature " + (file.signature() == null ? "unknown" : file.signature()),
+                        file.location()));
             }
             return OK;
         }
@@ -82,6 +77,9 @@ final class BackupCommand implements Callable<Integer> {
         @Parameters(paramLabel = "BACKUP", description = "The backup.")
         private String backup = "";
 
+        @Option(names = "--accept-unsigned", description = UNSIGNED)
+        private boolean acceptUnsigned;
+
         @Override
         int run(ApplianceClient client) {
             client.preferStandby();
@@ -90,7 +88,7 @@ final class BackupCommand implements Callable<Integer> {
 
         @Override
         ApplianceClient.Request request() {
-            return new ApplianceClient.Request.CheckBackup(backup);
+            return new ApplianceClient.Request.CheckBackup(backup, acceptUnsigned);
         }
     }
 
@@ -110,13 +108,16 @@ final class BackupCommand implements Callable<Integer> {
                 description = "Its name once more: nothing is done without.")
         private @Nullable String confirm;
 
+        @Option(names = "--accept-unsigned", description = UNSIGNED)
+        private boolean acceptUnsigned;
+
         @Override
         ApplianceClient.Request request() {
             if (!backup.equals(confirm)) {
                 throw new Connection.UsageProblem(
                         "this replaces the application's database; to go on, add: --confirm=" + backup);
             }
-            return new ApplianceClient.Request.Restore(backup, backup);
+            return new ApplianceClient.Request.Restore(backup, backup, acceptUnsigned);
         }
     }
 

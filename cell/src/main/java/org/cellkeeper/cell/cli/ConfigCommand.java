@@ -8,22 +8,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** What concerns a cell's configuration. */
-@Command(
-        name = "config",
-        description = "Look at a cell's configuration.",
-        mixinStandardHelpOptions = true,
-        subcommands = ConfigCommand.Check.class)
-final class ConfigCommand implements Callable<Integer> {
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    private CommandSpec spec;
-
-    @Override
-    public Integer call() {
-        spec.commandLine().usage(spec.commandLine().getErr());
-        return CommandLine.ExitCode.USAGE;
-    }
-
+@Command(name = "config", description = "Look at a cell's configuration.", subcommands = ConfigCommand.Check.class)
+final class ConfigCommand extends GroupCommand {
     /** Says everything that is wrong, and changes nothing. */
     @Command(
             name = "check",

@@ -4,10 +4,13 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import javax.net.ssl.SSLContext;
 import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.api.Trust;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -18,6 +21,8 @@ final class Connection {
     private static final List<String> LAB_CELLS =
             List.of("https://127.0.0.11:5480", "https://127.0.0.12:5480", "https://127.0.0.13:5480");
     private static final Path LAB_PASSWORD = Path.of(".lab", "root.password");
+    private static final String CA_FILE = "CELLCTL_CA_FILE";
+    private static final Path LAB_CA = Path.of(".lab", "ca", "ca.pem");
 
     @Option(
             names = "--cell",
@@ -30,11 +35,51 @@ final class Connection {
     @Option(
             names = "--password-file",
             paramLabel = "FILE",
-            description = "Holds the password of root. Default: $CELLCTL_PASSWORD_FILE, else .lab/root.password.")
+            description = "Holds the user's password. Default: $CELLCTL_PASSWORD_FILE, else .lab/root.password.")
     private @Nullable Path passwordFile;
 
+    @Option(
+            names = "--user",
+            paramLabel = "NAME",
+            defaultValue = "${env:CELLCTL_USER:-root}",
+            description = "Who asks. Default: $CELLCTL_USER, else root.")
+    private String user = "root";
+
+    @Option(
+            names = "--ca-file",
+            paramLabel = "FILE",
+            description = "The authorities that have signed the cells' certificates, as PEM. Default: $CELLCTL_CA_FILE,"
+                    + " else .lab/ca/ca.pem where that is there, else those that this machine's Java knows.")
+    private @Nullable Path caFile;
+
+    @Option(names = "--insecure", description = "Take any certificate: whoever is in between learns the password.")
+    private boolean insecure;
+
     ApplianceClient open() {
-        return new ApplianceClient(cells(), "root", password(), ApplianceClient.trustAll());
+        return new ApplianceClient(cells(), user, password(), trust());
+    }
+
+    private SSLContext trust() {
+        if (insecure) {
+            return Trust.all();
+        }
+        String environment = System.getenv(CA_FILE);
+        Path file = caFile;
+        if (file == null && environment != null && !environment.isBlank()) {
+            file = Path.of(environment);
+        }
+        if (file == null && Files.exists(LAB_CA)) {
+            file = LAB_CA;
+        }
+        if (file == null) {
+            return Trust.usual();
+        }
+        try {
+            return Trust.in(file);
+        } catch (IOException | GeneralSecurityException e) {
+            throw new UsageProblem("the CA file " + file + " cannot be used (" + e.getMessage()
+                    + "); --ca-file or $CELLCTL_CA_FILE names another");
+        }
     }
 
     private List<URI> cells() {

@@ -53,6 +53,9 @@ abstract class OperatorCommand implements Callable<Integer> {
             return REFUSED;
         } catch (ApplianceFailure.NobodyAnswers e) {
             complain(e.getMessage());
+            if (String.valueOf(e.getMessage()).contains(ApplianceClient.NOT_BELIEVED)) {
+                complain("name the authority that has signed it (--ca-file or $CELLCTL_CA_FILE)");
+            }
             return NOBODY_ANSWERS;
         } catch (Connection.UsageProblem e) {
             complain(e.getMessage());

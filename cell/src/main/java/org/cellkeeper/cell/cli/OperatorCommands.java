@@ -21,8 +21,12 @@ public final class OperatorCommands {
                 new ServicesCommand(),
                 new ReloadCommand(),
                 new CellsCommand(),
+                new AuditCommand(),
                 new CheckCommand(),
+                new CaCommand(),
                 new ConfigCommand(),
+                new UserCommand(),
+                new SecretCommand(),
                 new CompletionCommand(),
                 new PrepareCommand(),
                 new AgentCommand());

@@ -2,15 +2,18 @@ package org.cellkeeper.cell.config;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.ApiUser;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
@@ -32,14 +35,21 @@ public record CellConfig(
         ZooKeeper zookeeper,
         Duration sessionTimeout,
         Postgres postgres,
+        Door door,
         @Nullable Path transferFolder,
         Passwords passwords,
+        Trust trust,
         @Nullable Tls tls,
         Duration heartbeat,
         Duration guardTimeout,
         CellSettings.Timing timing) {
 
-    public record Cluster(String name, SideFile secret) {}
+    public record Cluster(String name, SideFile secret) {
+        /** What the cells have in common: the one that signs first, and all that are believed. */
+        public List<byte[]> secrets() {
+            return SecretsFile.of(secret.content()).secrets();
+        }
+    }
 
     public record Ports(
             int postgres, int api, int link, int zookeeperClient, int zookeeperQuorum, int zookeeperElection) {}
@@ -57,6 +67,12 @@ public record CellConfig(
 
     /** The ZooKeeper ensemble. */
     public sealed interface ZooKeeper {
+        /** How an ensemble of others is reached. */
+        enum Transport {
+            PLAIN,
+            TLS
+        }
+
         /** Each server as {@code host:port}. */
         List<String> addresses();
 
@@ -119,8 +135,9 @@ public record CellConfig(
          * Run by others.
          *
          * @param path the node that the cluster is to lie below; empty for the root
+         * @param transport how it is reached
          */
-        record External(List<String> addresses, String path) implements ZooKeeper {
+        record External(List<String> addresses, String path, Transport transport) implements ZooKeeper {
             public External {
                 addresses = List.copyOf(addresses);
             }
@@ -135,11 +152,66 @@ public record CellConfig(
     public record Server(int id, CellName cell, String host) {}
 
     /** The local PostgreSQL. */
-    public record Postgres(Installations programs, String osUser, Map<String, String> settings) {}
+    public record Postgres(Installations programs, String osUser, Map<String, String> settings, Clients clients) {}
 
-    public record Passwords(SideFile root, SideFile vcloud) {}
+    /**
+     * Who comes to PostgreSQL over the network.
+     *
+     * @param networks from where, as CIDR
+     * @param plaintext whether encryption is left to them where it is required of cells
+     * @param hba further lines of pg_hba.conf
+     */
+    public record Clients(List<String> networks, boolean plaintext, List<String> hba) {}
+
+    /**
+     * What clients may come through.
+     *
+     * @param maxLag a standby that is further behind is not read from
+     */
+    public record Door(Software software, int port, Duration maxLag) {
+        public enum Software {
+            PGBOUNCER,
+            NONE
+        }
+    }
+
+    /**
+     * Who is known by what.
+     *
+     * @param monitor null when the API has no such user
+     * @param users further users of the API; null when there are none
+     */
+    public record Passwords(
+            SideFile root,
+            SideFile vcloud,
+            @Nullable SideFile monitor,
+            @Nullable SideFile users) {
+        /** All who may use the API. */
+        public List<ApiUser> api() {
+            List<ApiUser> all = new ArrayList<>();
+            all.add(new ApiUser(ApiUser.ROOT, ApiUser.Role.ROOT, new ApiUser.Secret.Password(root.password())));
+            if (monitor != null) {
+                all.add(new ApiUser(
+                        ApiUser.MONITOR, ApiUser.Role.MONITOR, new ApiUser.Secret.Password(monitor.password())));
+            }
+            if (users != null) {
+                all.addAll(UsersFile.of(users.text()).users());
+            }
+            return List.copyOf(all);
+        }
+    }
 
     public record Tls(SideFile certificate, SideFile key) {}
+
+    /**
+     * How cells know each other.
+     *
+     * @param files null when this cell has no certificate; then nothing is encrypted
+     */
+    public record Trust(Encryption encryption, @Nullable TrustFiles files) {}
+
+    /** The authorities, this cell's certificate, and its key. */
+    public record TrustFiles(SideFile ca, SideFile certificate, SideFile key) {}
 
     /**
      * Puts it together.
@@ -148,7 +220,12 @@ public record CellConfig(
      * @param known one that was good: nobody is asked about the same again
      */
     static CellConfig of(Settings from, @Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
-        return new Draft(from).finish(judges, known);
+        return new Draft(from, known).finish(judges, false);
+    }
+
+    /** Puts it together, and asks about everything. {@code before} is what this cell ran with. */
+    static CellConfig anew(Settings from, Judges judges, @Nullable Kept before) throws InvalidConfiguration {
+        return new Draft(from, before).finish(judges, true);
     }
 
     /** PostgreSQL's data directory. */

@@ -44,8 +44,8 @@ final class ConfigurationDocs {
                 hold them. Maps are set in the environment as `name=value` entries, separated by a comma (cells) or a semicolon
                 (settings).
 
-                `cellctl config check` says everything that an agent would refuse; PostgreSQL's parameters are judged by that
-                PostgreSQL itself. What an agent has found good it keeps in `<data-dir>/config/`. When the configuration, or a file
+                `cellctl config check` says everything that an agent would refuse; PostgreSQL's parameters and the lines of
+                `postgres.hba` are judged by that PostgreSQL itself. What an agent has found good it keeps in `<data-dir>/config/`. When the configuration, or a file
                 that it names, cannot be used later, the cell goes on with what it kept, and the status says so; what is mended
                 takes effect at the agent's next start. Only a cell that has kept nothing does not start (exit code 2).
                 """);

@@ -17,22 +17,31 @@ import org.cellkeeper.cell.config.CellConfig.Tls;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings.Timing;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
 /** Puts a configuration together; every key is read, and every rule between keys looked at, before it says that anything is wrong. */
 final class Draft {
-    private static final int SHORTEST_SECRET = 16;
     private static final int SHORTEST_PASSWORD = 1;
-    private static final int LONGEST_SECRET = 4096;
+    private static final int LONGEST_PASSWORD = 4096;
 
     private final Settings from;
+    private final @Nullable Kept before;
 
-    Draft(Settings from) {
+    /** @param before what this cell ran with; null for a new one */
+    Draft(Settings from, @Nullable Kept before) {
         this.from = from;
+        this.before = before;
     }
 
-    CellConfig finish(@Nullable Judges judges, @Nullable Kept known) throws InvalidConfiguration {
+    /**
+     * All of it.
+     *
+     * @param of those who judge; null when nobody is to be asked
+     * @param anew whether they are asked again about what this cell ran with
+     */
+    CellConfig finish(@Nullable Judges of, boolean anew) throws InvalidConfiguration {
         if (from.isUnread()) {
             from.refuse();
         }
@@ -45,23 +54,28 @@ final class Draft {
         Integer priority = from.value(Keys.PRIORITY);
         String faultDomain = from.value(Keys.FAULT_DOMAIN);
         String clusterName = from.value(Keys.CLUSTER_NAME);
-        SideFile secret = secret(Keys.CLUSTER_SECRET, SHORTEST_SECRET);
+        SideFile secret = secrets();
         Ports ports = ports();
         Failover failover = from.section("failover", Failover.class);
         ZooKeeper zooKeeper = zooKeeper(name, host, ports);
         Duration sessionTimeout = from.value(Keys.SESSION_TIMEOUT);
         Postgres postgres = postgres(dataDir);
+        CellConfig.Door door = from.section("door", CellConfig.Door.class);
         Path transfer = from.value(Keys.TRANSFER_FOLDER);
         SideFile root = password(Keys.ROOT_PASSWORD);
         SideFile vcloud = password(Keys.VCLOUD_PASSWORD);
+        SideFile monitor = password(Keys.MONITOR_PASSWORD);
+        SideFile users = users();
+        CellConfig.Trust trust = trust();
         Tls tls = tls();
         Duration heartbeat = from.value(Keys.HEARTBEAT);
         Duration guardTimeout = from.value(Keys.GUARD);
         Timing timing = timing();
-        boolean judged =
-                judges == null || (known != null && from.kept(known.from()).equals(known));
-        if (judges != null && !judged) {
+        boolean judged = !anew && before != null && from.kept(before.from()).equals(before);
+        Judges judges = judged ? null : of;
+        if (judges != null) {
             judge(judges, postgres, dataDir, tls);
+            judge(judges, trust, name, host);
         }
         from.refuse();
         CellConfig config = new CellConfig(
@@ -76,13 +90,15 @@ final class Draft {
                 given(zooKeeper),
                 given(sessionTimeout),
                 given(postgres),
+                given(door),
                 transfer,
-                new CellConfig.Passwords(given(root), given(vcloud)),
+                new CellConfig.Passwords(given(root), given(vcloud), monitor, users),
+                given(trust),
                 tls,
                 given(heartbeat),
                 given(guardTimeout),
                 given(timing));
-        if (judges != null && !judged) {
+        if (judges != null) {
             judges.servers(config).forEach(problem -> from.complain(Keys.ZOOKEEPER_CELLS, problem));
             from.refuse();
         }
@@ -108,6 +124,8 @@ final class Draft {
                 Path programs = postgres.programs().fitting(CellConfig.database(dataDir));
                 judges.settings(programs, postgres.osUser(), postgres.settings())
                         .forEach(problem -> from.complain(Keys.SETTINGS, problem));
+                judges.hba(programs, postgres.osUser(), postgres.clients().hba())
+                        .forEach(problem -> from.complain(Keys.HBA, problem));
             } catch (RuntimeException unknown) {
                 from.complain(Keys.SETTINGS, String.valueOf(unknown.getMessage()));
             }
@@ -119,33 +137,66 @@ final class Draft {
         }
     }
 
+    private void judge(
+            Judges judges, CellConfig.@Nullable Trust trust, @Nullable CellName name, @Nullable String host) {
+        CellConfig.TrustFiles files = trust == null ? null : trust.files();
+        if (files == null || name == null || host == null) {
+            return;
+        }
+        String where = " (" + files.certificate() + ", with " + from.where(Keys.KEY) + " " + files.key() + " and "
+                + from.where(Keys.CA) + " " + files.ca() + ")";
+        judges.identity(
+                        files.ca().text(),
+                        files.certificate().text(),
+                        files.key().text(),
+                        name.value(),
+                        host)
+                .forEach(problem -> from.complain(Keys.CERTIFICATE, problem + where));
+    }
+
     private @Nullable SideFile file(Key<Path> key) {
         Path path = from.value(key);
         return path == null ? null : from.read(key, path);
     }
 
-    private @Nullable SideFile secret(Key<Path> key, int shortest) {
-        SideFile file = file(key);
-        int length = file == null ? shortest : file.secret().length;
-        if (length < shortest || length > LONGEST_SECRET) {
-            from.complain(
-                    key,
-                    file + " holds " + length + " bytes; " + shortest + " to " + LONGEST_SECRET + " make a secret");
+    private @Nullable SideFile secrets() {
+        SideFile file = file(Keys.CLUSTER_SECRET);
+        if (file != null) {
+            SecretsFile.of(file.content())
+                    .problems()
+                    .forEach(problem -> from.complain(Keys.CLUSTER_SECRET, file + " " + problem));
         }
         return file;
     }
 
     private @Nullable SideFile password(Key<Path> key) {
-        SideFile file = secret(key, SHORTEST_PASSWORD);
+        SideFile file = file(key);
+        int length = file == null ? SHORTEST_PASSWORD : file.secret().length;
+        if (length < SHORTEST_PASSWORD || length > LONGEST_PASSWORD) {
+            from.complain(
+                    key,
+                    file + " holds " + length + " bytes; " + SHORTEST_PASSWORD + " to " + LONGEST_PASSWORD
+                            + " make a secret");
+        }
         if (file != null && file.password().chars().anyMatch(c -> c < ' ' || c == 0xfffd)) {
             from.complain(key, file + " holds a control character or no UTF-8; a password is one line of text");
         }
         return file;
     }
 
+    private @Nullable SideFile users() {
+        SideFile file = file(Keys.USERS);
+        if (file != null) {
+            UsersFile.of(file.text()).problems().forEach(problem -> from.complain(Keys.USERS, file + " " + problem));
+        }
+        return file;
+    }
+
     private @Nullable Ports ports() {
         Map<Integer, Key<Integer>> taken = new HashMap<>();
-        for (Key<Integer> key : Keys.PORTS) {
+        List<Key<Integer>> all = new ArrayList<>(Keys.PORTS);
+        all.add(Keys.DOOR_PORT);
+        for (Key<Integer> key : all) {
             Integer port = from.value(key);
             Key<Integer> other = port == null ? null : taken.putIfAbsent(port, key);
             if (other != null) {
@@ -159,6 +210,10 @@ final class Draft {
         boolean hasCells = from.isGiven(Keys.ZOOKEEPER_CELLS);
         Map<CellName, String> cells = from.value(Keys.ZOOKEEPER_CELLS);
         ZooKeeper.External connect = from.value(Keys.ZOOKEEPER_CONNECT);
+        ZooKeeper.Transport transport = from.value(Keys.ZOOKEEPER_TRANSPORT);
+        if (transport == ZooKeeper.Transport.TLS && !from.isGiven(Keys.CERTIFICATE)) {
+            from.complain(Keys.ZOOKEEPER_TRANSPORT, "is tls, which needs " + Keys.CERTIFICATE.path());
+        }
         if (hasCells == from.isGiven(Keys.ZOOKEEPER_CONNECT)) {
             from.complain(
                     hasCells ? Keys.ZOOKEEPER_CONNECT : Keys.ZOOKEEPER_CELLS,
@@ -169,7 +224,9 @@ final class Draft {
             return null;
         }
         if (connect != null || cells == null) {
-            return connect;
+            return connect == null || transport == null
+                    ? null
+                    : new ZooKeeper.External(connect.addresses(), connect.path(), transport);
         }
         List<Server> servers = new ArrayList<>();
         cells.forEach((cell, at) -> servers.add(new Server(servers.size() + 1, cell, at)));
@@ -203,9 +260,16 @@ final class Draft {
         }
         String osUser = from.value(Keys.OS_USER);
         Map<String, String> settings = from.value(Keys.SETTINGS);
-        return programs == null || osUser == null
+        List<String> networks = from.value(Keys.CLIENT_NETWORKS);
+        Boolean plaintext = from.value(Keys.PLAINTEXT_CLIENTS);
+        List<String> hba = from.value(Keys.HBA);
+        return programs == null || osUser == null || networks == null || plaintext == null
                 ? null
-                : new Postgres(programs, osUser, settings == null ? Map.of() : settings);
+                : new Postgres(
+                        programs,
+                        osUser,
+                        settings == null ? Map.of() : settings,
+                        new CellConfig.Clients(networks, plaintext, hba == null ? List.of() : hba));
     }
 
     private @Nullable Tls tls() {
@@ -217,6 +281,35 @@ final class Draft {
                     "must be set, as the other half of the pair is; or leave both out");
         }
         return certificate == null || key == null ? null : new Tls(certificate, key);
+    }
+
+    private CellConfig.@Nullable Trust trust() {
+        SideFile ca = file(Keys.CA);
+        SideFile certificate = file(Keys.CERTIFICATE);
+        SideFile key = file(Keys.KEY);
+        Encryption said = from.value(Keys.ENCRYPTION);
+        List<Key<Path>> all = List.of(Keys.CA, Keys.CERTIFICATE, Keys.KEY);
+        List<Key<Path>> missing =
+                all.stream().filter(each -> !from.isGiven(each)).toList();
+        if (missing.size() == all.size()) {
+            boolean ranWithout = before != null && !before.values().containsKey(Keys.CA.path());
+            Encryption encryption = said == null && ranWithout ? Encryption.OFF : said;
+            if (encryption == Encryption.OFF) {
+                return new CellConfig.Trust(Encryption.OFF, null);
+            }
+            if (said != null || !from.isGiven(Keys.ENCRYPTION)) {
+                from.complain(
+                        Keys.CA,
+                        "must be set, and with it " + Keys.CERTIFICATE.path() + " and " + Keys.KEY.path()
+                                + ": cellctl ca makes them; or set " + Keys.ENCRYPTION.path() + " to off");
+            }
+            return null;
+        }
+        missing.forEach(each -> from.complain(each, "must be set, as the others of the three are"));
+        return ca == null || certificate == null || key == null
+                ? null
+                : new CellConfig.Trust(
+                        said == null ? Encryption.REQUIRED : said, new CellConfig.TrustFiles(ca, certificate, key));
     }
 
     private @Nullable Timing timing() {

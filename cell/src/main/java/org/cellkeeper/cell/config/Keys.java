@@ -13,6 +13,7 @@ import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.trust.Encryption;
 
 /** Everything that can be configured. */
 final class Keys {
@@ -43,7 +44,7 @@ final class Keys {
     static final Key<Path> CLUSTER_SECRET = Key.required(
             "cluster.secret-file",
             Kind.SECRET,
-            "File with the cluster's secret, 16 bytes at least, the same on every cell. Agents prove to each other that they know it.");
+            "File with the cluster's secret, 16 bytes at least, the same on every cell. Agents prove to each other that they know it. Up to four may be listed, one on each line: the first is used, all are believed, and another list is taken up while the agent runs.");
 
     static final Key<Integer> API_PORT = port("api", "5480", "The appliance API.");
     static final List<Key<Integer>> PORTS = List.of(
@@ -82,6 +83,11 @@ final class Keys {
             Kind.CONNECT,
             "none",
             "An ensemble of your own, in place of zookeeper.cells; then no cell runs a ZooKeeper server. All of the cluster lies below /path, under the cluster's name.");
+    static final Key<CellConfig.ZooKeeper.Transport> ZOOKEEPER_TRANSPORT = Key.with(
+            "zookeeper.transport",
+            Kind.oneOf(CellConfig.ZooKeeper.Transport.class),
+            "plain",
+            "How an ensemble of your own is reached: by TLS its certificates are to be of security.ca-file, and it is shown this cell's. One that the cells run goes by security.encryption.");
     static final Key<Duration> SESSION_TIMEOUT = Key.with(
             "zookeeper.session-timeout",
             Kind.duration("1s", "60s"),
@@ -101,27 +107,82 @@ final class Keys {
             "none",
             "Further PostgreSQL parameters, without [those that a cell sets by itself](#what-a-cell-sets-by-itself). PostgreSQL itself judges them. A PostgreSQL that runs takes them up when its agent starts; what it takes up at its own next start alone is told as pending.");
 
+    static final Key<List<String>> CLIENT_NETWORKS = Key.with(
+            "postgres.client-networks",
+            Kind.NETWORKS,
+            "0.0.0.0/0, ::/0",
+            "From where clients may come to PostgreSQL with their password. The cells themselves come in by their certificates.");
+    static final Key<Boolean> PLAINTEXT_CLIENTS = Key.with(
+            "postgres.plaintext-clients",
+            Kind.YES_OR_NO,
+            "no",
+            "Whether clients may come in without encryption where `security.encryption` is required. Standbys never may.");
+    static final Key<List<String>> HBA = Key.computed(
+            "postgres.hba",
+            Kind.LINES,
+            "none",
+            "Further lines of `pg_hba.conf`, after those by which the cells come in and the superuser does not, and before those for clients. PostgreSQL itself judges them; what an agent has taken up takes effect at once.");
+
+    static final Key<CellConfig.Door.Software> DOOR_SOFTWARE = Key.with(
+            "door.software",
+            Kind.oneOf(CellConfig.Door.Software.class),
+            "none",
+            "What stands at the door's port, leads clients to the primary wherever it is, and holds them while it changes. none: nothing. pgbouncer: where it is not installed the cell goes on without, and says so.");
+    static final Key<Integer> DOOR_PORT = Key.with("door.port", Kind.PORT, "6432", "The door.");
+    static final Key<Duration> DOOR_MAX_LAG = Key.with(
+            "door.max-lag",
+            Kind.duration("100ms", "1h"),
+            "10s",
+            "A standby that is further behind is not read from through the door.");
+
     static final Key<Path> TRANSFER_FOLDER = Key.computed(
             "transfer.folder",
             Kind.PATH,
             "there is no transfer share",
-            "Folder of the transfer share, one that all cells mount: backups are kept there. PostgreSQL's user must be able to enter it, the agent to write there.");
+            "Folder of the transfer share, one that all cells mount: backups are kept there, signed. The agent's user must be able to write there.");
 
     static final Key<Path> ROOT_PASSWORD =
             Key.required("security.root-password-file", Kind.SECRET, "File with the password of the API's user root.");
     static final Key<Path> VCLOUD_PASSWORD = Key.required(
             "security.vcloud-password-file",
             Kind.SECRET,
-            "File with the password of the database's user vcloud, the owner of the application's data. A new one is given by the primary's agent when it starts; one that was changed by SQL stays until the file is changed.");
+            "File with the password of the database's user vcloud, the owner of the application's data. A new one is given by the primary's agent within seconds; one that was changed by SQL stays until the file is changed.");
+    static final Key<Path> CA = Key.computed(
+            "security.ca-file",
+            Kind.FILE,
+            "none",
+            "Certificates of the authorities that sign for the cluster's cells, as PEM. While one is replaced by another, both are in it.");
+    static final Key<Path> CERTIFICATE = Key.computed(
+            "security.certificate-file",
+            Kind.FILE,
+            "none",
+            "This cell's certificate, as PEM, and those between it and an authority. Its common name is the cell's name, and `host` is among its alternative names; it is good for servers and for clients. `cellctl ca` makes such ones.");
+    static final Key<Path> KEY = Key.computed(
+            "security.key-file", Kind.FILE, "none", "Private key of that certificate, as PEM (PKCS #8); RSA or EC.");
+    static final Key<Encryption> ENCRYPTION = Key.computed(
+            "security.encryption",
+            Kind.oneOf(Encryption.class),
+            "required; off where a cell without certificates ran already",
+            "Whether the channels of this cell are encrypted and both ends show certificates. A running cluster goes over in steps, cell after cell each time: accepted, preferred, required.");
+    static final Key<Path> MONITOR_PASSWORD = Key.computed(
+            "security.monitor-password-file",
+            Kind.SECRET,
+            "there is no user monitor",
+            "File with the password of the API's user monitor, who reads and changes nothing.");
+    static final Key<Path> USERS = Key.computed(
+            "security.users-file",
+            Kind.FILE,
+            "there are no others",
+            "File with further users of the API, the same on every cell: a line name:role:hash for each, the role being root or monitor, the hash made by cellctl user hash.");
     static final Key<Path> TLS_CERTIFICATE = Key.computed(
             "security.tls-certificate-file",
             Kind.FILE,
-            "a self-signed one is made",
-            "Certificate chain of the API, as PEM.");
+            "the cell's own certificate; without one, a self-signed one is made",
+            "Certificate chain of the API, as PEM, if it is to be another than the cell's.");
     static final Key<Path> TLS_KEY = Key.computed(
             "security.tls-key-file",
             Kind.FILE,
-            "made with the certificate",
+            "that of the certificate that is used",
             "Private key of that certificate, as PEM (PKCS #8).");
 
     static final Key<Duration> HEARTBEAT = Key.with(
@@ -175,10 +236,23 @@ final class Keys {
             new Section("The cluster", List.of(CLUSTER_NAME, CLUSTER_SECRET)),
             new Section("TCP ports", List.copyOf(PORTS)),
             new Section("Failover", List.of(INITIAL_MODE, BOOTSTRAP_PRIMARY, ISOLATION_RESPONSE, MIN_STANDBYS)),
-            new Section("ZooKeeper", List.of(ZOOKEEPER_CELLS, ZOOKEEPER_CONNECT, SESSION_TIMEOUT)),
-            new Section("PostgreSQL", List.of(BIN_DIR, OS_USER, SETTINGS)),
+            new Section("ZooKeeper", List.of(ZOOKEEPER_CELLS, ZOOKEEPER_CONNECT, ZOOKEEPER_TRANSPORT, SESSION_TIMEOUT)),
+            new Section("PostgreSQL", List.of(BIN_DIR, OS_USER, SETTINGS, CLIENT_NETWORKS, PLAINTEXT_CLIENTS, HBA)),
+            new Section("Door", List.of(DOOR_SOFTWARE, DOOR_PORT, DOOR_MAX_LAG)),
             new Section("Transfer share", List.of(TRANSFER_FOLDER)),
-            new Section("Security", List.of(ROOT_PASSWORD, VCLOUD_PASSWORD, TLS_CERTIFICATE, TLS_KEY)),
+            new Section(
+                    "Security",
+                    List.of(
+                            CA,
+                            CERTIFICATE,
+                            KEY,
+                            ENCRYPTION,
+                            ROOT_PASSWORD,
+                            VCLOUD_PASSWORD,
+                            MONITOR_PASSWORD,
+                            USERS,
+                            TLS_CERTIFICATE,
+                            TLS_KEY)),
             new Section(
                     "Timing",
                     List.of(

@@ -12,6 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.config.CellConfig.ZooKeeper.External;
+import org.cellkeeper.cell.config.CellConfig.ZooKeeper.Transport;
 import org.cellkeeper.cell.model.CellName;
 
 /**
@@ -75,6 +76,18 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
             "parameter: value for each; in the environment parameter=value;parameter=value",
             Kind::settings,
             "[;\\n]+");
+
+    static final Kind<Boolean> YES_OR_NO = of("yes or no", "one of yes, no", text -> switch (text) {
+        case "yes" -> true;
+        case "no" -> false;
+        default -> throw new IllegalArgumentException("neither");
+    });
+    static final Kind<List<String>> NETWORKS =
+            of("networks", "networks as 10.0.0.0/8 and fd00::/8, separated by commas; 100 at most", Kind::networks);
+    static final Kind<List<String>> LINES = of(
+            "lines",
+            "lines of text, 1000 at most, none of which ends with a backslash; in the environment with line breaks",
+            Kind::lines);
 
     static <T> Kind<T> of(String name, String allowed, Function<String, T> reader) {
         return new Kind<>(
@@ -206,6 +219,40 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
         return matching(HOST_LABELS, text);
     }
 
+    private static List<String> networks(String text) {
+        List<String> networks =
+                Stream.of(text.split(",", -1)).map(String::strip).toList();
+        if (networks.size() > 100) {
+            throw new IllegalArgumentException("too many");
+        }
+        for (String network : networks) {
+            String[] parts = network.split("/", -1);
+            if (parts.length != 2 || !NUMERIC.matcher(parts[0]).matches() || !parts[1].matches("\\d{1,3}")) {
+                throw new IllegalArgumentException("not address/bits");
+            }
+            byte[] address = InetAddress.ofLiteral(host(parts[0])).getAddress();
+            int bits = Integer.parseInt(parts[1]);
+            if (bits > address.length * 8) {
+                throw new IllegalArgumentException("too many bits");
+            }
+        }
+        return networks;
+    }
+
+    /** Without the empty ones, and without remarks. */
+    private static List<String> lines(String text) {
+        List<String> lines = text.lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty() && !line.startsWith("#"))
+                .toList();
+        if (lines.size() > 1000
+                || lines.stream()
+                        .anyMatch(line -> line.endsWith("\\") || line.chars().anyMatch(c -> c < ' ' && c != '\t'))) {
+            throw new IllegalArgumentException("too many, or one goes on");
+        }
+        return lines;
+    }
+
     private static External connectString(String text) {
         int slash = text.indexOf('/');
         String path = slash < 0 ? "" : matching(SERVER_PATH, text.substring(slash));
@@ -220,7 +267,7 @@ record Kind<T>(String name, String allowed, Function<Map<String, String>, T> rea
             host(inBrackets ? host.substring(1, host.length() - 1) : host);
             PORT.read(Map.of(ONLY, server.substring(colon + 1)));
         }
-        return new External(servers, path.endsWith("/") ? path.substring(0, path.length() - 1) : path);
+        return new External(servers, path.endsWith("/") ? path.substring(0, path.length() - 1) : path, Transport.PLAIN);
     }
 
     private static Map<CellName, String> cells(Map<String, String> entries) {

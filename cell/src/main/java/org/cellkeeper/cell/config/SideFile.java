@@ -2,11 +2,7 @@ package org.cellkeeper.cell.config;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
 import java.util.Arrays;
-import java.util.HexFormat;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 
 /**
  * A file that the configuration names, with what it held when the configuration was read: what was checked is what is used. Only the
@@ -32,27 +28,25 @@ public final class SideFile {
 
     /** The secret that it held: all of it, without line ends and blanks at the end. */
     public byte[] secret() {
-        int length = content.length;
-        while (length > 0 && content[length - 1] <= ' ' && content[length - 1] >= 0) {
+        return withoutEnd(content);
+    }
+
+    /** What it held, byte by byte. */
+    byte[] content() {
+        return content.clone();
+    }
+
+    static byte[] withoutEnd(byte[] bytes) {
+        int length = bytes.length;
+        while (length > 0 && bytes[length - 1] <= ' ' && bytes[length - 1] >= 0) {
             length--;
         }
-        return Arrays.copyOf(content, length);
+        return Arrays.copyOf(bytes, length);
     }
 
     /** The password that it held. */
     public String password() {
         return new String(secret(), StandardCharsets.UTF_8);
-    }
-
-    /** A secret of its own for each purpose, in hexadecimal: none tells the one that the file held. */
-    public String derived(String purpose) {
-        try {
-            Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(new SecretKeySpec(secret(), "HmacSHA256"));
-            return HexFormat.of().formatHex(mac.doFinal(purpose.getBytes(StandardCharsets.UTF_8)));
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this Java has no HmacSHA256", e);
-        }
     }
 
     @Override

@@ -3,12 +3,16 @@ package org.cellkeeper.cell.config;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.trust.Pem;
 import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +35,8 @@ public final class Source {
     private Kept.Refused refused = new Kept.Refused(new TreeMap<>());
     /** The last that was found good. */
     private @Nullable Kept good;
+    /** The secrets of that one. */
+    private @Nullable SecretsFile secrets;
 
     /** @param file YAML; null for the environment alone, in which {@code CELL_...} wins over the file */
     public Source(@Nullable Path file, Map<String, String> environment, Judges judges) {
@@ -63,7 +69,9 @@ public final class Source {
 
     /** The present configuration, whether or not there is an earlier one. Changes nothing. */
     public CellConfig check() throws InvalidConfiguration {
-        return CellConfig.of(present(), judges, null);
+        Settings present = present();
+        Kept kept = kept(folderOf(present), present);
+        return goingOn(CellConfig.anew(present, judges, kept), kept == null ? null : readable(kept));
     }
 
     /**
@@ -81,9 +89,11 @@ public final class Source {
             judges.recall(refused.refusals());
         }
         try {
-            CellConfig config = inPlace(CellConfig.of(present, judges, kept), dataDir);
+            CellConfig config = goingOn(
+                    inPlace(CellConfig.of(present, judges, kept), dataDir), kept == null ? null : readable(kept));
             Kept now = present.kept(from());
             good = kept;
+            secrets = secrets(config);
             keep(now, config.dataDir());
             return new Choice(config, "", now);
         } catch (InvalidConfiguration invalid) {
@@ -92,6 +102,7 @@ public final class Source {
             }
             good = kept;
             CellConfig earlier = earlier(kept, invalid);
+            secrets = secrets(earlier);
             keepRefusals(earlier.dataDir());
             return new Choice(earlier, objection(invalid), kept);
         }
@@ -99,19 +110,26 @@ public final class Source {
 
     /**
      * What is wrong with the present configuration, in whose place a cell goes on with this one; empty when nothing is. One that has
-     * changed and is good is kept, and takes effect when the agent starts anew: that is no fault, and only the log says it.
+     * changed and is good is kept, and takes effect when the agent starts anew, but for what {@code taker} takes up: that is no fault, and
+     * only the log says it.
+     *
+     * @param taker is given the present configuration each time that it can be used
      */
-    public String objectionTo(Choice running) {
+    public String objectionTo(Choice running, Consumer<CellConfig> taker) {
         Settings present = present();
         try {
-            inPlace(CellConfig.of(present, judges, running.kept), running.config.dataDir());
+            CellConfig config = inPlace(CellConfig.of(present, judges, running.kept), running.config.dataDir());
+            refuseStrange(config, secrets == null ? secrets(running.config) : secrets);
+            secrets = secrets(config);
+            taker.accept(config);
         } catch (InvalidConfiguration invalid) {
             keepRefusals(running.config.dataDir());
             return objection(invalid);
         }
         Kept now = present.kept(from());
         if (keep(now, running.config.dataDir()) && !now.equals(running.kept)) {
-            LOG.info("The configuration has changed and can be used: it takes effect when the agent starts anew");
+            LOG.info(
+                    "The configuration has changed and can be used: certificates, passwords and the cluster's secrets at once, all else when the agent starts anew");
         }
         return "";
     }
@@ -133,6 +151,58 @@ public final class Source {
                             + ", where this cell runs; stop the cell, move its folder, and start it again")));
         }
         return config;
+    }
+
+    private static SecretsFile secrets(CellConfig config) {
+        return SecretsFile.of(config.cluster().secret().content());
+    }
+
+    /** A cell of the same cluster as before; the data of another cluster's cell are refused later, by what they are. */
+    private static CellConfig goingOn(CellConfig config, @Nullable CellConfig before) throws InvalidConfiguration {
+        if (before != null
+                && before.cluster().name().equals(config.cluster().name())
+                && !believesInOthers(config, before)) {
+            refuseStrange(config, secrets(before));
+        }
+        return config;
+    }
+
+    /** Whether both have authorities, and none in common: two clusters may have one name, and folders be mixed up. */
+    private static boolean believesInOthers(CellConfig config, CellConfig before) {
+        CellConfig.TrustFiles now = config.trust().files();
+        CellConfig.TrustFiles then = before.trust().files();
+        if (now == null || then == null) {
+            return false;
+        }
+        try {
+            return Collections.disjoint(
+                    Pem.certificates(now.ca().text()),
+                    Pem.certificates(then.ca().text()));
+        } catch (CertificateException unreadable) {
+            return false;
+        }
+    }
+
+    /** Who takes none of its secrets along is believed by nobody, and believes nobody. */
+    private static void refuseStrange(CellConfig config, SecretsFile before) throws InvalidConfiguration {
+        if (!secrets(config).sharesOneWith(before)) {
+            throw new InvalidConfiguration(
+                    List.of(
+                            new Problem(
+                                    Keys.CLUSTER_SECRET.path(),
+                                    config.cluster().secret()
+                                            + " holds none of the secrets that this cell has run with, so the others might not know"
+                                            + " it any more: add the new one on a line below the old one first, and take the old one out when all"
+                                            + " cells have the new one (to make the cell part of another cluster, give it an empty data-dir)")));
+        }
+    }
+
+    private static @Nullable CellConfig readable(Kept kept) {
+        try {
+            return CellConfig.of(new Settings(kept), null, kept);
+        } catch (InvalidConfiguration unusable) {
+            return null;
+        }
     }
 
     /** Only what this very cell kept of this very file. */

@@ -44,8 +44,20 @@ final class Verdicts implements Judges {
     }
 
     @Override
+    public List<String> hba(Path binDir, String osUser, List<String> lines) {
+        return lines.isEmpty()
+                ? List.of()
+                : ask("hba", List.of(binDir, osUser, lines), () -> judges.hba(binDir, osUser, lines));
+    }
+
+    @Override
     public List<String> certificate(String chain, String key) {
         return ask("certificate", aboutCertificate(chain, key), () -> judges.certificate(chain, key));
+    }
+
+    @Override
+    public List<String> identity(String ca, String chain, String key, String cell, String host) {
+        return judges.identity(ca, chain, key, cell, host);
     }
 
     @Override
@@ -58,6 +70,9 @@ final class Verdicts implements Judges {
         CellConfig.Postgres postgres = config.postgres();
         Path programs = postgres.programs().fitting(config.database());
         good.put("settings", digest(aboutSettings(programs, postgres.osUser(), postgres.settings())));
+        good.put(
+                "hba",
+                digest(List.of(programs, postgres.osUser(), postgres.clients().hba())));
         CellConfig.Tls tls = config.tls();
         if (tls != null) {
             good.put(

@@ -63,7 +63,8 @@ public sealed interface Action {
 
     record Wipe() implements Action {}
 
-    record HoldDoor(long drainMillis, long holdMillis) implements Action {}
+    /** Only asked for: that nothing is in flight any more is a fact, and no rule waits for it. */
+    record HoldDoor(CellId caller, long call, long drainMillis, long holdMillis) implements Action {}
 
     record OpenDoor(Upstream primary) implements Action {}
 

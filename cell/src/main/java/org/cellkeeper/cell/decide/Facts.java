@@ -25,8 +25,17 @@ public record Facts(
         TaskStep taskStep,
         boolean entryDue,
         boolean slotsDue,
-        boolean doorDue,
+        DoorDuty doorDuty,
         boolean stopping) {
+    /** What is to be done with this cell's door. */
+    public enum DoorDuty {
+        NONE,
+        /** The primary has all doors held. */
+        HOLD,
+        /** It is held for nothing any more, or leads to another than the primary. */
+        OPEN
+    }
+
     /** What ZooKeeper says of the cluster. */
     public enum Coordination {
         KNOWN,
@@ -200,6 +209,12 @@ public record Facts(
         CHECKPOINT_DUE,
         /** That is being written, or has just failed. */
         CHECKPOINTING,
+        /** All is well but that the doors are to be held first. */
+        DOORS_DUE,
+        /** They are being held: transactions in flight are to end. */
+        DRAINING,
+        /** Those have not ended in time. */
+        NOT_DRAINED,
         WANTED,
         STOPPING,
         UNCLEAN,
@@ -213,7 +228,7 @@ public record Facts(
         /** Whether the shared state says that it has begun. */
         boolean hasBegun() {
             return switch (this) {
-                case NONE, CHECKPOINT_DUE, CHECKPOINTING, WANTED -> false;
+                case NONE, CHECKPOINT_DUE, CHECKPOINTING, DOORS_DUE, DRAINING, NOT_DRAINED, WANTED -> false;
                 case STOPPING, UNCLEAN, UNMARKED, MARKED, OFFERED, DESERTED, OVERDUE -> true;
             };
         }
@@ -257,7 +272,7 @@ public record Facts(
                 Tasks.step(view, standing),
                 Membership.entryDue(view, standing),
                 Standbys.slotsDue(view, standing),
-                Standbys.doorTarget(view) != null,
+                Doors.duty(view),
                 view.stopRequested());
     }
 }

@@ -26,15 +26,15 @@ final class FencingRules {
         Chapter chapter = new Chapter(Section.FENCING);
         chapter.rule(
                         100,
-                        "This cell is halted and PostgreSQL is stopped, but its door is held or leads elsewhere: open it to the primary.")
+                        "This cell is halted and PostgreSQL is stopped, but its door is not as it is to be: hold it for a handover, or open it to the primary.")
                 .when(f -> f.standing() == Standing.HALTED
                         && f.postgres() == Postgres.STOPPED
                         && f.pendingSave() != Facts.PendingSave.HALT
-                        && f.doorDue())
-                .may(Kind.OPEN_DOOR)
+                        && f.doorDuty() != Facts.DoorDuty.NONE)
+                .may(Kind.HOLD_DOOR, Kind.OPEN_DOOR)
                 .pace(FAST)
                 .told(NOWHERE)
-                .plan(Plans::openDoor);
+                .plan(Plans::tendDoor);
         chapter.rule(101, "This cell is halted and its PostgreSQL runs: stop it at once, then note the halt.")
                 .when(f -> f.standing() == Standing.HALTED && f.postgres() != Postgres.STOPPED)
                 .may(Kind.STOP_IMMEDIATE, Kind.PERSIST)

@@ -12,7 +12,8 @@ final class Handovers {
 
     static SwitchoverStage stage(View view, ClusterState state) {
         if (!(state.phase() instanceof Phase.Handover handover)) {
-            return Tasks.wantsHandover(view) ? Checkpoints.before(view) : SwitchoverStage.NONE;
+            SwitchoverStage checkpoint = Tasks.wantsHandover(view) ? Checkpoints.before(view) : SwitchoverStage.NONE;
+            return checkpoint == SwitchoverStage.WANTED ? Doors.before(view) : checkpoint;
         }
         if (view.phaseLasts(view.settings().timing().handover())) {
             return SwitchoverStage.OVERDUE;

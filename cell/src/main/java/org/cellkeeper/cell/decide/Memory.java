@@ -43,7 +43,7 @@ public record Memory(
                 new Ballots(0, 0, 0, 0),
                 Timers.atStart(now),
                 new CommitRule(null, null, null),
-                new Applied(0, 0, null, null, null),
+                new Applied(0, 0, null, new DoorDone(null, null), null),
                 false,
                 Map.of(),
                 Map.of());
@@ -270,6 +270,16 @@ public record Memory(
         }
     }
 
+    /** Nothing is in flight any more through this cell's door, which is held for this call. */
+    public Memory doorDrained(long call) {
+        DoorHold hold = applied.door.hold;
+        if (hold == null || hold.call != call || applied.door.openTo != null) {
+            return this;
+        }
+        DoorHold drained = new DoorHold(hold.caller, call, hold.at, true);
+        return with(rule, applied.door(new DoorDone(null, drained)));
+    }
+
     /** A commit rule in the settings file of one run of the postmaster. */
     public record Written(SyncSetting setting, long postmaster, long at) {}
 
@@ -280,19 +290,25 @@ public record Memory(
      * @param readOnlyUnsureIn the run that was told to turn writers away, or to let them in, and may not have heard it: the file says so
      *     already
      * @param slotsKept the siblings whose slots it has made sure of, in which run, and when
-     * @param doorOpenTo whom this cell's door was last opened to; null while it may be held
+     * @param door what it last had its door do
      * @param checkpoint the checkpoint that it last asked for, or null
      */
     public record Applied(
             long upstreamSetIn,
             long readOnlyUnsureIn,
             @Nullable SlotsKept slotsKept,
-            @Nullable Upstream doorOpenTo,
+            DoorDone door,
             @Nullable Checkpoint checkpoint) {
+        /** Whom this cell's door was last opened to; null while it may be held. */
+        public @Nullable Upstream doorOpenTo() {
+            return door.openTo;
+        }
+
         private Applied begun(Action action, long postmaster, long now) {
             return switch (action) {
                 case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ -> upstream(0);
-                case Action.HoldDoor _ -> door(null);
+                case Action.HoldDoor hold ->
+                    door(new DoorDone(null, new DoorHold(hold.caller(), hold.call(), now, false)));
                 case Action.SetReadOnly _ -> readOnlyUnsure(postmaster);
                 case Action.Checkpoint _ -> checkpoint(new Checkpoint(postmaster, now, Since.NOT_SO, false));
                 default -> this;
@@ -303,7 +319,7 @@ public record Memory(
             return switch (action) {
                 case Action.StartStandby _, Action.Follow _, Action.Unfollow _, Action.PromoteAtRest _ ->
                     upstream(postmaster);
-                case Action.OpenDoor open -> door(open.primary());
+                case Action.OpenDoor open -> door(new DoorDone(open.primary(), door.hold));
                 case Action.SetReadOnly _ -> readOnlyUnsure(0);
                 case Action.KeepSlots keep -> slots(new SlotsKept(keep.siblings(), postmaster, now));
                 default -> this;
@@ -312,25 +328,42 @@ public record Memory(
 
         /** The upstream was set, or emptied, and is loaded; 0 while it may be written and not loaded. */
         private Applied upstream(long postmaster) {
-            return new Applied(postmaster, readOnlyUnsureIn, slotsKept, doorOpenTo, checkpoint);
+            return new Applied(postmaster, readOnlyUnsureIn, slotsKept, door, checkpoint);
         }
 
         private Applied readOnlyUnsure(long postmaster) {
-            return new Applied(upstreamSetIn, postmaster, slotsKept, doorOpenTo, checkpoint);
+            return new Applied(upstreamSetIn, postmaster, slotsKept, door, checkpoint);
         }
 
         private Applied slots(SlotsKept kept) {
-            return new Applied(upstreamSetIn, readOnlyUnsureIn, kept, doorOpenTo, checkpoint);
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, kept, door, checkpoint);
         }
 
-        private Applied door(@Nullable Upstream open) {
-            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, open, checkpoint);
+        private Applied door(DoorDone next) {
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, next, checkpoint);
         }
 
         private Applied checkpoint(Checkpoint asked) {
-            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, doorOpenTo, asked);
+            return new Applied(upstreamSetIn, readOnlyUnsureIn, slotsKept, door, asked);
         }
     }
+
+    /**
+     * What a cell last had its door do.
+     *
+     * @param openTo whom it leads to; null while it may be held
+     * @param hold the last hold, over or not; null when there was none
+     */
+    public record DoorDone(
+            @Nullable Upstream openTo, @Nullable DoorHold hold) {}
+
+    /**
+     * A hold of this cell's door.
+     *
+     * @param caller the primary that called for it, and {@code call} the number of its call
+     * @param drained whether nothing is in flight any more
+     */
+    public record DoorHold(CellId caller, long call, long at, boolean drained) {}
 
     /** Slots made. */
     public record SlotsKept(Set<CellId> siblings, long postmaster, long at) {}

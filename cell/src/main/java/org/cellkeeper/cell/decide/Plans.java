@@ -37,10 +37,19 @@ final class Plans {
     }
 
     static Steps openDoor(View v) {
-        Upstream target = Standbys.doorTarget(v);
+        Upstream target = Doors.target(v);
         return target == null
                 ? Steps.none("")
                 : Steps.of("to " + target.primary().name(), new Action.OpenDoor(target));
+    }
+
+    static Steps holdDoor(View v) {
+        Action.HoldDoor answer = Doors.answer(v);
+        return answer == null ? Steps.none("") : Steps.of("", answer);
+    }
+
+    static Steps tendDoor(View v) {
+        return Doors.answer(v) == null ? openDoor(v) : holdDoor(v);
     }
 
     static String describeEnd(View v) {

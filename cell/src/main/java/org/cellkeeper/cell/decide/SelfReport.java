@@ -45,7 +45,8 @@ public final class SelfReport {
                 problem(view),
                 Primaries.reigns(view) && database.readOnly(),
                 trouble(view, facts),
-                primary == null ? null : primary.oldestWal());
+                primary == null ? null : primary.oldestWal(),
+                Doors.said(view));
     }
 
     /** All that is wrong, in words. */

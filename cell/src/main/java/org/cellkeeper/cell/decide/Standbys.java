@@ -14,7 +14,6 @@ import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.PeerLink;
 import org.cellkeeper.cell.model.PeerView;
-import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
 import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
@@ -222,19 +221,5 @@ public final class Standbys {
                 || kept.postmaster() != view.database().postmaster()
                 || !kept.siblings().equals(siblings(view))
                 || view.now() - kept.at() >= SLOTS.toMillis();
-    }
-
-    /** I8: whom this cell's door is to be opened to now; null when it is as it should be. */
-    static @Nullable Upstream doorTarget(View view) {
-        ClusterState state = view.state();
-        Upstream right = rightUpstream(view);
-        if (state == null
-                || right == null
-                || right.equals(view.memory().applied().doorOpenTo())) {
-            return null;
-        }
-        boolean held = state.phase() instanceof Phase.Handover
-                && !view.phaseLasts(view.settings().timing().handover());
-        return held ? null : right;
     }
 }

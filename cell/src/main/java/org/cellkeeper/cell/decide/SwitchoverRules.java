@@ -7,6 +7,7 @@ import static org.cellkeeper.cell.decide.Rule.Pace.NORMAL;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.cellkeeper.cell.decide.Action.Kind;
 import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.decide.Facts.Data;
@@ -21,11 +22,10 @@ import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.LocalState.HandoverMark;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.model.Upstream;
 
 /** A planned switchover, the old primary's side. The target's is with the standbys. */
 final class SwitchoverRules {
-    private static final long DRAIN_MILLIS = 3000;
-
     private SwitchoverRules() {}
 
     static List<Rule> rules() {
@@ -69,7 +69,7 @@ final class SwitchoverRules {
                 .rest();
         chapter.rule(307, "A handover is wanted and all is well: begin it.")
                 .when(f -> f.switchoverStage() == SwitchoverStage.WANTED)
-                .may(Kind.HOLD_DOOR, Kind.CAS, Kind.PUT_TASK)
+                .may(Kind.CAS, Kind.PUT_TASK)
                 .pace(FAST)
                 .told(HISTORY)
                 .plan(SwitchoverRules::beginHandover);
@@ -92,7 +92,8 @@ final class SwitchoverRules {
         chapter.rule(
                         310,
                         "The primary is another one than the door leads to, or the door is held for nothing: open it to the primary.")
-                .when(f -> f.doorDue() && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY))
+                .when(f -> f.doorDuty() == Facts.DoorDuty.OPEN
+                        && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY))
                 .may(Kind.OPEN_DOOR)
                 .pace(FAST)
                 .told(NOWHERE)
@@ -105,7 +106,46 @@ final class SwitchoverRules {
                 .may(Kind.CHECKPOINT)
                 .pace(FAST)
                 .plan(v -> Steps.of("", new Action.Checkpoint()));
+        chapter.rule(
+                        312,
+                        "A handover is wanted: have all doors hold new work, so that the transactions in flight end. All else goes on"
+                                + " meanwhile.")
+                .when(f -> f.switchoverStage() == SwitchoverStage.DOORS_DUE)
+                .may(Kind.HOLD_DOOR)
+                .pace(FAST)
+                .plan(v -> Steps.of("", Doors.call(v)));
+        chapter.rule(313, "Transactions did not end in time: the handover is not begun, and the doors open again.")
+                .when(f -> f.switchoverStage() == SwitchoverStage.NOT_DRAINED)
+                .may(Kind.PUT_TASK, Kind.OPEN_DOOR)
+                .pace(FAST)
+                .told(HISTORY)
+                .plan(SwitchoverRules::giveUp);
+        chapter.rule(314, "The primary is about to hand over: hold this cell's door.")
+                .when(f -> f.doorDuty() == Facts.DoorDuty.HOLD && f.standing() == Standing.ACTIVE)
+                .may(Kind.HOLD_DOOR)
+                .pace(FAST)
+                .told(NOWHERE)
+                .plan(Plans::holdDoor);
         return chapter.rules();
+    }
+
+    private static Steps giveUp(View v) {
+        String where =
+                Doors.undrained(v).stream().map(cell -> cell.name().value()).collect(Collectors.joining(", "));
+        List<Action> actions = new ArrayList<>();
+        Task task = Tasks.mine(v, Task.Operation.SWITCHOVER);
+        if (task != null) {
+            actions.add(new Action.PutTask(task.ended(
+                    Task.Status.ERROR,
+                    v.wall(),
+                    "not begun: transactions did not end within " + Doors.DRAIN_MILLIS / 1000
+                            + " s through the door of " + where)));
+        }
+        Upstream self = Standbys.rightUpstream(v);
+        if (self != null) {
+            actions.add(new Action.OpenDoor(self));
+        }
+        return new Steps(actions, false, "through the door of " + where);
     }
 
     private static Steps takeBack(View v) {
@@ -144,8 +184,6 @@ final class SwitchoverRules {
         }
         ClusterState next = state.startHandover(heir, v.wall());
         List<Action> actions = new ArrayList<>();
-        actions.add(new Action.HoldDoor(
-                DRAIN_MILLIS, DRAIN_MILLIS + v.settings().timing().handover().toMillis()));
         actions.add(new Action.Cas(v.version(), next, "hand over to " + heir));
         Task task = Tasks.mine(v, Task.Operation.SWITCHOVER);
         if (task != null && !v.stopRequested()) {

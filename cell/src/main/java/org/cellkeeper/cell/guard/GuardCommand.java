@@ -31,7 +31,11 @@ public final class GuardCommand {
             "-XX:ThreadPriorityPolicy=1",
             "-XX:-PrintWarnings",
             "-XX:+ExitOnOutOfMemoryError",
-            "-Dio.netty.noUnsafe=true");
+            "--enable-native-access=ALL-UNNAMED",
+            "-Dio.netty.noUnsafe=true",
+            "-Dio.netty.eventLoopThreads=1",
+            "-Dio.netty.allocator.type=unpooled",
+            "-Dio.netty.transport.noNative=true");
 
     static final List<String> GUARD_FLAGS = List.of(
             "-Xms4m",

@@ -58,6 +58,8 @@ final class Answers {
         ctx.status(status)
                 .contentType(mediaType)
                 .header("Cache-Control", "no-store")
+                .header("X-Content-Type-Options", "nosniff")
+                .header("Cross-Origin-Resource-Policy", "same-origin")
                 .result(text);
     }
 

@@ -27,12 +27,14 @@ final class ApiServer {
     private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
 
     private static final int CONNECTIONS = 1024;
+    private static final int QUEUE = 256;
     private static final long IDLE_MILLIS = 30_000;
 
     private final ApiSettings settings;
     private final ObjectMapper json;
     private final Answers answers;
     private final ServedCertificate certificate;
+    private final ApiStrangers strangers;
     private final Javalin javalin;
 
     ApiServer(
@@ -40,11 +42,13 @@ final class ApiServer {
             ObjectMapper json,
             Answers answers,
             ServedCertificate certificate,
+            ApiStrangers strangers,
             RouteTable routes) {
         this.settings = settings;
         this.json = json;
         this.answers = answers;
         this.certificate = certificate;
+        this.strangers = strangers;
         this.javalin = Javalin.create(config -> {
             configure(config);
             routes.serve(config);
@@ -54,9 +58,11 @@ final class ApiServer {
 
     void start() {
         javalin.start();
+        strangers.start();
     }
 
     void stop() {
+        strangers.close();
         javalin.stop();
     }
 
@@ -107,6 +113,8 @@ final class ApiServer {
         connector.setPort(settings.address().apiPort());
         connector.setIdleTimeout(IDLE_MILLIS);
         connector.setReuseAddress(true);
+        connector.setAcceptQueueSize(QUEUE);
+        connector.addEventListener(strangers);
         return connector;
     }
 

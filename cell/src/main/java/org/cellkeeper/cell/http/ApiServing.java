@@ -13,9 +13,13 @@ public final class ApiServing implements AutoCloseable {
         this.maker = maker;
     }
 
-    /** Tries, if it does not serve yet; answers why it does not, with nothing when it does. */
+    /** Tries, if it does not serve yet; answers why it does not, with nothing when it does. One that serves takes a new certificate up. */
     public synchronized String serve() {
-        if (serving != null || closed) {
+        if (closed) {
+            return "";
+        }
+        if (serving != null) {
+            serving.renewCertificate();
             return "";
         }
         ApplianceApi api = null;

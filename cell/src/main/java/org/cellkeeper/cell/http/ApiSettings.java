@@ -5,8 +5,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.ApiUser;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.wire.PlainFiles;
 import org.jspecify.annotations.Nullable;
@@ -16,12 +19,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param address where others reach this cell; task locations name it
  * @param bindHost the address to listen on
- * @param directory where a generated certificate is kept
- * @param rootPassword of the user {@code root}
+ * @param directory where a generated certificate is kept, and what the audit log notes
+ * @param users who may ask
  * @param own what it serves with; null to generate that
  * @param files what {@code own} is read from when it is told to; null as {@code own} is
  * @param databaseUser what connection strings name, as {@code databaseName}
- * @param tokenSecret the same at every cell; what the API's tokens are signed with is derived from it
+ * @param tokenSecrets the same at every cell; what the API's tokens are signed with is derived from the first of them
  * @param volumes the folders whose volumes are told of, by what they hold
  * @param answerWithin how long a request may take before it is answered with 503
  */
@@ -30,16 +33,16 @@ public record ApiSettings(
         Address address,
         String bindHost,
         Path directory,
-        String rootPassword,
+        Users users,
         @Nullable Pem own,
         @Nullable PemFiles files,
         String databaseUser,
         String databaseName,
-        String tokenSecret,
+        Supplier<List<String>> tokenSecrets,
         Map<String, Path> volumes,
         Duration answerWithin) {
 
-    /** With a generated certificate, on the address that others use. */
+    /** With a generated certificate, on the address that others use, for root alone. */
     public static ApiSettings of(
             CellName self, Address address, Path directory, String rootPassword, String tokenSecret) {
         return new ApiSettings(
@@ -47,21 +50,19 @@ public record ApiSettings(
                 address,
                 address.host(),
                 directory,
-                rootPassword,
+                new Users(List.of(
+                        new ApiUser(ApiUser.ROOT, ApiUser.Role.ROOT, new ApiUser.Secret.Password(rootPassword)))),
                 null,
                 null,
                 "vcloud",
                 "vcloud",
-                tokenSecret,
+                () -> List.of(tokenSecret),
                 Map.of("data", directory),
                 Duration.ofSeconds(10));
     }
 
     public ApiSettings {
-        if (rootPassword.isEmpty()) {
-            throw new IllegalArgumentException("the root password is empty");
-        }
-        if (tokenSecret.isEmpty()) {
+        if (tokenSecrets.get().isEmpty() || tokenSecrets.get().contains("")) {
             throw new IllegalArgumentException("the secret of the tokens is empty");
         }
         volumes = Map.copyOf(volumes);

@@ -20,11 +20,15 @@ import org.slf4j.LoggerFactory;
  * answers into JSON; whether a request may be granted is decided there, never here.
  */
 public final class ApplianceApi implements AutoCloseable {
+    private static final long AUDIT_BYTES = 2 << 20;
+
     private static final Logger log = LoggerFactory.getLogger(ApplianceApi.class);
 
     private final ApiSettings settings;
     private final EventStreams events;
     private final RouteTable routes;
+    private final ServedCertificate certificate;
+    private final AuditLog auditLog;
     private final ApiServer server;
 
     /**
@@ -45,11 +49,14 @@ public final class ApplianceApi implements AutoCloseable {
         Requests requests = new Requests(json);
         Answers answers = new Answers(settings, json);
         Rendering rendering = new Rendering(settings);
-        ServedCertificate certificate = new ServedCertificate(settings);
+        this.certificate = new ServedCertificate(settings);
         Authentication authentication = new Authentication(settings, requests, answers, revocations);
         this.settings = settings;
         this.events = new EventStreams(operator);
-        this.routes = new RouteTable(authentication);
+        this.auditLog = new AuditLog(settings.directory().resolve("audit"), AUDIT_BYTES);
+        ApiStrangers strangers = new ApiStrangers();
+        Audit audit = new Audit(settings, answers, auditLog);
+        this.routes = new RouteTable(authentication, audit, strangers);
         ofCluster(routes, new ClusterRoutes(requests, answers, rendering, operator, app));
         ofHistory(routes, new HistoryRoutes(json, answers, rendering, authentication, operator, app, events));
         ofBackups(routes, new BackupRoutes(requests, answers, backups, rendering));
@@ -63,9 +70,10 @@ public final class ApplianceApi implements AutoCloseable {
                         app,
                         Map.of("vpostgres", postgres, "nginx", certificate),
                         metrics));
-        routes.post(ApiPaths.SESSIONS, authentication::logIn);
-        routes.delete(ApiPaths.CURRENT_SESSION, authentication::logOut);
-        this.server = new ApiServer(settings, json, answers, certificate, routes);
+        routes.logIn(ApiPaths.SESSIONS, authentication::logIn);
+        routes.logOut(ApiPaths.CURRENT_SESSION, authentication::logOut);
+        routes.getAsRoot(ApiPaths.AUDIT, audit::read);
+        this.server = new ApiServer(settings, json, answers, certificate, strangers, routes);
     }
 
     /** Makes a certificate if there is none yet, and serves from then on. */
@@ -78,10 +86,19 @@ public final class ApplianceApi implements AutoCloseable {
                 settings.address().apiPort());
     }
 
+    /** Looks whether the files hold another certificate than the one that is served. */
+    void renewCertificate() {
+        certificate.renew();
+    }
+
     @Override
     public void close() {
         events.close();
-        server.stop();
+        try {
+            server.stop();
+        } finally {
+            auditLog.close();
+        }
     }
 
     /** Such as {@code GET /api/1.0.0/nodes}. */

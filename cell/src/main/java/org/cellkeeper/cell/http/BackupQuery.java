@@ -10,6 +10,7 @@ import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.Backup;
+import org.cellkeeper.cell.model.StoredBackup;
 
 /**
  * Which backups a list is to hold, and in which order.
@@ -84,8 +85,10 @@ record BackupQuery(Page page, Predicate<Backup> filter, boolean oldestFirst) {
     }
 
     /** All that it lets through, of any page. */
-    List<Backup> among(List<Backup> newestFirst) {
-        List<Backup> found = newestFirst.stream().filter(filter).toList();
+    List<StoredBackup> among(List<StoredBackup> newestFirst) {
+        List<StoredBackup> found = newestFirst.stream()
+                .filter(stored -> filter.test(stored.backup()))
+                .toList();
         return oldestFirst ? found.reversed() : found;
     }
 }

@@ -6,7 +6,7 @@ import java.util.List;
 import org.cellkeeper.api.BackupList;
 import org.cellkeeper.api.MountRequest;
 import org.cellkeeper.api.RestoreRequest;
-import org.cellkeeper.cell.model.Backup;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.Operator;
@@ -63,18 +63,18 @@ final class BackupRoutes {
         return share;
     }
 
-    private List<Backup> listed() {
+    private List<StoredBackup> listed() {
         return answers.within(backups.list(), SILENT);
     }
 
-    private static String location(Backups.Share share, Backup backup) {
-        return share.folder() + "/" + backup.name();
+    private static String location(Backups.Share share, StoredBackup stored) {
+        return share.folder() + "/" + stored.backup().name();
     }
 
     void list(Context ctx) {
         BackupQuery query = BackupQuery.of(ctx);
         Backups.Share share = usableShare();
-        List<Backup> all = query.among(listed());
+        List<StoredBackup> all = query.among(listed());
         Page page = query.page();
         answers.answer(
                 ctx,
@@ -89,11 +89,11 @@ final class BackupRoutes {
     }
 
     /** The one that the path names; only one that is listed is ever asked for. */
-    private Backup named(Context ctx) {
+    private StoredBackup named(Context ctx) {
         usableShare();
         String name = ctx.pathParam("name");
         return listed().stream()
-                .filter(backup -> backup.name().equals(name))
+                .filter(stored -> stored.backup().name().equals(name))
                 .findFirst()
                 .orElseThrow(() -> notListed(name));
     }
@@ -111,8 +111,8 @@ final class BackupRoutes {
     }
 
     void show(Context ctx) {
-        Backup backup = named(ctx);
-        answers.answer(ctx, 200, rendering.backup(backup, location(share(), backup)));
+        StoredBackup stored = named(ctx);
+        answers.answer(ctx, 200, rendering.backup(stored, location(share(), stored)));
     }
 
     void create(Context ctx) {
@@ -128,22 +128,31 @@ final class BackupRoutes {
         requests.noBody(ctx);
         boolean dryRun = Requests.flag(ctx, "dryRun");
         answers.verdict(
-                ctx, backups.ask(new BackupOperator.Request.Check(named(ctx).name(), dryRun), Requests.caller(ctx)));
+                ctx,
+                backups.ask(
+                        new BackupOperator.Request.Check(
+                                named(ctx).backup().name(), Requests.flag(ctx, "acceptUnsigned"), dryRun),
+                        Requests.caller(ctx)));
     }
 
     void delete(Context ctx) {
         requests.noBody(ctx);
         boolean dryRun = Requests.flag(ctx, "dryRun");
         answers.verdict(
-                ctx, backups.ask(new BackupOperator.Request.Delete(named(ctx).name(), dryRun), Requests.caller(ctx)));
+                ctx,
+                backups.ask(
+                        new BackupOperator.Request.Delete(named(ctx).backup().name(), dryRun), Requests.caller(ctx)));
     }
 
     void restore(Context ctx) {
         RestoreRequest body = requests.body(ctx, RestoreRequest.class);
         boolean dryRun = Requests.flag(ctx, "dryRun");
-        String name = named(ctx).name();
+        String name = named(ctx).backup().name();
         confirm(name, body);
-        answers.verdict(ctx, backups.ask(new BackupOperator.Request.Restore(name, dryRun), Requests.caller(ctx)));
+        boolean acceptUnsigned = body != null && Boolean.TRUE.equals(body.acceptUnsigned());
+        answers.verdict(
+                ctx,
+                backups.ask(new BackupOperator.Request.Restore(name, acceptUnsigned, dryRun), Requests.caller(ctx)));
     }
 
     private void confirm(String name, @Nullable RestoreRequest body) {

@@ -1,34 +1,23 @@
 package org.cellkeeper.cell.http;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
-import java.security.InvalidKeyException;
-import java.security.KeyFactory;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
 import java.security.PrivateKey;
-import java.security.Signature;
 import java.security.cert.Certificate;
-import java.security.cert.CertificateException;
-import java.security.cert.CertificateFactory;
-import java.security.spec.InvalidKeySpecException;
-import java.security.spec.PKCS8EncodedKeySpec;
-import java.util.ArrayList;
-import java.util.Base64;
+import java.security.cert.X509Certificate;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cellkeeper.cell.trust.Pem;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,10 +32,6 @@ final class Certificates {
     private static final String ALIAS = "cell";
     private static final long KEYTOOL_SECONDS = 60;
     private static final Pattern NUMERIC_HOST = Pattern.compile("[0-9.]+|.*:.*");
-    private static final Pattern KEY_BLOCK =
-            Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END PRIVATE KEY-----");
-    private static final Map<String, String> SIGNATURES =
-            Map.of("EC", "SHA256withECDSA", "RSA", "SHA256withRSA", "EdDSA", "EdDSA");
 
     private Certificates() {}
 
@@ -165,58 +150,21 @@ final class Certificates {
         }
     }
 
+    /** The certificates that are served, as PEM. */
+    static String chain(KeyStore store) throws GeneralSecurityException {
+        StringBuilder all = new StringBuilder();
+        for (Certificate each : store.getCertificateChain(ALIAS)) {
+            all.append(Pem.text((X509Certificate) each));
+        }
+        return all.toString();
+    }
+
     static KeyStore fromPem(ApiSettings.Pem own) throws IOException, GeneralSecurityException {
-        List<Certificate> chain = new ArrayList<>();
-        try {
-            chain.addAll(CertificateFactory.getInstance("X.509")
-                    .generateCertificates(new ByteArrayInputStream(own.chain().getBytes(StandardCharsets.UTF_8))));
-        } catch (CertificateException unreadable) {
-            throw new CertificateException(
-                    "the certificate cannot be read; PEM is needed, as BEGIN CERTIFICATE", unreadable);
-        }
-        if (chain.isEmpty()) {
-            throw new CertificateException("there is no certificate in it; PEM is needed, as BEGIN CERTIFICATE");
-        }
-        String algorithm = chain.getFirst().getPublicKey().getAlgorithm();
-        PrivateKey key = privateKey(own.key(), algorithm);
-        if (!belongTogether(key, chain.getFirst(), algorithm)) {
-            throw new InvalidKeyException(
-                    "the key is not that of the first certificate; the chain begins with the cell's own");
-        }
+        List<X509Certificate> chain = Pem.certificates(own.chain());
+        PrivateKey key = Pem.keyOf(chain.getFirst(), own.key());
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);
         store.setKeyEntry(ALIAS, key, STORE_PASSWORD.toCharArray(), chain.toArray(Certificate[]::new));
         return store;
-    }
-
-    private static PrivateKey privateKey(String pem, String algorithm) throws GeneralSecurityException {
-        Matcher block = KEY_BLOCK.matcher(pem);
-        if (!block.find()) {
-            throw new InvalidKeyException("there is no unencrypted PKCS #8 key (BEGIN PRIVATE KEY);"
-                    + " convert it with: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW");
-        }
-        byte[] encoded = Base64.getMimeDecoder().decode(block.group(1));
-        try {
-            return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(encoded));
-        } catch (InvalidKeySpecException other) {
-            throw new InvalidKeySpecException(
-                    "the key cannot be read as one of kind " + algorithm + ", which the certificate is of", other);
-        }
-    }
-
-    private static boolean belongTogether(PrivateKey key, Certificate certificate, String algorithm)
-            throws GeneralSecurityException {
-        String name = SIGNATURES.get(algorithm);
-        if (name == null) {
-            throw new GeneralSecurityException("keys of kind " + algorithm + " are not supported");
-        }
-        byte[] probe = {1, 2, 3};
-        Signature signature = Signature.getInstance(name);
-        signature.initSign(key);
-        signature.update(probe);
-        byte[] signed = signature.sign();
-        signature.initVerify(certificate.getPublicKey());
-        signature.update(probe);
-        return signature.verify(signed);
     }
 }

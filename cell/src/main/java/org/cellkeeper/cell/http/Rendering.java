@@ -20,6 +20,7 @@ import org.cellkeeper.cell.model.ClusterReport.Node;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Backups;
@@ -108,11 +109,19 @@ final class Rendering {
     }
 
     /** The location is where the asked cell sees it. */
-    BackupFile backupFile(Backup backup, String location) {
-        return new BackupFile(time(backup.date()), location, backup.name(), backup.size(), backup.version());
+    BackupFile backupFile(StoredBackup stored, String location) {
+        Backup backup = stored.backup();
+        return new BackupFile(
+                time(backup.date()),
+                location,
+                backup.name(),
+                backup.size(),
+                backup.version(),
+                stored.signature().name());
     }
 
-    BackupInfo backup(Backup backup, String location) {
+    BackupInfo backup(StoredBackup stored, String location) {
+        Backup backup = stored.backup();
         return new BackupInfo(
                 time(backup.date()),
                 location,
@@ -127,7 +136,8 @@ final class Rendering {
                 backup.files().stream()
                         .map(part -> new BackupInfo.Part(part.name(), part.size(), part.sha256()))
                         .toList(),
-                backup.warnings());
+                backup.warnings(),
+                stored.signature().name());
     }
 
     private Cluster.Node node(Node node, @Nullable FailoverMode mode) {

@@ -34,6 +34,10 @@ final class RequestProblem extends RuntimeException {
         return Problem.of(status, title, code, detail);
     }
 
+    String code() {
+        return code;
+    }
+
     int status() {
         return status;
     }

@@ -57,7 +57,8 @@ final class Requests {
     }
 
     static String caller(Context ctx) {
-        return Authentication.USER + " from " + ctx.ip();
+        Caller caller = Caller.of(ctx);
+        return (caller == null ? "nobody" : caller.name()) + " from " + ctx.ip();
     }
 
     static CellName target(Context ctx) {

@@ -51,7 +51,9 @@ final class Announcer {
     PeerView inWords(View view, PeerView mine, String lastFailure) {
         boolean lacksAll = serverIsEmpty && !view.coordinationKnown() && view.state() != null;
         String server = !serverProblem.isEmpty() || !lacksAll ? serverProblem : EMPTY_SERVER;
-        return withProblem(withProblem(mine, server), lastFailure);
+        String shut = ports.door().status().problem();
+        String door = shut.isEmpty() ? "" : "the door is down: " + shut;
+        return withProblem(withProblem(withProblem(mine, server), lastFailure), door);
     }
 
     private static PeerView withProblem(PeerView mine, String words) {
@@ -73,7 +75,8 @@ final class Announcer {
                 || before.state() != mine.state()
                 || before.health() != mine.health()
                 || !before.cell().equals(mine.cell())
-                || !Objects.equals(before.streamsFrom(), mine.streamsFrom());
+                || !Objects.equals(before.streamsFrom(), mine.streamsFrom())
+                || !Objects.equals(before.doors(), mine.doors());
         if (changed
                 || view.now() - publishedAt >= view.settings().timing().tick().toMillis()) {
             published = mine;

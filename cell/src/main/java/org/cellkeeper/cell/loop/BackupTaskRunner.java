@@ -145,8 +145,10 @@ public final class BackupTaskRunner implements AutoCloseable {
                     throw new BackupFailure(name + " is made, but does not pass its check: " + e.getMessage(), e);
                 }
             }
-            case CHECK_BACKUP -> name + " can be restored" + notAsItIs(check(task, 0));
-            case RESTORE -> name + " is restored; " + backups.restore(name, progress(task, 0, 100));
+            case CHECK_BACKUP -> name + " can be restored" + unsigned(task) + notAsItIs(check(task, 0));
+            case RESTORE ->
+                name + " is restored" + unsigned(task) + "; "
+                        + backups.restore(name, task.acceptDataLoss(), progress(task, 0, 100));
             case DELETE_BACKUP -> {
                 backups.delete(name);
                 yield name + " is deleted";
@@ -158,8 +160,13 @@ public final class BackupTaskRunner implements AutoCloseable {
 
     private List<String> check(Task task, int from) {
         String name = String.valueOf(task.backup());
-        tell(task.running(0, from, backups.roomToCheck(name).inWords()));
-        return backups.check(name, progress(task, from, 100));
+        tell(task.running(
+                0, from, backups.roomToCheck(name, task.acceptDataLoss()).inWords()));
+        return backups.check(name, task.acceptDataLoss(), progress(task, from, 100));
+    }
+
+    private static String unsigned(Task task) {
+        return task.acceptDataLoss() ? ", accepted although its signature is not this cluster's" : "";
     }
 
     private static String holds(Backup made) {

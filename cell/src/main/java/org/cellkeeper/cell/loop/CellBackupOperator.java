@@ -17,9 +17,10 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.decide.Preflight;
 import org.cellkeeper.cell.decide.View;
-import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.Signature;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.BackupOperator;
@@ -38,6 +39,8 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
             DateTimeFormatter.ofPattern("'backup-'yyyyMMdd-HHmmss").withZone(ZoneOffset.UTC);
 
     private static final String ROOM = "room-to-check";
+    private static final String SIGNATURE = "signature-valid";
+    private static final String WHOLE = "backup-whole";
     private static final Duration READ_WITHIN = Duration.ofSeconds(5);
 
     private record Unread(Task task, long at) {}
@@ -70,7 +73,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
     }
 
     @Override
-    public CompletableFuture<List<Backup>> list() {
+    public CompletableFuture<List<StoredBackup>> list() {
         return CompletableFuture.supplyAsync(backups::list, looks);
     }
 
@@ -88,22 +91,56 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
                         : put(next.task, caller));
     }
 
-    /** @param room whether there is enough of it; null where none is asked for */
-    private record Seen(Backups.Share share, @Nullable Check room) {}
+    /**
+     * @param checks of the backup that is asked for
+     * @param unsigned whether it is to be used though its signature is not this cluster's
+     */
+    private record Seen(Backups.Share share, List<Check> checks, boolean unsigned) {}
 
     private Seen look(Request request) {
         Backups.Share share = backups.share();
-        return new Seen(share, share.usable() && request instanceof Request.Check check ? room(check.name()) : null);
+        List<Check> checks = new ArrayList<>();
+        boolean unsigned = false;
+        if (share.usable()) {
+            switch (request) {
+                case Request.Create _, Request.Delete _ -> {}
+                case Request.Restore restore -> unsigned = proves(restore.name(), restore.acceptUnsigned(), checks);
+                case Request.Check check -> {
+                    unsigned = proves(check.name(), check.acceptUnsigned(), checks);
+                    if (checks.stream().allMatch(Check::ok)) {
+                        checks.add(room(check.name(), check.acceptUnsigned()));
+                    }
+                }
+            }
+        }
+        return new Seen(share, checks, unsigned);
     }
 
-    private Check room(String name) {
+    /** Whether it would be used although its signature is not this cluster's. */
+    private boolean proves(String name, boolean acceptUnsigned, List<Check> checks) {
         try {
-            DatabaseArchive.Room room = backups.roomToCheck(name);
+            Signature signature = backups.signature(name);
+            boolean enough = signature.isEnough(acceptUnsigned);
+            boolean unsigned = enough && signature != Signature.VALID;
+            checks.add(new Check(
+                    SIGNATURE,
+                    enough,
+                    unsigned ? "accepted, though it is " + signature : name + ": " + signature.inWords()));
+            return unsigned;
+        } catch (BackupFailure e) {
+            checks.add(new Check(WHOLE, false, String.valueOf(e.getMessage())));
+            return false;
+        }
+    }
+
+    private Check room(String name, boolean acceptUnsigned) {
+        try {
+            DatabaseArchive.Room room = backups.roomToCheck(name, acceptUnsigned);
             String words = room.inWords() + " for the time of the check";
             return new Check(
                     ROOM, room.isEnough(), room.isEnough() ? words : words + "; make room, or ask another cell");
         } catch (BackupFailure e) {
-            return new Check("backup-whole", false, String.valueOf(e.getMessage()));
+            return new Check(WHOLE, false, String.valueOf(e.getMessage()));
         }
     }
 
@@ -121,7 +158,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
                     new Verdict.Unavailable(
                             "ZooKeeper cannot be asked, so nothing can be begun; bring a majority of the ZooKeeper servers back"));
         }
-        Task wanted = task(view, state, request);
+        Task wanted = task(view, state, request, seen.unsigned());
         for (Task open : known(view)) {
             boolean same = open.isOpen() && open.operation() == wanted.operation();
             boolean anyName = wanted.operation().makesBackup();
@@ -151,7 +188,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
         return tasks;
     }
 
-    private Task task(View view, ClusterState state, Request request) {
+    private Task task(View view, ClusterState state, Request request, boolean unsigned) {
         Instant now = ports.clock().now();
         CellName primary = state.primary().name();
         return switch (request) {
@@ -160,22 +197,24 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
                         create.check() ? Task.Operation.BACKUP_AND_CHECK : Task.Operation.BACKUP,
                         primary,
                         NAME.format(now),
+                        false,
                         now);
             case Request.Check check ->
-                queued(Task.Operation.CHECK_BACKUP, view.settings().name(), check.name(), now);
-            case Request.Restore restore -> queued(Task.Operation.RESTORE, primary, restore.name(), now);
+                queued(Task.Operation.CHECK_BACKUP, view.settings().name(), check.name(), unsigned, now);
+            case Request.Restore restore -> queued(Task.Operation.RESTORE, primary, restore.name(), unsigned, now);
             case Request.Delete delete ->
-                queued(Task.Operation.DELETE_BACKUP, view.settings().name(), delete.name(), now);
+                queued(Task.Operation.DELETE_BACKUP, view.settings().name(), delete.name(), false, now);
         };
     }
 
-    private static Task queued(Task.Operation operation, CellName executor, String backup, Instant now) {
+    private static Task queued(
+            Task.Operation operation, CellName executor, String backup, boolean unsigned, Instant now) {
         return new Task(
                 UUID.randomUUID().toString(),
                 operation,
                 executor,
                 executor,
-                false,
+                unsigned,
                 Task.Status.QUEUED,
                 now,
                 null,
@@ -188,9 +227,7 @@ public final class CellBackupOperator implements BackupOperator, AutoCloseable {
     private static List<Check> checks(View view, ClusterState state, Seen seen, Task wanted) {
         List<Check> checks = new ArrayList<>();
         checks.add(new Check("share-usable", seen.share().usable(), seen.share().detail()));
-        if (seen.room() != null) {
-            checks.add(seen.room());
-        }
+        checks.addAll(seen.checks());
         if (wanted.operation().needsPrimary()) {
             Preflight.Check serves = Preflight.primaryServes(view, state);
             checks.add(new Check(serves.code(), serves.ok(), serves.detail()));

@@ -41,7 +41,11 @@ final class HistoryWriter {
                 task.backup() != null ? task.backup() + "; " : task.message().isEmpty() ? "" : task.message() + "; ";
         String accepted = !task.acceptDataLoss()
                 ? ""
-                : task.operation() == Task.Operation.PROMOTE ? "accepting the loss of commits; " : "by force; ";
+                : switch (task.operation()) {
+                    case PROMOTE -> "accepting the loss of commits; ";
+                    case CHECK_BACKUP, RESTORE -> "accepting that its signature is not this cluster's; ";
+                    case SWITCHOVER, REMOVE, DEPLOY, MODE, BACKUP, BACKUP_AND_CHECK, DELETE_BACKUP -> "by force; ";
+                };
         return about + accepted + caller + ", at " + loop.name() + "; task " + task.id();
     }
 

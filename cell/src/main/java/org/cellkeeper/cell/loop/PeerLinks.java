@@ -36,8 +36,9 @@ final class PeerLinks {
                         || known.state() != view.state()
                         || known.health() != view.health()
                         || !Objects.equals(known.streamsFrom(), view.streamsFrom());
+                boolean doors = known != null && !Objects.equals(known.doors(), view.doors());
                 // An acknowledger, perhaps the first: look at once.
-                yield new News(news && self.equals(view.streamsFrom()), news);
+                yield new News(news && self.equals(view.streamsFrom()), news || doors);
             }
             case Peers.Event.Gone(CellName cell) -> {
                 lost(cell, PeerLink.Status.GONE);

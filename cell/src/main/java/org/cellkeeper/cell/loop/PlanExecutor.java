@@ -325,18 +325,15 @@ final class PlanExecutor {
             }
             case Action.KeepSlots keep -> verb(action, base.keepSlots(loop.self(), keep.siblings()));
             case Action.Wipe() -> verb(action, base.wipe());
-            case Action.HoldDoor hold -> ports.door().hold(hold.drainMillis(), hold.holdMillis());
+            case Action.HoldDoor hold -> {
+                awaitDrained(hold);
+                yield CompletableFuture.completedFuture(null);
+            }
             case Action.OpenDoor open -> {
-                CompletableFuture<Void> opened = new CompletableFuture<>();
-                OnLoop.whenDone(loop, ports.door().openTo(open.primary()), (done, problem) -> {
-                    if (problem == null) {
-                        done(action, null);
-                        opened.complete(null);
-                    } else {
-                        opened.completeExceptionally(problem);
-                    }
-                });
-                yield opened;
+                // That it is open, and stays so, is the door's own business: nothing waits for it.
+                var _ = ports.door().openTo(open.primary());
+                done(action, null);
+                yield CompletableFuture.completedFuture(null);
             }
         };
     }
@@ -361,6 +358,18 @@ final class PlanExecutor {
                 LOG.warn("The checkpoint came to nothing after {} ms: {}", now - asked, OnLoop.message(problem));
             }
             loop.remember(memory -> memory.checkpointEnded(begun, problem != null, now));
+            loop.decide();
+        });
+    }
+
+    /** Beside the plans: it may take seconds. */
+    private void awaitDrained(Action.HoldDoor hold) {
+        OnLoop.whenDone(loop, ports.door().hold(hold.drainMillis(), hold.holdMillis()), (done, problem) -> {
+            if (problem == null) {
+                loop.remember(memory -> memory.doorDrained(hold.call()));
+            } else {
+                LOG.info("The door is not held: {}", OnLoop.message(problem));
+            }
             loop.decide();
         });
     }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param timeline of the WAL that it ends with
  * @param lsn what it restores is the database as of here
  * @param databaseBytes the size of all databases, unpacked
+ * @param unpackedBytes the size of the copy, unpacked; null in a backup that was made before it was told
  * @param warnings what a restore will not bring back as it was, each in words; null in a backup that was made before they were
  */
 public record Backup(
@@ -27,6 +28,7 @@ public record Backup(
         int timeline,
         Lsn lsn,
         long databaseBytes,
+        @Nullable Long unpackedBytes,
         List<Part> files,
         @Nullable List<String> warnings) {
     private static final int TOLD = 6;

@@ -161,7 +161,8 @@ public record DatabaseView(
     }
 
     /**
-     * One physical stream to a standby of ours.
+     * One physical stream to a standby of ours: it holds that cell's slot and, encrypted, shows that cell's certificate. One that bears a
+     * cell's name otherwise is none of these, and is ended.
      *
      * @param streaming false while it catches up
      * @param priority PostgreSQL's sync_priority of it: 0 when it does not count

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param readOnly whether this PostgreSQL, a primary's, refuses writes for now
  * @param trouble what is wrong with its data for good
  * @param oldestWal of a primary: from where on it has WAL to send; null when not known
+ * @param doors what it asks of the others' doors, and how its own is; null of an agent that knows of no doors
  */
 public record PeerView(
         CellId cell,
@@ -35,7 +36,18 @@ public record PeerView(
         String problem,
         boolean readOnly,
         Trouble trouble,
-        @Nullable Lsn oldestWal) {
+        @Nullable Lsn oldestWal,
+        @Nullable Doors doors) {
+
+    /**
+     * The doors of a cluster are held together, as a transaction comes to the primary through any of them.
+     *
+     * @param call the number of the call by which this cell, the primary, has all doors held; 0 for none
+     * @param held the call for which this cell holds its door and nothing is in flight through it; 0 for none
+     */
+    public record Doors(long call, long held) {
+        public static final Doors OPEN = new Doors(0, 0);
+    }
 
     /** The same with other words. */
     public PeerView withWords(String newSentence, String newProblem) {
@@ -58,7 +70,8 @@ public record PeerView(
                 newProblem,
                 readOnly,
                 trouble,
-                oldestWal);
+                oldestWal,
+                doors);
     }
 
     /** What is wrong although PostgreSQL runs. */

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
  * An operator's request, kept in ZooKeeper so that every cell can answer for it.
  *
  * @param executor the cell that carries it out
- * @param acceptDataLoss an operator's word that commits may be lost (promote), or that a running standby may go (remove)
+ * @param acceptDataLoss an operator's word that commits may be lost (promote), that a running standby may go (remove), or that a
+ *     backup without this cluster's signature may be used (check, restore)
  * @param ballot the ballot opened for it, 0 while none
  * @param progress in percent
  * @param message the result, or the cause of the error

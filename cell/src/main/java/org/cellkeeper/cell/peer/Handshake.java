@@ -1,18 +1,21 @@
 package org.cellkeeper.cell.peer;
 
+import java.io.EOFException;
 import java.io.IOException;
-import java.net.Socket;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
 import org.cellkeeper.cell.model.CellName;
 
 /**
  * How two agents make sure of each other: both prove that they know the cluster's secret by an HMAC over fresh
- * challenges and both names. The acceptor speaks first, so that a dialer that is refused late reads a reset. From the same
- * challenges both derive the keys of the session.
+ * challenges and both names, and over an encrypted channel each shows the certificate of the name that it bears. The acceptor speaks
+ * first, so that a dialer that is refused late reads a reset. Of several secrets the dialer proves one, and the acceptor finds which. From the same challenges both derive the keys of the session.
  *
  * <pre>
  * acceptor: magic, challenge
@@ -30,23 +33,28 @@ final class Handshake {
     private static final String RECEIPTS = "receipts";
 
     private final CellName self;
-    private final Secret secret;
+    private final Supplier<List<Secret>> secrets;
     private final SecureRandom random = new SecureRandom();
 
-    Handshake(CellName self, Secret secret) {
+    /** @param secrets those that are believed at present, the one that is proven first */
+    Handshake(CellName self, Supplier<List<Secret>> secrets) {
         this.self = self;
-        this.secret = secret;
+        this.secrets = secrets;
+    }
+
+    Handshake(CellName self, Secret secret) {
+        this(self, () -> List.of(secret));
     }
 
     /** An accepted dialer that has proved itself and waits for our proof. */
     static final class Admitted {
         private final Session session;
-        private final Socket socket;
+        private final Channel channel;
         private final byte[] proof;
 
-        private Admitted(Session session, Socket socket, byte[] proof) {
+        private Admitted(Session session, Channel channel, byte[] proof) {
             this.session = session;
-            this.socket = socket;
+            this.channel = channel;
             this.proof = proof;
         }
 
@@ -55,34 +63,46 @@ final class Handshake {
         }
 
         void confirm() throws IOException {
-            socket.getOutputStream().write(proof);
+            channel.write(proof);
         }
     }
 
-    Admitted accept(Socket socket, long deadlineNanos) throws IOException {
+    Admitted accept(Channel channel, long deadlineNanos) throws IOException {
         byte[] ours = challenge();
-        socket.getOutputStream().write(join(MAGIC, ours));
-        byte[] theirs = Session.readFully(socket, CHALLENGE, deadlineNanos);
-        int length = Session.readFully(socket, 1, deadlineNanos)[0];
+        channel.write(join(MAGIC, ours));
+        byte[] theirs = channel.read(CHALLENGE, deadlineNanos);
+        int length = channel.read(1, deadlineNanos)[0];
         if (length < 1 || length > LONGEST_NAME) {
             throw new ProtocolViolation("not an agent");
         }
-        byte[] name = Session.readFully(socket, length, deadlineNanos);
-        byte[] proof = Session.readFully(socket, Secret.LENGTH, deadlineNanos);
+        byte[] name = channel.read(length, deadlineNanos);
+        channel.require(new String(name, StandardCharsets.US_ASCII));
+        byte[] proof = channel.read(Secret.LENGTH, deadlineNanos);
         byte[] transcript = transcript(ours, theirs, name, bytes(self));
-        if (!MessageDigest.isEqual(secret.sign(DIALER, transcript), proof)) {
-            throw new ProtocolViolation("it does not know the cluster's secret, or takes this cell for another");
+        CellName dialer = name(name);
+        Secret secret = null;
+        for (Secret each : secrets.get()) {
+            if (MessageDigest.isEqual(each.sign(DIALER, transcript), proof)) {
+                secret = each;
+            }
+        }
+        if (secret == null) {
+            throw new UnknownSecret(dialer);
         }
         Session session = new Session(
-                socket,
-                new CellName(new String(name, StandardCharsets.US_ASCII)),
-                secret.sessionMac(RECEIPTS, transcript),
-                secret.sessionMac(VIEWS, transcript));
-        return new Admitted(session, socket, secret.sign(ACCEPTOR, transcript));
+                channel, dialer, secret, secret.sessionMac(RECEIPTS, transcript), secret.sessionMac(VIEWS, transcript));
+        return new Admitted(session, channel, secret.sign(ACCEPTOR, transcript));
     }
 
-    Session dial(Socket socket, CellName expected, long deadlineNanos) throws IOException {
-        byte[] hello = Session.readFully(socket, MAGIC.length + CHALLENGE, deadlineNanos);
+    /** By the first of the secrets. */
+    Session dial(Channel channel, CellName expected, long deadlineNanos) throws IOException {
+        return dial(channel, expected, secrets.get().getFirst(), deadlineNanos);
+    }
+
+    /** By one of the secrets. */
+    Session dial(Channel channel, CellName expected, Secret secret, long deadlineNanos) throws IOException {
+        channel.require(expected.value());
+        byte[] hello = channel.read(MAGIC.length + CHALLENGE, deadlineNanos);
         if (!Arrays.equals(hello, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
             throw new ProtocolViolation("not an agent");
         }
@@ -90,14 +110,30 @@ final class Handshake {
         byte[] ours = challenge();
         byte[] name = bytes(self);
         byte[] transcript = transcript(theirs, ours, name, bytes(expected));
-        socket.getOutputStream()
-                .write(join(ours, new byte[] {(byte) name.length}, name, secret.sign(DIALER, transcript)));
-        byte[] proof = Session.readFully(socket, Secret.LENGTH, deadlineNanos);
+        channel.write(join(ours, new byte[] {(byte) name.length}, name, secret.sign(DIALER, transcript)));
+        byte[] proof;
+        try {
+            proof = channel.read(Secret.LENGTH, deadlineNanos);
+        } catch (EOFException | SocketException end) {
+            throw new NotBelieved(end);
+        }
         if (!MessageDigest.isEqual(secret.sign(ACCEPTOR, transcript), proof)) {
             throw new ProtocolViolation("it does not know the cluster's secret");
         }
         return new Session(
-                socket, expected, secret.sessionMac(VIEWS, transcript), secret.sessionMac(RECEIPTS, transcript));
+                channel,
+                expected,
+                secret,
+                secret.sessionMac(VIEWS, transcript),
+                secret.sessionMac(RECEIPTS, transcript));
+    }
+
+    private static CellName name(byte[] name) throws ProtocolViolation {
+        try {
+            return new CellName(new String(name, StandardCharsets.US_ASCII));
+        } catch (IllegalArgumentException none) {
+            throw new ProtocolViolation("not an agent");
+        }
     }
 
     private byte[] challenge() {

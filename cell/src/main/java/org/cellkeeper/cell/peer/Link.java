@@ -11,6 +11,7 @@ import java.net.SocketException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.cellkeeper.cell.model.Address;
@@ -36,6 +37,9 @@ final class Link {
 
     private static final long LEAST_MISSED_RECEIPTS = 3;
 
+    /** How often it is tried whether the peer knows the secret that is first here. */
+    private static final long RENEW_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private final CellName name;
     private final Address address;
     private final TcpPeers owner;
@@ -46,6 +50,7 @@ final class Link {
     private final Condition changed = lock.newCondition();
     private boolean stopped;
     private boolean inboundLost;
+    private boolean renewal;
     private @Nullable Session session;
     private @Nullable End end;
     private int missedReceipts;
@@ -61,7 +66,9 @@ final class Link {
         /** Closed or reset from the other side. */
         LOST,
         /** Dropped by us: it led nowhere, or broke the protocol. */
-        USELESS
+        USELESS,
+        /** It stands, and another by the secret that is first now is to take its place. */
+        RENEWED
     }
 
     /** What dialing showed. */
@@ -97,6 +104,17 @@ final class Link {
     void wake() {
         lock.lock();
         try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The secret that is first may be another now. */
+    void renew() {
+        lock.lock();
+        try {
+            renewal = true;
             changed.signalAll();
         } finally {
             lock.unlock();
@@ -164,6 +182,9 @@ final class Link {
                         End how = feed(fresh);
                         patient = false;
                         lost = how == End.LOST;
+                        if (how == End.RENEWED) {
+                            continue;
+                        }
                         lost |= await(lost ? dialed + QUICK_NANOS - System.nanoTime() : redial(), !lost);
                     }
                     case Outcome.Refused() -> {
@@ -222,12 +243,30 @@ final class Link {
         }
     }
 
+    /** By the first of the secrets that the peer believes. */
     private Outcome dial() throws InterruptedException {
         InetAddress known = host.address(CONNECT_MILLIS);
         if (known == null) {
             host.refresh();
             return new Outcome.NoAnswer();
         }
+        Outcome outcome = new Outcome.NoAnswer();
+        for (Secret secret : owner.keys()) {
+            AtomicBoolean believed = new AtomicBoolean(true);
+            outcome = dial(known, secret, believed);
+            if (outcome instanceof Outcome.Connected) {
+                owner.disbelieved().believedBy(name);
+            }
+            if (believed.get()) {
+                return outcome;
+            }
+        }
+        owner.disbelieved().refusedBy(name);
+        return outcome;
+    }
+
+    /** @param believed is made false when the peer was there and did not believe this secret */
+    private Outcome dial(InetAddress known, Secret secret, AtomicBoolean believed) {
         Socket socket = new Socket();
         try {
             socket.setTcpNoDelay(true);
@@ -239,10 +278,17 @@ final class Link {
             return failure instanceof ConnectException ? new Outcome.Refused() : new Outcome.NoAnswer();
         }
         try {
-            return new Outcome.Connected(owner.handshake().dial(socket, name, System.nanoTime() + HANDSHAKE_NANOS));
-        } catch (IOException failure) {
+            long deadline = System.nanoTime() + HANDSHAKE_NANOS;
+            Channel channel = Channel.dialed(socket, owner.credentials(), deadline);
+            return new Outcome.Connected(owner.handshake().dial(channel, name, secret, deadline));
+        } catch (IOException end) {
             Session.closeQuietly(socket);
             host.refresh();
+            IOException failure = end;
+            if (end instanceof NotBelieved refusal) {
+                believed.set(false);
+                failure = refusal.end();
+            }
             if (failure instanceof ProtocolViolation bad) {
                 owner.complain("Peer " + name + " at " + known.getHostAddress(), bad.reason());
             }
@@ -267,6 +313,7 @@ final class Link {
                 return false;
             }
             session = fresh;
+            renewal = !owner.keys().contains(fresh.provenBy());
             end = null;
             inboundLost = false;
             missedReceipts = 0;
@@ -293,13 +340,19 @@ final class Link {
     private End feed(Session to) throws InterruptedException {
         long nextBeat = System.nanoTime();
         long nextMiss = nextBeat + heartbeatNanos;
+        long nextRenewal = nextBeat + RENEW_NANOS;
         long sentNumber = 0;
         while (true) {
             TcpPeers.Latest latest;
             lock.lock();
             try {
                 long left = nextBeat - System.nanoTime();
-                while (!stopped && end == null && !inboundLost && owner.latest().number() == sentNumber && left > 0) {
+                while (!stopped
+                        && end == null
+                        && !inboundLost
+                        && !renewal
+                        && owner.latest().number() == sentNumber
+                        && left > 0) {
                     left = changed.awaitNanos(left);
                 }
                 if (stopped) {
@@ -313,6 +366,12 @@ final class Link {
                     return End.LOST;
                 }
                 long now = System.nanoTime();
+                boolean first = owner.keys().getFirst().equals(to.provenBy());
+                if (!first && (renewal || now >= nextRenewal)) {
+                    renewal = false;
+                    return End.RENEWED;
+                }
+                renewal = false;
                 if (now >= nextMiss) {
                     // Counted in our own heartbeats, so that a pause of our own is not held against the peer.
                     missedReceipts++;

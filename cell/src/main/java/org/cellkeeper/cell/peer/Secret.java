@@ -6,7 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** The cluster's secret, as a maker of HMACs. It is never sent and never printed. */
+/** One of the cluster's secrets, as a maker of HMACs. It is never sent and never printed. */
 final class Secret {
     /** Bytes of an HMAC. */
     static final int LENGTH = 32;
@@ -21,6 +21,16 @@ final class Secret {
             throw new IllegalArgumentException("the cluster's secret needs " + SHORTEST + " bytes at least");
         }
         key = new SecretKeySpec(bytes, ALGORITHM);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Secret secret && key.equals(secret.key);
+    }
+
+    @Override
+    public int hashCode() {
+        return key.hashCode();
     }
 
     byte[] sign(String purpose, byte[] text) {

@@ -1,11 +1,7 @@
 package org.cellkeeper.cell.peer;
 
 import java.io.Closeable;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.Socket;
-import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import javax.crypto.Mac;
@@ -23,8 +19,9 @@ final class Session implements Closeable {
     private static final int HEAD = Integer.BYTES + Long.BYTES;
     static final int MAX_PAYLOAD = MAX_FRAME - HEAD - Secret.LENGTH;
 
-    private final Socket socket;
+    private final Channel channel;
     private final CellName peer;
+    private final Secret provenBy;
     private final Mac sending;
     private final Mac receiving;
     private long sent;
@@ -33,9 +30,11 @@ final class Session implements Closeable {
     private volatile boolean writing;
     private volatile boolean dropped;
 
-    Session(Socket socket, CellName peer, Mac sending, Mac receiving) {
-        this.socket = socket;
+    /** @param provenBy which of the cluster's secrets */
+    Session(Channel channel, CellName peer, Secret provenBy, Mac sending, Mac receiving) {
+        this.channel = channel;
         this.peer = peer;
+        this.provenBy = provenBy;
         this.sending = sending;
         this.receiving = receiving;
     }
@@ -43,6 +42,11 @@ final class Session implements Closeable {
     /** Who is at the other end. */
     CellName peer() {
         return peer;
+    }
+
+    /** Which of the cluster's secrets both ends have proven to each other. */
+    Secret provenBy() {
+        return provenBy;
     }
 
     void send(byte[] payload) throws IOException {
@@ -57,7 +61,7 @@ final class Session implements Closeable {
         writingSince = System.nanoTime();
         writing = true;
         try {
-            socket.getOutputStream().write(frame.array());
+            channel.write(frame.array());
         } finally {
             writing = false;
         }
@@ -65,7 +69,7 @@ final class Session implements Closeable {
 
     /** The next frame's payload, which must be complete by the deadline. */
     byte[] receive(long deadlineNanos) throws IOException {
-        byte[] head = readFully(socket, HEAD, deadlineNanos);
+        byte[] head = channel.read(HEAD, deadlineNanos);
         ByteBuffer fields = ByteBuffer.wrap(head);
         int length = fields.getInt();
         if (length < 0 || length > MAX_PAYLOAD) {
@@ -75,7 +79,7 @@ final class Session implements Closeable {
         if (number != received) {
             throw new ProtocolViolation("frame " + number + " instead of " + received);
         }
-        byte[] body = readFully(socket, length + Secret.LENGTH, deadlineNanos);
+        byte[] body = channel.read(length + Secret.LENGTH, deadlineNanos);
         receiving.update(head);
         receiving.update(body, 0, length);
         byte[] expected = receiving.doFinal();
@@ -106,7 +110,7 @@ final class Session implements Closeable {
 
     @Override
     public void close() {
-        closeQuietly(socket);
+        closeQuietly(channel);
     }
 
     static void closeQuietly(Closeable closeable) {
@@ -115,25 +119,5 @@ final class Session implements Closeable {
         } catch (IOException ignored) {
             // There is nothing left to be done with it.
         }
-    }
-
-    /** Reads so many bytes; the deadline holds for all of them together, however slowly they drip. */
-    static byte[] readFully(Socket socket, int length, long deadlineNanos) throws IOException {
-        InputStream in = socket.getInputStream();
-        byte[] bytes = new byte[length];
-        int have = 0;
-        while (have < length) {
-            long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
-            if (leftMillis <= 0) {
-                throw new SocketTimeoutException("silent");
-            }
-            socket.setSoTimeout((int) Math.min(leftMillis, Integer.MAX_VALUE));
-            int count = in.read(bytes, have, length - have);
-            if (count < 0) {
-                throw new EOFException("closed");
-            }
-            have += count;
-        }
-        return bytes;
     }
 }

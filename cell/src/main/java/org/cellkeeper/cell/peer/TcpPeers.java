@@ -9,19 +9,22 @@ import java.net.SocketException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.port.Peers;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Secrets;
+import org.cellkeeper.cell.trust.Strangers;
 import org.cellkeeper.cell.wire.Json;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,7 +40,9 @@ import org.slf4j.LoggerFactory;
 public final class TcpPeers implements Peers, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TcpPeers.class);
 
-    private static final int MOST_CONNECTIONS = 64;
+    /** More who have not proved yet who they are, and one of them goes: an agent proves it within milliseconds. */
+    private static final int MOST_STRANGERS = 64;
+
     private static final long STRANGER_NANOS = TimeUnit.SECONDS.toNanos(2);
     private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(2);
     private static final long WATCH_MILLIS = 250;
@@ -52,19 +57,25 @@ public final class TcpPeers implements Peers, AutoCloseable {
 
     private final CellName self;
     private final long heartbeatNanos;
+    private final Secrets secrets;
     private final Handshake handshake;
+    private final Credentials credentials;
     private final ServerSocket server;
     private final RateLimitedLog complaints = new RateLimitedLog();
-    private final Semaphore places = new Semaphore(MOST_CONNECTIONS);
     private final Set<Socket> accepted = ConcurrentHashMap.newKeySet();
+    private final Strangers<Socket> strangers =
+            new Strangers<>(MOST_STRANGERS, Duration.ofNanos(STRANGER_NANOS), Session::closeQuietly);
     /** The newest connection from each peer; one that was replaced says nothing any more. */
     private final Map<CellName, Session> inbound = new ConcurrentHashMap<>();
+
+    private final Disbelief disbelief = new Disbelief();
 
     private final ExecutorService lookups = Executors.newCachedThreadPool(
             Thread.ofPlatform().daemon().name("peer-lookup-", 1).factory());
     private final CountDownLatch closing = new CountDownLatch(1);
 
     private volatile Map<CellName, Link> links = Map.of();
+    private volatile List<Secret> keys;
     private volatile Latest latest = new Latest(0, new byte[0]);
     private volatile Consumer<Event> listener = event -> {};
     private volatile boolean closed;
@@ -92,10 +103,12 @@ public final class TcpPeers implements Peers, AutoCloseable {
      * Listens at once; dials nobody yet.
      *
      * @param listenOn where the others reach this cell
-     * @param secret the cluster's secret, 16 bytes at least
+     * @param secrets the cluster's, 16 bytes at least
+     * @param credentials with which the links are encrypted
      */
-    public TcpPeers(CellName self, InetSocketAddress listenOn, byte[] secret) throws IOException {
-        this(self, listenOn, secret, HEARTBEAT);
+    public TcpPeers(CellName self, InetSocketAddress listenOn, Secrets secrets, Credentials credentials)
+            throws IOException {
+        this(self, listenOn, secrets, credentials, HEARTBEAT);
     }
 
     /**
@@ -103,19 +116,25 @@ public final class TcpPeers implements Peers, AutoCloseable {
      *
      * @param heartbeat how often a view is sent that has not changed
      */
-    public TcpPeers(CellName self, InetSocketAddress listenOn, byte[] secret, Duration heartbeat) throws IOException {
+    public TcpPeers(
+            CellName self, InetSocketAddress listenOn, Secrets secrets, Credentials credentials, Duration heartbeat)
+            throws IOException {
         this.self = self;
+        this.credentials = credentials;
         this.heartbeatNanos = heartbeat.toNanos();
-        this.handshake = new Handshake(self, new Secret(secret));
+        this.secrets = secrets;
+        this.keys = keys(secrets);
+        this.handshake = new Handshake(self, () -> keys);
         this.server = new ServerSocket();
         try {
             server.setReuseAddress(true);
-            server.bind(listenOn, MOST_CONNECTIONS);
+            server.bind(listenOn, MOST_STRANGERS);
         } catch (IOException failure) {
             Session.closeQuietly(server);
             throw new IOException(
                     "cannot listen for the other agents on " + listenOn + ": " + failure.getMessage(), failure);
         }
+        secrets.onChange(this::secretsChanged);
         Thread.ofPlatform().daemon().name("peer-accept").start(this::accept);
         Thread.ofPlatform().daemon().name("peer-watch").start(this::watch);
     }
@@ -186,8 +205,40 @@ public final class TcpPeers implements Peers, AutoCloseable {
         lookups.shutdownNow();
     }
 
+    /** With which of the others this cell has no secret in common, in words; empty when there is none. Any thread may ask. */
+    public String disbelief() {
+        return disbelief.inWords(secrets.toString());
+    }
+
+    private static List<Secret> keys(Secrets secrets) {
+        return secrets.all().stream().map(Secret::new).toList();
+    }
+
+    /** Connections that stand are made anew by the secret that is first now; those that were proven by a dropped one end. */
+    private void secretsChanged() {
+        List<Secret> now = keys(secrets);
+        keys = now;
+        links.values().forEach(Link::renew);
+        inbound.values().stream()
+                .filter(session -> !now.contains(session.provenBy()))
+                .forEach(Session::drop);
+    }
+
+    /** The one that is proven first. */
+    List<Secret> keys() {
+        return keys;
+    }
+
+    Disbelief disbelieved() {
+        return disbelief;
+    }
+
     long heartbeatNanos() {
         return heartbeatNanos;
+    }
+
+    Credentials credentials() {
+        return credentials;
     }
 
     Handshake handshake() {
@@ -214,10 +265,8 @@ public final class TcpPeers implements Peers, AutoCloseable {
         while (!closed) {
             try {
                 Socket socket = server.accept();
-                if (!places.tryAcquire()) {
-                    Session.closeQuietly(socket);
-                    complain("Links", "more than " + MOST_CONNECTIONS + " connections");
-                    continue;
+                if (strangers.add(socket, socket.getInetAddress()) > 0) {
+                    complain("Links", "more than " + MOST_STRANGERS + " who do not say who they are");
                 }
                 accepted.add(socket);
                 if (closed) {
@@ -253,7 +302,9 @@ public final class TcpPeers implements Peers, AutoCloseable {
         String stranger = "Stranger at " + socket.getInetAddress().getHostAddress();
         try {
             socket.setTcpNoDelay(true);
-            Handshake.Admitted admitted = handshake.accept(socket, System.nanoTime() + STRANGER_NANOS);
+            long deadline = System.nanoTime() + STRANGER_NANOS;
+            Handshake.Admitted admitted = handshake.accept(Channel.accepted(socket, credentials, deadline), deadline);
+            strangers.remove(socket);
             if (admitted.session().peer().equals(self)) {
                 throw new ProtocolViolation("it bears our own name");
             }
@@ -262,7 +313,17 @@ public final class TcpPeers implements Peers, AutoCloseable {
             if (replaced != null) {
                 replaced.drop();
             }
+            if (!keys.contains(admitted.session().provenBy())) {
+                // It was dropped meanwhile.
+                admitted.session().drop();
+            }
+            disbelief.believed(admitted.session().peer());
             receiveFrom(admitted);
+        } catch (UnknownSecret unknown) {
+            if (links.containsKey(unknown.claimed())) {
+                disbelief.refused(unknown.claimed());
+            }
+            complain(stranger, String.valueOf(unknown.getMessage()));
         } catch (ProtocolViolation bad) {
             complain(stranger, bad.reason());
         } catch (IOException incomplete) {
@@ -271,8 +332,8 @@ public final class TcpPeers implements Peers, AutoCloseable {
             }
         } finally {
             Session.closeQuietly(socket);
+            strangers.remove(socket);
             accepted.remove(socket);
-            places.release();
         }
     }
 
@@ -329,6 +390,7 @@ public final class TcpPeers implements Peers, AutoCloseable {
         inbound.values().stream()
                 .filter(session -> session.isStuck(now, STUCK_NANOS))
                 .forEach(Session::drop);
+        strangers.look();
     }
 
     /** Words are the only part of a view that can be long. */

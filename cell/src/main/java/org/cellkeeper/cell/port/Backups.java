@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.IntConsumer;
 import org.cellkeeper.cell.model.Backup;
+import org.cellkeeper.cell.model.Signature;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.jspecify.annotations.Nullable;
 
 /** The transfer share and the backups on it. Any verb may hang as long as the share does: never for the loop's thread. */
@@ -28,7 +30,10 @@ public interface Backups {
     Share share();
 
     /** Whole ones only, the newest first. */
-    List<Backup> list();
+    List<StoredBackup> list();
+
+    /** What the signature of one that is listed proves. */
+    Signature signature(String name);
 
     /** Why one that seems to lie there is not listed; empty when none does, or it is. */
     String damage(String name);
@@ -36,18 +41,23 @@ public interface Backups {
     /** Makes one; nothing of it is listed before it is whole. */
     Backup create(String name, IntConsumer percent);
 
-    /** Verifies it, then brings its application database back; says what was done. */
-    String restore(String name, IntConsumer percent);
+    /**
+     * Verifies it, then brings its application database back; says what was done.
+     *
+     * @param acceptUnsigned an operator's word for this one: nobody else could write where it has lain, so it may be used though
+     *     this cluster's signature is missing
+     */
+    String restore(String name, boolean acceptUnsigned, IntConsumer percent);
 
     /** What of free space {@link #check} of it needs on this cell's data volume. */
-    DatabaseArchive.Room roomToCheck(String name);
+    DatabaseArchive.Room roomToCheck(String name, boolean acceptUnsigned);
 
     /**
      * Does all of {@link #restore} that changes nothing. Fails, and names what is wrong, when that would.
      *
      * @return what would not come back as it was, each in words
      */
-    List<String> check(String name, IntConsumer percent);
+    List<String> check(String name, boolean acceptUnsigned, IntConsumer percent);
 
     void delete(String name);
 

@@ -1,7 +1,10 @@
 package org.cellkeeper.cell.port;
 
-import java.nio.file.Path;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntConsumer;
 import org.cellkeeper.cell.model.Lsn;
 
@@ -13,6 +16,7 @@ public interface DatabaseArchive {
     /**
      * What a copy is of, and up to where.
      *
+     * @param unpackedBytes what it is without compression, with its WAL
      * @param warnings what a restore of it will not bring back as it was, each in words
      */
     record Origin(
@@ -21,10 +25,29 @@ public interface DatabaseArchive {
             int timeline,
             Lsn lsn,
             long databaseBytes,
+            long unpackedBytes,
             List<String> warnings) {}
 
-    /** Copies the whole instance into a folder that is not there yet, with all WAL that the copy needs. */
-    Origin backUp(Path folder, IntConsumer percent);
+    /** Where a copy goes: what is written here is what is vouched for, whatever others do to the files meanwhile. */
+    interface Target {
+        /** A new file, to be closed before the next one is made. */
+        OutputStream make(String name) throws IOException;
+    }
+
+    /** Where a copy comes from: what is read here, to its end, is what was made. */
+    interface Copy {
+        /** The size of each file. */
+        Map<String, Long> files();
+
+        /** What {@link Origin} said; 0 in a copy that was made before it did. */
+        long unpackedBytes();
+
+        /** Its end fails with {@link BackupFailure} when the file is not what was made: nothing of it may be used before. */
+        InputStream open(String name) throws IOException;
+    }
+
+    /** Copies the whole instance, with all WAL that the copy needs. */
+    Origin backUp(Target target, IntConsumer percent);
 
     /**
      * Puts the application's database of a copy in the place of the live one, as ordinary transactions of this primary. Until
@@ -32,7 +55,7 @@ public interface DatabaseArchive {
      *
      * @return what was done with the old database, and what did not come back as it was
      */
-    String restore(Path folder, long databaseBytes, IntConsumer percent);
+    String restore(Copy copy, long databaseBytes, IntConsumer percent);
 
     /**
      * Free space on the volume of this cell's data.
@@ -53,7 +76,7 @@ public interface DatabaseArchive {
     }
 
     /** What {@link #check} of this copy needs here. */
-    Room roomToCheck(Path folder);
+    Room roomToCheck(Copy copy);
 
     /**
      * Does what a restore does until it would change something, and nothing else: unpacks the copy beside the data, starts it,
@@ -61,7 +84,7 @@ public interface DatabaseArchive {
      *
      * @return what a restore would not bring back as it was, each in words
      */
-    List<String> check(Path folder, IntConsumer percent);
+    List<String> check(Copy copy, IntConsumer percent);
 
     /** Ends and removes what an earlier agent left behind in the middle of a restore or a check. */
     void tidy();

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.postgres;
 
+import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -8,7 +9,9 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.concurrent.Semaphore;
+import javax.net.ssl.SSLSocket;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Strangers;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,7 +19,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Answers at PostgreSQL's port while PostgreSQL does not run, in its words: {@code cannot_connect_now}, as a PostgreSQL that
  * starts does. A client that names several hosts then goes on to the next one, also when something between the two takes every
- * connection, as Docker's proxy does for a published port: of one that is taken and closed without a word it would make an error.
+ * connection, as Docker's proxy does for a published port: of one that is taken and closed without a word it would make an error. So it
+ * does of one that is not encrypted when it wants that: here it is, with the cell's certificate.
  */
 final class ClosedPortResponder implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClosedPortResponder.class);
@@ -33,14 +37,16 @@ final class ClosedPortResponder implements AutoCloseable {
 
     private final String host;
     private final int port;
+    private final Credentials credentials;
     private final byte[] answer;
-    private final Semaphore places = new Semaphore(AT_A_TIME);
+    private final Strangers<Socket> clients = new Strangers<>(AT_A_TIME, PATIENCE, ClosedPortResponder::leave);
 
     private @Nullable ServerSocket listening;
 
-    ClosedPortResponder(String host, int port) {
+    ClosedPortResponder(String host, int port, Credentials credentials) {
         this.host = host;
         this.port = port;
+        this.credentials = credentials;
         this.answer = fields(
                 "SFATAL",
                 "VFATAL",
@@ -96,18 +102,27 @@ final class ClosedPortResponder implements AutoCloseable {
         try {
             while (true) {
                 Socket client = socket.accept();
-                places.acquire();
+                clients.look();
+                clients.add(client, client.getInetAddress());
                 Thread.ofVirtual().start(() -> {
                     try {
                         refuse(client);
                     } finally {
-                        places.release();
+                        clients.remove(client);
                     }
                 });
             }
-        } catch (IOException | InterruptedException e) {
+        } catch (IOException e) {
             // Closed, or no more can be taken: open() is asked for again soon.
             close(socket);
+        }
+    }
+
+    private static void leave(Socket client) {
+        try {
+            client.close();
+        } catch (IOException e) {
+            LOG.debug("A client cannot be sent away: {}", e.getMessage());
         }
     }
 
@@ -117,6 +132,7 @@ final class ClosedPortResponder implements AutoCloseable {
             DataInputStream in = new DataInputStream(client.getInputStream());
             DataOutputStream out = new DataOutputStream(client.getOutputStream());
             // Encryption is asked for twice at most: by GSS, then by TLS.
+            SSLSocket encrypted = null;
             for (int asked = 0; asked < 3; asked++) {
                 int length = in.readInt();
                 int code = in.readInt();
@@ -129,9 +145,23 @@ final class ClosedPortResponder implements AutoCloseable {
                     out.writeByte('E');
                     out.writeInt(answer.length + 4);
                     out.write(answer);
+                    out.flush();
+                    if (encrypted != null) {
+                        encrypted.close();
+                    }
                     return;
                 }
+                if (code == WANTS_TLS && credentials.encryption().accepts()) {
+                    out.writeByte('S');
+                    encrypted =
+                            (SSLSocket) credentials.context().getSocketFactory().createSocket(client, null, true);
+                    encrypted.setUseClientMode(false);
+                    in = new DataInputStream(encrypted.getInputStream());
+                    out = new DataOutputStream(new BufferedOutputStream(encrypted.getOutputStream()));
+                    continue;
+                }
                 out.writeByte('N');
+                out.flush();
             }
         } catch (IOException e) {
             // It went, or said nothing: it is told nothing.

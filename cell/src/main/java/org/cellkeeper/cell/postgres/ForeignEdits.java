@@ -17,6 +17,7 @@ final class ForeignEdits {
     private final Programs programs;
     private final Postmaster postmaster;
     private final Notices notices;
+    private volatile boolean adopted;
 
     ForeignEdits(SettingsFile file, Programs programs, Postmaster postmaster, Notices notices) {
         this.file = file;
@@ -25,8 +26,16 @@ final class ForeignEdits {
         this.notices = notices;
     }
 
+    /** From now on what is not as this agent is configured is somebody else's, and no earlier agent's. */
+    void adopted() {
+        adopted = true;
+    }
+
     /** Costs nothing while nobody has changed a file. Says what cannot be put right. */
     List<String> putRight(Postmaster.Run run) {
+        if (!adopted) {
+            return List.of();
+        }
         List<String> problems = new ArrayList<>();
         try {
             tell(run, file.auto().strikeOwned());

@@ -39,8 +39,12 @@ record Instance(
         }
     }
 
-    /** A PostgreSQL that runs already was given its settings by an earlier agent, which may have been configured otherwise. */
-    void adoptSettings(Sessions sessions) {
+    /**
+     * A PostgreSQL that runs already was given its settings by an earlier agent, which may have been configured otherwise.
+     *
+     * @param renewed whether there is a certificate that it has not been shown
+     */
+    void adoptSettings(Sessions sessions, boolean renewed) {
         try {
             SettingsFile.Content content = file.read();
             if (postmaster.find() == null || content == null || content.sync() == null) {
@@ -50,9 +54,10 @@ record Instance(
             if (!others.isEmpty()) {
                 LOG.info("written anew: {}", String.join(", ", others));
             }
-            if (file.isStale(content)) {
-                file.write(content);
-            } else if (others.isEmpty()) {
+            SettingsFile.Content now = file.renewed(content);
+            if (file.isStale(now)) {
+                file.write(now);
+            } else if (others.isEmpty() && !renewed) {
                 return;
             }
             try (Connection adopting = sessions.open("settings", ADOPTING, ADOPTING)) {

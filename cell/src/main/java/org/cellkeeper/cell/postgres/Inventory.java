@@ -8,6 +8,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +61,8 @@ record Inventory(
                 AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND e.extname = ?
                 ORDER BY 1""";
 
+        private static final Pattern OWN_LIBRARY = Pattern.compile("(?:\\$libdir/)?[A-Za-z0-9_-][A-Za-z0-9_.-]*");
+
         /** Of what PostgreSQL says when a file is not there, or cannot be loaded. */
         private static final String SYSTEM_ERROR = "58";
 
@@ -70,6 +73,11 @@ record Inventory(
             }
             List<String> lacking = new ArrayList<>();
             for (String library : names(session, LIBRARIES)) {
+                if (!OWN_LIBRARY.matcher(library).matches()) {
+                    lacking.add(
+                            "extension " + name + " (its library " + library + " is none of this PostgreSQL's own)");
+                    continue;
+                }
                 try (Statement statement = session.createStatement()) {
                     statement.execute("LOAD " + LocalPostgres.literal(library));
                 } catch (SQLException e) {

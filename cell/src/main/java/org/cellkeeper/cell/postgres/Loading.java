@@ -385,7 +385,8 @@ final class Loading {
                         "PGAPPNAME",
                         "cellkeeper-restore",
                         "PGOPTIONS",
-                        "-c synchronous_commit=off" + (owner == null ? "" : " -c role=" + escaped(owner))),
+                        (owner == null ? Sessions.OPTIONS : "-c role=" + escaped(owner))
+                                + " -c synchronous_commit=off"),
                 null,
                 line -> {},
                 line -> {

@@ -44,6 +44,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final WriteProbe probe;
     private final Observer observer;
     private final Housekeeping housekeeping;
+    private final PostgresStrangers strangers;
     private final Provisioning provisioning;
     private final Starting starting;
     private final Following following;
@@ -52,6 +53,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
     private final Slots slots;
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final Verbs verbs = new Verbs();
+    private volatile boolean closed;
 
     /** The process id in {@code DatabaseView.postmaster}; 0 while none runs. */
     public static long pid(long postmaster) {
@@ -64,6 +66,11 @@ public final class LocalPostgres implements Database, AutoCloseable {
      */
     public static List<String> problems(Path binDir, @Nullable String osUser, Map<String, String> extra) {
         return TrialSettings.problems(binDir, osUser, extra);
+    }
+
+    /** The same of further lines for pg_hba.conf. */
+    public static List<String> problems(Path binDir, @Nullable String osUser, List<String> lines) {
+        return TrialSettings.problems(binDir, osUser, lines);
     }
 
     /** Makes the folder that holds all of PostgreSQL's; its user can go there from this other one, whatever the umask is. */
@@ -92,11 +99,19 @@ public final class LocalPostgres implements Database, AutoCloseable {
         Programs programs = new Programs(settings);
         Path logDir = settings.runDir().resolve("log");
         OwnedSettings owned;
+        boolean shownAnew = false;
         try {
             files.makeFolder(settings.runDir(), "rwxr-xr-x");
             files.makeFolder(logDir, "rwxr-x---");
-            owned = new OwnedSettings(settings, settings.passFile(), programs.version());
-            files.writeIfDifferent(settings.passFile(), owned.passLine());
+            owned = new OwnedSettings(settings, programs.version());
+            if (owned.needsPassword()) {
+                files.writeIfDifferent(settings.passFile(), owned.passLine());
+            } else {
+                files.delete(settings.passFile());
+            }
+            for (Map.Entry<String, String> shown : owned.tls().content().entrySet()) {
+                shownAnew |= files.writeIfDifferent(Path.of(shown.getKey()), shown.getValue());
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -107,7 +122,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.postmaster =
                 new Postmaster(programs, files, settings.dataDir(), logDir, sessions.socketLock(), this::gone);
         this.session = new VerbSession(sessions, postmaster, settings.timeouts().quickly());
-        this.responder = new ClosedPortResponder(settings.listenHost(), settings.port());
+        this.responder = new ClosedPortResponder(
+                settings.listenHost(), settings.port(), settings.access().credentials());
         this.exitWatch = new PostmasterExitWatch(sessions, postmaster, this::gone);
         this.probe = new WriteProbe(
                 data.volume(),
@@ -123,6 +139,7 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 files,
                 data,
                 edits,
+                file,
                 new ReplicationRole(settings, sessions, notices),
                 streamCheck);
         this.observer = new Observer(
@@ -136,7 +153,8 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 edits,
                 notices,
                 streamCheck,
-                settings.timeouts().observe());
+                settings.timeouts().observe(),
+                settings.access().encryption().demands());
         Instance instance = new Instance(settings, files, data, file, control, postmaster, session);
         this.provisioning = new Provisioning(instance, owned, programs, sessions, reconfiguration, observer);
         this.starting = new Starting(instance, owned, edits, responder, exitWatch, observer);
@@ -145,10 +163,18 @@ public final class LocalPostgres implements Database, AutoCloseable {
         this.commitRule = new CommitRule(instance, observer.reloads());
         this.slots = new Slots(instance);
         this.housekeeping = new Housekeeping(logDir, reconfiguration, this::refuseClients);
+        this.strangers = new PostgresStrangers(postmaster);
         probe.start();
         exitWatch.start();
-        verbs.between(() -> instance.adoptSettings(sessions));
+        boolean renewed = shownAnew;
+        verbs.between(() -> {
+            instance.adoptSettings(sessions, renewed);
+            edits.adopted();
+        });
+        settings.access().credentials().onRenewal(_ -> renewCertificate(file));
+        settings.passwords().onStreaming(() -> renewPassword(file));
         housekeeping.start();
+        strangers.start();
     }
 
     // ---- events
@@ -167,6 +193,31 @@ public final class LocalPostgres implements Database, AutoCloseable {
                 LOG.error("What the postmaster left behind cannot be ended", e);
             }
         });
+    }
+
+    /** Streams and sessions go on; whoever comes from now on is shown the new one. */
+    private void renewCertificate(SettingsFile file) {
+        if (closed) {
+            return;
+        }
+        try {
+            file.renewCertificate();
+            Postmaster.Run run = postmaster.find();
+            if (run != null) {
+                postmaster.reload(run);
+            }
+        } catch (IOException | RuntimeException e) {
+            // Whoever looks for foreign edits tries again.
+            LOG.warn("PostgreSQL cannot be given the new certificate yet: {}", e.getMessage());
+        }
+    }
+
+    private static void renewPassword(SettingsFile file) {
+        try {
+            file.renewPassword();
+        } catch (IOException e) {
+            LOG.warn("The password of the streams cannot be written: {}", e.getMessage());
+        }
     }
 
     // ---- observing
@@ -334,10 +385,12 @@ public final class LocalPostgres implements Database, AutoCloseable {
     /** Ends the adapter's threads and sessions. PostgreSQL goes on. */
     @Override
     public void close() {
+        closed = true;
         verbs.interruptAll();
         exitWatch.close();
         probe.close();
         housekeeping.close();
+        strangers.close();
         verbs.between(() -> {
             session.forget();
             responder.close();

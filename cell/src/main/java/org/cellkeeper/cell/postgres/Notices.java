@@ -3,7 +3,6 @@ package org.cellkeeper.cell.postgres;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,10 +11,16 @@ final class Notices {
     private static final Logger LOG = LoggerFactory.getLogger(Notices.class);
     private static final Duration TOLD = Duration.ofMinutes(1);
 
-    private final Map<String, Long> since = new LinkedHashMap<>();
+    /** Of what strangers cause there is no end. */
+    private static final int MOST = 20;
+
+    private final LinkedHashMap<String, Long> since = new LinkedHashMap<>();
 
     synchronized void tell(String words) {
         LOG.error("{}", words);
+        if (since.size() >= MOST && !since.containsKey(words)) {
+            since.remove(since.firstEntry().getKey());
+        }
         since.put(words, System.nanoTime());
     }
 

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.postgres;
 
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -11,6 +12,7 @@ import java.util.TreeSet;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
+import org.cellkeeper.cell.trust.Identity;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param timeline of a primary, else 0
  * @param conninfo as this session sees it
  * @param senders each taken for older than the rule, which nothing that the session sees tells
+ * @param impostors who streams under a cell's name and does not count for it
  * @param startup the startup process, by pid and start; empty when there is none
  * @param startupWaits what the startup process waits for; null when nothing, or there is none
  * @param inTheWay the sessions that the startup process waits for, in words; null when it waits for none
@@ -40,6 +43,7 @@ record Observation(
         Lsn checkpoint,
         @Nullable String conninfo,
         List<DatabaseView.WalSender> senders,
+        List<Impostor> impostors,
         Set<String> slots,
         int waiting,
         boolean walReceiver,
@@ -59,11 +63,20 @@ record Observation(
      */
     record Receiving(int pid, boolean streaming, int timeline, boolean heard, String lastMessage, String slot) {}
 
+    /**
+     * A stream under the name of a cell that is not that cell's.
+     *
+     * @param certificate the subject of the one that it shows; null when that is not what is wrong with it
+     */
+    record Impostor(int pid, StreamName name, @Nullable String certificate) {}
+
     /** What the startup process waits for after it has asked in vain for more WAL, and before it asks again. */
     static final String RETRY_INTERVAL = "RecoveryRetrieveRetryInterval";
 
     /** What it waits for while a walreceiver streams. */
     static final String WAL_STREAM = "RecoveryWalStream";
+
+    private static final String COMMON_NAME = "/CN=";
 
     static final String SQL = """
             SELECT current_setting('synchronous_standby_names') AS sync,
@@ -74,10 +87,10 @@ record Observation(
                    y.system_identifier,
                    current_setting('primary_conninfo') AS conninfo
               FROM pg_control_checkpoint() c, pg_control_system() y;
-            SELECT s.pid, a.application_name, s.state, s.flush_lsn, s.sync_priority, r.slot_name
+            SELECT s.pid, a.application_name, s.state, s.flush_lsn, s.sync_priority, r.slot_name, a.ssl, a.ssl_client_dn
               FROM pg_stat_get_wal_senders() s
               JOIN pg_stat_get_activity(NULL) a ON a.pid = s.pid
-              JOIN pg_get_replication_slots() r ON r.active_pid = s.pid;
+              LEFT JOIN pg_get_replication_slots() r ON r.active_pid = s.pid;
             SELECT slot_name FROM pg_get_replication_slots() WHERE slot_type = 'physical' AND NOT temporary;
             WITH a AS MATERIALIZED (SELECT * FROM pg_stat_get_activity(NULL)),
                  s AS (SELECT * FROM a WHERE a.backend_type = 'startup')
@@ -128,14 +141,17 @@ record Observation(
         return session.prepareStatement(SQL);
     }
 
-    static Observation take(PreparedStatement statement) throws SQLException {
+    /** @param certified whether every stream must show a certificate; one that is shown must be that cell's in any case */
+    static Observation take(PreparedStatement statement, boolean certified) throws SQLException {
         statement.execute();
         Observation first;
         try (ResultSet row = statement.getResultSet()) {
             row.next();
             first = first(row);
         }
-        List<DatabaseView.WalSender> senders = senders(statement);
+        List<DatabaseView.WalSender> senders = new ArrayList<>();
+        List<Impostor> impostors = new ArrayList<>();
+        takeSenders(statement, certified, senders, impostors);
         Set<String> slots = slots(statement);
         int waiting;
         boolean walReceiver;
@@ -172,6 +188,7 @@ record Observation(
                 first.checkpoint,
                 first.conninfo,
                 senders,
+                impostors,
                 slots,
                 waiting,
                 walReceiver,
@@ -196,6 +213,7 @@ record Observation(
                 Lsn.parse(row.getString("checkpoint")),
                 row.getString("conninfo"),
                 List.of(),
+                List.of(),
                 Set.of(),
                 0,
                 false,
@@ -206,25 +224,51 @@ record Observation(
                 null);
     }
 
-    private static List<DatabaseView.WalSender> senders(PreparedStatement statement) throws SQLException {
-        List<DatabaseView.WalSender> senders = new ArrayList<>();
+    private static void takeSenders(
+            PreparedStatement statement,
+            boolean certified,
+            List<DatabaseView.WalSender> senders,
+            List<Impostor> impostors)
+            throws SQLException {
         try (ResultSet row = next(statement)) {
             while (row.next()) {
                 StreamName name = SyncNames.streamName(row.getString("application_name"));
-                // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
-                if (name != null && name.cell().owns(row.getString("slot_name"))) {
+                if (name == null) {
+                    continue;
+                }
+                int pid = row.getInt("pid");
+                String subject = row.getString("ssl_client_dn");
+                String slot = row.getString("slot_name");
+                String state = row.getString("state");
+                if ((certified || row.getBoolean("ssl")) && !isOf(name, subject)) {
+                    impostors.add(new Impostor(pid, name, subject == null ? "" : subject));
+                } else if (slot != null && name.cell().owns(slot)) {
+                    // I2: a stream counts for a cell only when it holds that cell's slot, which no two streams can.
                     Lsn flushed = lsn(row, "flush_lsn");
                     senders.add(new DatabaseView.WalSender(
                             name,
-                            "streaming".equals(row.getString("state")),
+                            "streaming".equals(state),
                             flushed == null ? Lsn.ZERO : flushed,
                             row.getInt("sync_priority"),
                             true,
-                            row.getInt("pid")));
+                            pid));
+                } else if ("streaming".equals(state) || "catchup".equals(state)) {
+                    impostors.add(new Impostor(pid, name, null));
                 }
             }
         }
-        return senders;
+    }
+
+    /** By the subject as PostgreSQL tells it; one that it may have cut off is nobody's. */
+    static boolean isOf(StreamName name, @Nullable String subject) {
+        if (subject == null || subject.getBytes(StandardCharsets.UTF_8).length > Identity.LONGEST_SUBJECT) {
+            return false;
+        }
+        String marked = subject + "/";
+        int at = marked.indexOf(COMMON_NAME);
+        return at >= 0
+                && marked.lastIndexOf(COMMON_NAME) == at
+                && marked.startsWith(name.cell().name() + "/", at + COMMON_NAME.length());
     }
 
     private static Set<String> slots(PreparedStatement statement) throws SQLException {

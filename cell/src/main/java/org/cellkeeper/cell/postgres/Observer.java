@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Takes the observations, one at a time, on a thread of its own, over one kept session. A request joins an observation that
- * has not begun yet, never one that has. It changes nothing itself.
+ * has not begun yet, never one that has. It changes no data and no setting itself; who streams under a false name is ended.
  */
 final class Observer implements AutoCloseable {
     private final Postmaster postmaster;
@@ -33,6 +33,7 @@ final class Observer implements AutoCloseable {
     private final Notices notices;
     private final StreamCheck streamCheck;
     private final ObserverSession session;
+    private final Impostors impostors;
     private final ExecutorService thread;
     private final AtomicReference<@Nullable CompletableFuture<DatabaseView>> notBegun = new AtomicReference<>();
     private final Reloads reloads = new Reloads();
@@ -61,7 +62,8 @@ final class Observer implements AutoCloseable {
             ForeignEdits edits,
             Notices notices,
             StreamCheck streamCheck,
-            Duration patience) {
+            Duration patience,
+            boolean certified) {
         this.postmaster = postmaster;
         this.data = data;
         this.file = file;
@@ -71,7 +73,8 @@ final class Observer implements AutoCloseable {
         this.edits = edits;
         this.notices = notices;
         this.streamCheck = streamCheck;
-        this.session = new ObserverSession(sessions, postmaster, patience);
+        this.session = new ObserverSession(sessions, postmaster, patience, certified);
+        this.impostors = new Impostors(postmaster, notices);
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().name("postgres-observer").daemon().factory());
     }
@@ -173,6 +176,7 @@ final class Observer implements AutoCloseable {
                 if (inForce != null && content != null && inForce.equals(content.sync())) {
                     reloads.seenInForce(ruleWrites, run.id(), pids(seen));
                 }
+                impostors.end(run, seen.impostors());
                 primary = primary(seen, seen.flushed(), run, thoroughly, problems);
             } else {
                 role = DatabaseView.Role.STANDBY;

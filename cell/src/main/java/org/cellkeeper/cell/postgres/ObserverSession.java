@@ -16,6 +16,7 @@ final class ObserverSession {
     private final Sessions sessions;
     private final Postmaster postmaster;
     private final Duration patience;
+    private final boolean certified;
     private @Nullable Kept kept;
 
     private record Kept(long run, Connection session, PreparedStatement statement) {}
@@ -35,17 +36,19 @@ final class ObserverSession {
         }
     }
 
-    ObserverSession(Sessions sessions, Postmaster postmaster, Duration patience) {
+    /** @param certified whether every stream must show a certificate */
+    ObserverSession(Sessions sessions, Postmaster postmaster, Duration patience, boolean certified) {
         this.sessions = sessions;
         this.postmaster = postmaster;
         this.patience = patience;
+        this.certified = certified;
     }
 
     Observation ask(Postmaster.Run run) throws NoAnswer {
         Kept session = kept;
         if (session != null && session.run == run.id()) {
             try {
-                return Observation.take(session.statement);
+                return Observation.take(session.statement, certified);
             } catch (SQLException e) {
                 forget();
                 if (isSilence(e)) {
@@ -65,7 +68,7 @@ final class ObserverSession {
                 throw e;
             }
             kept = fresh;
-            return Observation.take(fresh.statement);
+            return Observation.take(fresh.statement, certified);
         } catch (SQLException e) {
             forget();
             throw noAnswer(e);
@@ -75,7 +78,7 @@ final class ObserverSession {
     Observation askAnew() throws NoAnswer {
         try (Connection session = sessions.open("observer-anew", patience, patience);
                 PreparedStatement statement = Observation.prepare(session)) {
-            return Observation.take(statement);
+            return Observation.take(statement, certified);
         } catch (SQLException e) {
             throw noAnswer(e);
         }

@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.StreamName;
@@ -70,6 +72,11 @@ final class OwnedSettings {
                 "reserved_connections");
         because("pg_hba.conf, which the cell writes, asks for it", owned, "password_encryption");
         because(
+                "PostgreSQL shows the cell's certificate, and believes whom the cell believes; see `security.encryption`",
+                owned,
+                "ssl ssl_cert_file ssl_key_file ssl_ca_file");
+        because("no client of today needs less, and what is older has weaknesses", owned, "ssl_min_protocol_version");
+        because(
                 "the cell reads PostgreSQL's logs, and removes old ones",
                 owned,
                 "logging_collector log_destination log_directory log_filename log_rotation_size log_rotation_age");
@@ -86,34 +93,25 @@ final class OwnedSettings {
     static final String PROOF = "scram-sha-256";
 
     /** From this major version on libpq refuses to tell a password. */
-    private static final int REQUIRES_PROOF = 16;
-
-    static final String HBA = """
-            # Written by Cellkeeper.
-            local   all          cellkeeper                 peer map=agent
-            local   all          all                        scram-sha-256
-            host    all          cellkeeper   all           reject
-            host    all          all          0.0.0.0/0     scram-sha-256
-            host    all          all          ::/0          scram-sha-256
-            host    replication  replicator   0.0.0.0/0     scram-sha-256
-            host    replication  replicator   ::/0          scram-sha-256
-            """;
+    static final int REQUIRES_PROOF = 16;
 
     /** Of the settings that a standby must have no less of than its primary. */
     private static final Map<String, String> POSTGRES_DEFAULTS =
             Map.of("max_worker_processes", "8", "max_prepared_transactions", "0", "max_locks_per_transaction", "64");
 
+    private static final Pattern APPLICATION_NAME = Pattern.compile("(?:^| )application_name='([a-z0-9.-]+)'");
+
     /** From this major version on there are places for roles that are no superusers. */
     static final int RESERVES = 16;
 
     private final PostgresSettings settings;
-    private final Path passFile;
+    private final TlsFiles tls;
     private volatile int version;
     private volatile Map<String, String> fixed;
 
-    OwnedSettings(PostgresSettings settings, Path passFile, int version) {
+    OwnedSettings(PostgresSettings settings, int version) {
         this.settings = settings;
-        this.passFile = passFile;
+        this.tls = new TlsFiles(settings);
         this.version = version;
         this.fixed = fixed(version);
     }
@@ -178,7 +176,9 @@ final class OwnedSettings {
         if (major >= 18) {
             map.put("idle_replication_slot_timeout", "0");
         }
-        for (String name : map.keySet()) {
+        List<String> all = new ArrayList<>(map.keySet());
+        all.addAll(tls.server().keySet());
+        for (String name : all) {
             if (!owns(name)) {
                 throw new IllegalStateException(name + " is set, and has no reason in OWNED");
             }
@@ -191,10 +191,21 @@ final class OwnedSettings {
         return fixed;
     }
 
+    /** What never differs from the configuration, but takes effect while PostgreSQL runs: it is not on its command line. */
+    Map<String, String> reloadable() {
+        return tls.server();
+    }
+
+    TlsFiles tls() {
+        return tls;
+    }
+
     /** What the configuration may change. */
     Map<String, String> defaults() {
         Map<String, String> map = new TreeMap<>();
         map.put("max_connections", "200");
+        // Who comes in proves at once who he is; who does not holds a place until then.
+        map.put("authentication_timeout", "10s");
         // As by PostgreSQL for segments of 16 MB; initdb lowers them with the size of a segment.
         map.put("max_wal_size", "1GB");
         map.put("min_wal_size", "80MB");
@@ -252,7 +263,7 @@ final class OwnedSettings {
         }
     }
 
-    /** Who on this machine is let in as the agent's role without a password. */
+    /** Who is let in without a password: on this machine as the agent's role, and by his certificate. */
     String ident() {
         Set<String> users = new HashSet<>(List.of("root", System.getProperty("user.name")));
         String osUser = settings.osUser();
@@ -262,17 +273,28 @@ final class OwnedSettings {
         return users.stream()
                 .sorted()
                 .map(user -> "agent \"" + user + "\" " + PostgresSettings.SUPERUSER + "\n")
-                .collect(Collectors.joining("", "# Written by Cellkeeper.\n", ""));
+                .collect(Collectors.joining("", "# Written by Cellkeeper.\n" + HostRules.IDENT, ""));
+    }
+
+    /** Whether there is anybody to whom a session of the cell's own must show a password. */
+    boolean needsPassword() {
+        return !settings.access().encryption().speaks();
     }
 
     /** What the walreceiver reads its password from. */
     String passLine() {
         return "*:*:*:" + PostgresSettings.REPLICATION_ROLE + ":"
-                + settings.passwords().replication().replace("\\", "\\\\").replace(":", "\\:") + "\n";
+                + settings.passwords().streaming().replace("\\", "\\\\").replace(":", "\\:") + "\n";
     }
 
     String conninfo(Upstream upstream, CellId self) {
         return conninfo(upstream, new StreamName(self, upstream.epoch()).toString());
+    }
+
+    /** To the same upstream under the same name as this one, as it would be written now. */
+    String renewed(String conninfo, Upstream upstream) {
+        Matcher name = APPLICATION_NAME.matcher(conninfo);
+        return name.find() ? conninfo(upstream, name.group(1)) : conninfo;
     }
 
     /** How a standby reaches its primary: each end takes the other for lost after 3 s of silence. */
@@ -298,19 +320,16 @@ final class OwnedSettings {
         return text(map);
     }
 
-    /** The password is in the password file. */
+    /** What it shows is in files. */
     private Map<String, String> replication(Upstream upstream, String applicationName) {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("host", upstream.host());
         map.put("port", String.valueOf(upstream.port()));
         map.put("user", PostgresSettings.REPLICATION_ROLE);
-        map.put("passfile", passFile.toString());
+        map.putAll(tls.conninfo(version));
         map.put("application_name", applicationName);
         map.put("connect_timeout", "2");
         map.put("gssencmode", "disable");
-        if (version >= REQUIRES_PROOF) {
-            map.put("require_auth", PROOF);
-        }
         map.put("keepalives", "1");
         return map;
     }

@@ -16,11 +16,11 @@ public final class PostgresAppDatabase implements AppDatabase {
     private static final Duration LIMIT = Duration.ofSeconds(5);
 
     private final Sessions sessions;
-    private final String password;
+    private final PostgresSettings.Passwords passwords;
 
     public PostgresAppDatabase(PostgresSettings settings) {
         this.sessions = new Sessions(settings);
-        this.password = settings.passwords().app();
+        this.passwords = settings.passwords();
     }
 
     @Override
@@ -32,7 +32,7 @@ public final class PostgresAppDatabase implements AppDatabase {
             statement.execute("SET log_statement = none");
             boolean role = exists(statement, "pg_roles WHERE rolname = '" + PostgresSettings.APP_ROLE + "'");
             statement.execute((role ? "ALTER ROLE " : "CREATE ROLE ") + PostgresSettings.APP_ROLE + " LOGIN PASSWORD "
-                    + LocalPostgres.literal(password));
+                    + LocalPostgres.literal(passwords.app()));
             if (!exists(statement, "pg_database WHERE datname = '" + PostgresSettings.APP_DATABASE + "'")) {
                 statement.execute("CREATE DATABASE " + PostgresSettings.APP_DATABASE + " OWNER "
                         + PostgresSettings.APP_ROLE + " TEMPLATE template0");

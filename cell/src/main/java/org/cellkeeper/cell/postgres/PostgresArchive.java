@@ -14,12 +14,8 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntConsumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.Backup;
-import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
 import org.jspecify.annotations.Nullable;
@@ -42,10 +38,6 @@ public final class PostgresArchive implements DatabaseArchive {
     /** How far a restore is, in percent, when it has not changed anything yet and is about to. */
     private static final int READ_OUT = 55;
 
-    private static final String COPYING = "cellkeeper-copying";
-    private static final Pattern PROGRESS = Pattern.compile("\\s*[0-9]+/[0-9]+ kB \\(([0-9]+)%\\).*");
-    private static final Pattern WAL_RANGE = Pattern.compile(
-            "\"Timeline\": *([0-9]+), *\"Start-LSN\": *\"[0-9A-F/]+\", *\"End-LSN\": *\"([0-9A-F/]+)\"");
     private static final DateTimeFormatter DATE =
             DateTimeFormatter.ofPattern("yyyyMMddHHmmss").withZone(ZoneOffset.UTC);
 
@@ -66,7 +58,7 @@ public final class PostgresArchive implements DatabaseArchive {
     // ---- copying
 
     @Override
-    public Origin backUp(Path folder, IntConsumer percent) {
+    public Origin backUp(Target target, IntConsumer percent) {
         try (Connection session = live.open("backup", LOGIN, STATEMENT)) {
             if (ask(session, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'")
                             .compareTo("0")
@@ -74,52 +66,51 @@ public final class PostgresArchive implements DatabaseArchive {
                 throw new BackupFailure(
                         "there are tablespaces of your own, which a backup cannot hold: move their tables to pg_default");
             }
-            endOldCopies(session);
-            files.makeFolder(folder, "rwx------");
-            programs.complete(
-                    "pg_basebackup",
-                    List.of(
-                            "--pgdata=" + folder,
-                            "--format=tar",
-                            "--compress=client-gzip:1",
-                            "--wal-method=stream",
-                            "--checkpoint=fast",
-                            "--manifest-checksums=SHA256",
-                            "--host=" + settings.listenHost(),
-                            "--port=" + live.port(),
-                            "--username=" + PostgresSettings.REPLICATION_ROLE,
-                            "--no-password",
-                            "--progress"),
-                    Map.of(
-                            "PGPASSFILE",
-                            settings.passFile().toString(),
-                            "PGSSLMODE",
-                            "disable",
-                            "PGGSSENCMODE",
-                            "disable",
-                            "PGAPPNAME",
-                            COPYING,
-                            "PGOPTIONS",
-                            OwnedSettings.PATIENT),
-                    line -> {
-                        Matcher matcher = PROGRESS.matcher(line);
-                        if (matcher.matches()) {
-                            percent.accept(Math.min(99, Integer.parseInt(matcher.group(1))));
-                        }
-                    });
-            Matcher range = WAL_RANGE.matcher(Files.readString(folder.resolve("backup_manifest")));
-            if (!range.find()) {
-                throw new BackupFailure("pg_basebackup wrote a manifest that is not understood");
+            Copying copying = copying();
+            copying.end(session);
+            copying.clear();
+            try {
+                Copying.Done done = copying.copy(session, target, percent);
+                return new Origin(
+                        ask(session, "SELECT split_part(current_setting('server_version'), ' ', 1)"),
+                        ask(session, "SELECT system_identifier FROM pg_control_system()"),
+                        done.timeline(),
+                        done.end(),
+                        Long.parseLong(ask(session, "SELECT sum(pg_database_size(oid)) FROM pg_database")),
+                        done.unpackedBytes(),
+                        warnings(session));
+            } finally {
+                endCopying();
             }
-            return new Origin(
-                    ask(session, "SELECT split_part(current_setting('server_version'), ' ', 1)"),
-                    ask(session, "SELECT system_identifier FROM pg_control_system()"),
-                    Integer.parseInt(range.group(1)),
-                    Lsn.parse(range.group(2)),
-                    Long.parseLong(ask(session, "SELECT sum(pg_database_size(oid)) FROM pg_database")),
-                    warnings(session));
         } catch (SQLException | IOException e) {
             throw new BackupFailure("the database could not be copied: " + e.getMessage(), e);
+        }
+    }
+
+    private Copying copying() {
+        return new Copying(settings, programs, files, live.port());
+    }
+
+    /** In a session of its own, as the one that it was begun in may have gone; also when the copy was interrupted. */
+    private void endCopying() {
+        boolean interrupted = Thread.interrupted();
+        try {
+            if (Files.exists(live.socket())) {
+                try (Connection session = live.open("backup-tidy", LOGIN, LOGIN)) {
+                    copying().end(session);
+                }
+            }
+        } catch (SQLException e) {
+            LOG.info("PostgreSQL cannot be asked for copies that are over: {}", e.getMessage());
+        }
+        try {
+            copying().clear();
+        } catch (IOException e) {
+            LOG.warn("What a copy left behind cannot be removed: {}", e.getMessage());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -141,14 +132,7 @@ public final class PostgresArchive implements DatabaseArchive {
         }
     }
 
-    /** An agent that died leaves its pg_basebackup behind, which holds WAL back for nobody. */
-    private static void endOldCopies(Connection session) throws SQLException {
-        Sessions.execute(
-                session,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = '" + COPYING + "'");
-    }
-
-    private static String ask(Connection session, String question) throws SQLException {
+    static String ask(Connection session, String question) throws SQLException {
         try (Statement statement = session.createStatement();
                 ResultSet row = statement.executeQuery(question)) {
             row.next();
@@ -159,31 +143,31 @@ public final class PostgresArchive implements DatabaseArchive {
     // ---- bringing back
 
     @Override
-    public String restore(Path folder, long databaseBytes, IntConsumer percent) {
+    public String restore(Copy copy, long databaseBytes, IntConsumer percent) {
         return inScratch("the backup could not be restored", () -> {
             // A full volume would stop the primary itself.
             need(new Room(databaseBytes * ROOM, scratch.freeBytes()), "for the time of a restore");
             Path dump = scratch.folder().resolve("application.dump");
-            Inventory inventory = readOut(folder, dump, percent);
+            Inventory inventory = readOut(copy, dump, percent);
             scratch.stop();
             return load(inventory, dump, percent);
         });
     }
 
     @Override
-    public Room roomToCheck(Path folder) {
+    public Room roomToCheck(Copy copy) {
         try {
-            return scratch.room(folder);
+            return scratch.room(copy);
         } catch (IOException e) {
             throw new BackupFailure("the backup cannot be read: " + e, e);
         }
     }
 
     @Override
-    public List<String> check(Path folder, IntConsumer percent) {
+    public List<String> check(Copy copy, IntConsumer percent) {
         return inScratch("the backup could not be checked", () -> {
-            need(scratch.room(folder), "for the time of a check");
-            Inventory inventory = readOut(folder, null, done -> percent.accept(done * 99 / READ_OUT));
+            need(scratch.room(copy), "for the time of a check");
+            Inventory inventory = readOut(copy, null, done -> percent.accept(done * 99 / READ_OUT));
             List<String> obstacles = new ArrayList<>(inventory.torn().stream()
                     .map(Inventory.Thing::tearsARestore)
                     .toList());
@@ -222,8 +206,8 @@ public final class PostgresArchive implements DatabaseArchive {
      *
      * @param dump where to; null for nowhere
      */
-    private Inventory readOut(Path folder, @Nullable Path dump, IntConsumer percent) throws SQLException, IOException {
-        scratch.start(folder, percent);
+    private Inventory readOut(Copy copy, @Nullable Path dump, IntConsumer percent) throws SQLException, IOException {
+        scratch.start(copy, percent);
         scratch.dump(dump);
         percent.accept(READ_OUT);
         return inventory(scratch.sessions());
@@ -342,13 +326,7 @@ public final class PostgresArchive implements DatabaseArchive {
         boolean interrupted = Thread.interrupted();
         try {
             scratch.clear();
-            if (Files.exists(live.socket())) {
-                try (Connection session = live.open("backup-tidy", LOGIN, LOGIN)) {
-                    endOldCopies(session);
-                }
-            }
-        } catch (SQLException e) {
-            LOG.info("PostgreSQL cannot be asked for copies that an earlier agent began: {}", e.getMessage());
+            endCopying();
         } catch (IOException | RuntimeException e) {
             LOG.warn("What a restore or a check left behind cannot be removed: {}", e.getMessage());
         } finally {

@@ -2,8 +2,11 @@ package org.cellkeeper.cell.postgres;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.cellkeeper.cell.wire.Installations;
 import org.jspecify.annotations.Nullable;
 
@@ -12,10 +15,11 @@ import org.jspecify.annotations.Nullable;
  *
  * @param programs where postgres, initdb, pg_basebackup and pg_controldata are
  * @param dataDir the data directory; its parent is on the same volume and is ours too (clones are made there and moved in place)
- * @param runDir sockets, logs and password files
+ * @param runDir sockets, logs, and the files that prove who the cell is
  * @param listenHost what PostgreSQL listens on, as {@code listen_addresses} takes it
  * @param osUser whom PostgreSQL runs as; null for the agent's own user (never root)
  * @param extra further settings of PostgreSQL; those that this adapter owns are refused
+ * @param access who may come in over the network, and how
  */
 public record PostgresSettings(
         Installations programs,
@@ -26,6 +30,7 @@ public record PostgresSettings(
         @Nullable String osUser,
         Passwords passwords,
         Map<String, String> extra,
+        Access access,
         Timeouts timeouts) {
 
     /** The agent's role, which may do everything. */
@@ -59,8 +64,83 @@ public record PostgresSettings(
         return runDir.resolve("replication.pgpass");
     }
 
-    /** The passwords of the four roles; never printed. */
-    public record Passwords(String superuser, String replication, String application, String app) {
+    /**
+     * The passwords of the roles, as they are when they are asked for; never printed. Those of the cell's own roles are made from the
+     * cluster's secrets: one of each, of which the first is the one that the primary gives.
+     */
+    public static final class Passwords {
+        private final Supplier<List<String>> seal;
+        private final Supplier<List<String>> replication;
+        private final Supplier<String> application;
+        private final Supplier<List<String>> app;
+        private volatile String streaming = "";
+        private volatile Runnable written = () -> {};
+
+        /**
+         * Each may have become another whenever it is asked for.
+         *
+         * @param seal by which it is noted, in a file, what a role was given
+         */
+        public Passwords(
+                Supplier<List<String>> seal,
+                Supplier<List<String>> replication,
+                Supplier<String> application,
+                Supplier<List<String>> app) {
+            this.seal = seal;
+            this.replication = replication;
+            this.application = application;
+            this.app = app;
+        }
+
+        /** Such as stay as they are. */
+        public Passwords(String seal, String replication, String application, String app) {
+            this(() -> List.of(seal), () -> List.of(replication), () -> application, () -> List.of(app));
+        }
+
+        List<String> seals() {
+            return seal.get();
+        }
+
+        String replication() {
+            return replication.get().getFirst();
+        }
+
+        /** All that the role that streams may have, the likeliest first. */
+        List<String> replications() {
+            String likeliest = streaming();
+            return Stream.concat(
+                            Stream.of(likeliest), replication.get().stream().filter(each -> !each.equals(likeliest)))
+                    .toList();
+        }
+
+        /** What the role that streams was last found to have; the first while nothing is known. */
+        String streaming() {
+            List<String> all = replication.get();
+            String found = streaming;
+            return all.contains(found) ? found : all.getFirst();
+        }
+
+        /** It comes in with this one. */
+        void streamsWith(String password) {
+            if (!password.equals(streaming)) {
+                streaming = password;
+                written.run();
+            }
+        }
+
+        /** Is told when the role that streams was found to have another one, on the thread that found it. */
+        void onStreaming(Runnable listener) {
+            written = listener;
+        }
+
+        public String application() {
+            return application.get();
+        }
+
+        String app() {
+            return app.get().getFirst();
+        }
+
         @Override
         public String toString() {
             return "Passwords[***]";

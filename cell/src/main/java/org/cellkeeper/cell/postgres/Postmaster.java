@@ -179,6 +179,29 @@ final class Postmaster {
                 .orElse(false);
     }
 
+    /** Its processes. */
+    List<Long> children(Run of) {
+        // Of the kernel itself: to look through all processes of a machine for those of one takes a hundred times as
+        // long.
+        Path file = Path.of("/proc/" + of.pid + "/task/" + of.pid + "/children");
+        try {
+            String text = Files.readString(file, StandardCharsets.ISO_8859_1).strip();
+            return text.isEmpty()
+                    ? List.of()
+                    : Arrays.stream(text.split(" ", -1)).map(Long::valueOf).toList();
+        } catch (IOException unknown) {
+            return ProcessHandle.of(of.pid)
+                    .map(handle -> handle.children().map(ProcessHandle::pid).toList())
+                    .orElse(List.of());
+        }
+    }
+
+    /** What a process calls itself; empty when it is gone. */
+    static String title(long pid) {
+        List<String> command = commandLine(pid);
+        return command.isEmpty() ? "" : command.getFirst().stripTrailing();
+    }
+
     /** Has it read its settings anew, as pg_reload_conf() does. */
     void reload(Run of) {
         if (isAlive(of)) {

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
@@ -108,7 +109,7 @@ final class Programs {
         }
     }
 
-    private static List<String> prefix(@Nullable String osUser) {
+    static List<String> prefix(@Nullable String osUser) {
         String me = System.getProperty("user.name");
         if (osUser == null || osUser.equals(me)) {
             if ("root".equals(me)) {
@@ -195,6 +196,33 @@ final class Programs {
             @Nullable String input,
             Consumer<String> outLine,
             Consumer<String> errorLine) {
+        return run(
+                cancellation,
+                limit,
+                program,
+                arguments,
+                environment,
+                input,
+                (process, words) -> reader(process.getInputStream(), words, outLine),
+                Duration.ofSeconds(2),
+                errorLine);
+    }
+
+    /** Starts to read what a program writes. */
+    private interface Reading {
+        Thread begin(Process process, Words words);
+    }
+
+    private Result run(
+            Cancellation cancellation,
+            Duration limit,
+            String program,
+            List<String> arguments,
+            Map<String, String> environment,
+            @Nullable String input,
+            Reading reading,
+            Duration readWithin,
+            Consumer<String> errorLine) {
         cancellation.check();
         ProcessBuilder builder = builder(List.of(), program, arguments);
         builder.environment().putAll(environment);
@@ -207,7 +235,7 @@ final class Programs {
         try (Cancellation.Registration _ = cancellation.onCancel(() -> kill(process))) {
             Words out = new Words();
             Words err = new Words();
-            Thread readsOut = reader(process.getInputStream(), out, outLine);
+            Thread readsOut = reading.begin(process, out);
             Thread readsErr = reader(process.getErrorStream(), err, errorLine);
             try (OutputStream stdin = process.getOutputStream()) {
                 if (input != null) {
@@ -220,7 +248,7 @@ final class Programs {
             if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
                 throw new DatabaseFailure(program + " took longer than " + limit.toSeconds() + " s");
             }
-            readsOut.join(Duration.ofSeconds(2));
+            readsOut.join(readWithin);
             readsErr.join(Duration.ofSeconds(2));
             cancellation.check();
             return new Result(process.exitValue(), out.toString(), err.toString());
@@ -237,6 +265,48 @@ final class Programs {
         Result result = run(new Cancellation(), LONG, program, arguments, environment, null, line -> {}, errorLine);
         if (result.exit() != 0) {
             throw new BackupFailure(Path.of(program).getFileName() + ": " + result.lastWords());
+        }
+    }
+
+    /** What is done with the bytes that a program writes. */
+    interface Drain {
+        void of(InputStream out) throws IOException;
+    }
+
+    /** As {@link #complete}, for one that writes bytes: its end is also that of the drain, and a drain that fails ends it. */
+    void pour(
+            String program,
+            List<String> arguments,
+            Map<String, String> environment,
+            Consumer<String> errorLine,
+            Drain drain) {
+        CompletableFuture<@Nullable Throwable> drained = new CompletableFuture<>();
+        Result result = run(
+                new Cancellation(),
+                LONG,
+                program,
+                arguments,
+                environment,
+                null,
+                (process, words) -> Thread.ofVirtual().start(() -> drained.complete(drain(drain, process))),
+                LONG,
+                errorLine);
+        Throwable problem = drained.getNow(null);
+        if (problem != null) {
+            throw new BackupFailure("what " + program + " wrote could not be kept: " + problem.getMessage(), problem);
+        }
+        if (result.exit() != 0) {
+            throw new BackupFailure(program + ": " + result.lastWords());
+        }
+    }
+
+    private static @Nullable Throwable drain(Drain drain, Process process) {
+        try {
+            drain.of(process.getInputStream());
+            return null;
+        } catch (IOException | RuntimeException e) {
+            kill(process);
+            return e;
         }
     }
 

@@ -83,9 +83,10 @@ final class Provisioning {
                         "--locale=C.UTF-8"),
                 Map.of(),
                 null));
-        makeRoles(cancellation, incoming);
+        String application = instance.settings().passwords().application();
+        makeRoles(cancellation, incoming, application);
         writeSettings(incoming);
-        reconfiguration.noteGiven();
+        reconfiguration.noteGiven(application);
         cancellation.check();
         replaced();
     }
@@ -101,7 +102,7 @@ final class Provisioning {
     }
 
     /** In a single-user session: nobody else can be there, and no password crosses a socket or a command line. */
-    private void makeRoles(Cancellation cancellation, Path incoming) {
+    private void makeRoles(Cancellation cancellation, Path incoming, String application) {
         String statements = """
                 CREATE ROLE %1$s LOGIN REPLICATION PASSWORD %2$s;
                 CREATE ROLE %3$s LOGIN PASSWORD %4$s;
@@ -113,7 +114,7 @@ final class Provisioning {
                         PostgresSettings.REPLICATION_ROLE,
                         LocalPostgres.literal(instance.settings().passwords().replication()),
                         PostgresSettings.APPLICATION,
-                        LocalPostgres.literal(instance.settings().passwords().application()),
+                        LocalPostgres.literal(application),
                         PostgresSettings.APP_ROLE,
                         LocalPostgres.literal(instance.settings().passwords().app()),
                         PostgresSettings.APP_DATABASE);

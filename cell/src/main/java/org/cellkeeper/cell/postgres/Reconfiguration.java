@@ -19,8 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What was configured anew while PostgreSQL ran: where this is the primary, the application's password is changed, and the cell's own
- * app gets its places among the connections. Of what PostgreSQL takes up at its next start alone it is said that it waits for that, and
+ * What was configured anew while PostgreSQL ran: where this is the primary, the passwords of the application and of the cell's own app
+ * are changed, and that app gets its places among the connections. Of what PostgreSQL takes up at its next start alone it is said that it waits for that, and
  * of a data directory that cannot be replaced, why. Lives on the thread {@code postgres-housekeeping}; the words are for any thread.
  */
 final class Reconfiguration {
@@ -30,13 +30,17 @@ final class Reconfiguration {
     /** Tells, by a digest, the password that the application's role was last given or found to be given. */
     private static final String GIVEN = "application.password";
 
+    private static final String GIVEN_TO_APP = "app.password";
+
     private final PostgresSettings settings;
     private final Sessions sessions;
     private final Postmaster postmaster;
     private final OwnedFiles files;
     private final Path given;
+    private final Path givenToApp;
     private final DataDirectory data;
     private final ForeignEdits edits;
+    private final SettingsFile file;
     private final ReplicationRole role;
     private final StreamCheck streamCheck;
 
@@ -53,6 +57,7 @@ final class Reconfiguration {
             OwnedFiles files,
             DataDirectory data,
             ForeignEdits edits,
+            SettingsFile file,
             ReplicationRole role,
             StreamCheck streamCheck) {
         this.settings = settings;
@@ -61,9 +66,11 @@ final class Reconfiguration {
         this.files = files;
         this.data = data;
         this.edits = edits;
+        this.file = file;
         this.role = role;
         this.streamCheck = streamCheck;
         this.given = settings.runDir().resolve(GIVEN);
+        this.givenToApp = settings.runDir().resolve(GIVEN_TO_APP);
     }
 
     /** Whether this run of PostgreSQL listens at another address or port than it is to. */
@@ -105,6 +112,11 @@ final class Reconfiguration {
         } catch (IOException e) {
             LOG.debug("How the data directory is mounted cannot be read: {}", e.getMessage());
         }
+        try {
+            file.renewPassword();
+        } catch (IOException e) {
+            LOG.debug("The password of the streams cannot be written: {}", e.getMessage());
+        }
         Postmaster.Run run = postmaster.find();
         if (run == null || !postmaster.saysReady(run)) {
             return;
@@ -119,13 +131,17 @@ final class Reconfiguration {
             boolean standby = "true".equals(text(statement, "SELECT pg_is_in_recovery()::text"));
             String names = text(statement, waitingFor(standby));
             waiting = new Waiting(run.id(), names == null ? "" : names);
+            LockFile.Listening at = postmaster.listening(run);
             password(statement, standby);
             if (standby) {
+                if (at != null) {
+                    role.lookAtStandby(statement, at);
+                }
                 streamCheck.look(statement);
                 return;
             }
+            appPassword(statement);
             roles(session, statement, run);
-            LockFile.Listening at = postmaster.listening(run);
             if (at != null) {
                 role.look(statement, at);
             }
@@ -154,21 +170,45 @@ final class Reconfiguration {
 
     /** A password that somebody has changed by SQL stays as it is, for as long as the file does. */
     private void password(Statement statement, boolean standby) throws SQLException, IOException {
-        String digest = digest();
+        String now = settings.passwords().application();
         String before = OwnedFiles.read(given);
         if (before == null) {
-            noteGiven();
+            noteGiven(now);
             return;
         }
-        if (standby || before.strip().equals(digest)) {
+        List<String> digests = digests(now);
+        if (digests.contains(before.strip())) {
+            // By another of the cluster's secrets, which may be dropped.
+            if (!digests.getFirst().equals(before.strip())) {
+                noteGiven(now);
+            }
             return;
         }
+        if (!standby) {
+            give(statement, PostgresSettings.APPLICATION, now);
+            noteGiven(now);
+            LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
+        }
+    }
+
+    /** It is nobody's to change by SQL. */
+    private void appPassword(Statement statement) throws SQLException, IOException {
+        String now = settings.passwords().app();
+        String digest = digests(now).getFirst();
+        String before = OwnedFiles.read(givenToApp);
+        if (before != null && before.strip().equals(digest)) {
+            return;
+        }
+        if (role(statement, "true", "pg_roles", PostgresSettings.APP_ROLE) != null) {
+            give(statement, PostgresSettings.APP_ROLE, now);
+            files.write(givenToApp, digest + "\n");
+        }
+    }
+
+    private static void give(Statement statement, String role, String password) throws SQLException {
         // No statement that fails may write the password into PostgreSQL's log.
         statement.execute("SET log_min_error_statement = panic");
-        statement.execute("ALTER ROLE " + PostgresSettings.APPLICATION + " PASSWORD "
-                + LocalPostgres.literal(settings.passwords().application()));
-        noteGiven();
-        LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
+        statement.execute("ALTER ROLE " + role + " PASSWORD " + LocalPostgres.literal(password));
     }
 
     /** What new clusters are born with: a superuser without a password, and the app's places among the connections. */
@@ -201,17 +241,23 @@ final class Reconfiguration {
                 statement, "SELECT (" + what + ")::text FROM pg_catalog." + table + " WHERE rolname = '" + name + "'");
     }
 
-    void noteGiven() throws IOException {
-        files.write(given, digest() + "\n");
+    /** The application's role has this one now. */
+    void noteGiven(String password) throws IOException {
+        files.write(given, digests(password).getFirst() + "\n");
     }
 
-    private String digest() {
+    /** By each of the seals. */
+    private List<String> digests(String password) {
+        return settings.passwords().seals().stream()
+                .map(seal -> digest(seal, password))
+                .toList();
+    }
+
+    private static String digest(String seal, String password) {
         try {
             Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(
-                    new SecretKeySpec(settings.passwords().superuser().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-            return HexFormat.of()
-                    .formatHex(mac.doFinal(settings.passwords().application().getBytes(StandardCharsets.UTF_8)));
+            mac.init(new SecretKeySpec(seal.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            return HexFormat.of().formatHex(mac.doFinal(password.getBytes(StandardCharsets.UTF_8)));
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java has no HmacSHA256", e);
         }

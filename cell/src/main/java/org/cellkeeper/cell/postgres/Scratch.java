@@ -1,11 +1,18 @@
 package org.cellkeeper.cell.postgres;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,9 +22,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.BackupFailure;
+import org.cellkeeper.cell.port.DatabaseArchive.Copy;
 import org.cellkeeper.cell.port.DatabaseArchive.Room;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +35,21 @@ import org.jspecify.annotations.Nullable;
  * it after a kill.
  */
 final class Scratch {
+    /** The data, with the list that pg_basebackup made of them. */
+    static final String DATA = "base.tar.gz";
+
+    /** How the name of a file ends that is compressed: of each segment of WAL, and of a timeline's history. */
+    static final String ZIPPED = ".gz";
+
+    private static final Pattern SEGMENT = Pattern.compile("(?:[0-9A-F]{24}|[0-9A-F]{8}\\.history)\\.gz");
+
+    /** Of a backup that was made before the agent wrote the files itself: the WAL, and the list. */
+    private static final String WAL = "pg_wal.tar.gz";
+
+    private static final String MANIFEST = "backup_manifest";
+
+    private static final int EVENT_TRIGGERS_CAN_BE_OFF = 17;
+
     private static final Duration LOGIN = Duration.ofSeconds(10);
     private static final Duration STATEMENT = Duration.ofMinutes(10);
 
@@ -51,6 +74,7 @@ final class Scratch {
     private final OwnedFiles files;
     private final Path folder;
     private final Path data;
+    private final Path brought;
 
     Scratch(PostgresSettings settings, Programs programs, OwnedFiles files) {
         this.settings = settings;
@@ -58,6 +82,7 @@ final class Scratch {
         this.files = files;
         this.folder = settings.dataDir().resolveSibling("restore");
         this.data = folder.resolve("data");
+        this.brought = folder.resolve("brought");
     }
 
     Path folder() {
@@ -68,12 +93,21 @@ final class Scratch {
         return Files.getFileStore(folder.getParent()).getUsableSpace();
     }
 
-    /** What unpacking and starting a copy takes, by the list that pg_basebackup made of its files. */
-    Room room(Path copy) throws IOException {
-        long needed = OWN_WRITES;
+    /** What bringing, unpacking and starting a copy takes. */
+    Room room(Copy copy) throws IOException {
+        long brought =
+                copy.files().values().stream().mapToLong(Long::longValue).max().orElse(0);
+        long unpacked = copy.unpackedBytes() > 0 ? copy.unpackedBytes() : listed(copy);
+        return new Room(OWN_WRITES + brought + unpacked, freeBytes());
+    }
+
+    /** By the list that pg_basebackup made of the files. */
+    private static long listed(Copy copy) throws IOException {
+        long needed = 0;
         boolean understood = false;
-        try (Stream<String> lines = Files.lines(manifest(copy))) {
-            for (String line : (Iterable<String>) lines::iterator) {
+        try (BufferedReader lines =
+                new BufferedReader(new InputStreamReader(copy.open(MANIFEST), StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 Matcher size = FILE_SIZE.matcher(line);
                 while (size.find()) {
                     needed += (Long.parseLong(size.group(1)) / BLOCK + 1) * BLOCK;
@@ -84,43 +118,67 @@ final class Scratch {
                     needed += Lsn.parse(range.group(2)).minus(Lsn.parse(range.group(1)));
                 }
             }
-        } catch (RuntimeException e) {
-            throw new BackupFailure(manifest(copy) + " cannot be read: " + e.getMessage(), e);
+        } catch (IllegalArgumentException e) {
+            throw new BackupFailure(MANIFEST + " cannot be read: " + e.getMessage(), e);
         }
         if (!understood) {
-            throw new BackupFailure(manifest(copy) + " is no list of a backup's files");
+            throw new BackupFailure(MANIFEST + " is no list of a backup's files");
         }
-        return new Room(needed, freeBytes());
-    }
-
-    private static Path manifest(Path copy) {
-        return copy.resolve("backup_manifest");
+        return needed;
     }
 
     // ---- its life
 
     /** Unpacks it, has PostgreSQL's own checksums compared, and starts it; to 40 percent of a restore. */
-    void start(Path copy, IntConsumer percent) throws IOException, SQLException {
+    void start(Copy copy, IntConsumer percent) throws IOException, SQLException {
+        files.makeFolder(folder, "rwx------");
+        files.makeFolder(data, "rwx------");
+        files.makeFolder(brought, "rwx------");
         unpack(copy);
         percent.accept(25);
-        programs.complete(
-                "pg_verifybackup", "--quiet", "--exit-on-error", "--manifest-path=" + manifest(copy), data.toString());
+        Path list = copy.files().containsKey(MANIFEST) ? bring(copy, MANIFEST) : data.resolve(MANIFEST);
+        programs.complete("pg_verifybackup", "--quiet", "--exit-on-error", "--manifest-path=" + list, data.toString());
         percent.accept(35);
         isolate();
         startServer();
-        // Its owner may have closed it.
-        try (Connection session = sessions().open("restore", LOGIN, STATEMENT);
-                Statement statement = session.createStatement()) {
-            statement.execute("ALTER DATABASE " + PostgresSettings.APPLICATION + " ALLOW_CONNECTIONS true");
+        try (Connection session = sessions().open("restore", LOGIN, STATEMENT)) {
+            Sessions.execute(
+                    session,
+                    // Libraries and whatever else its owners have sessions begin with.
+                    "DELETE FROM pg_db_role_setting",
+                    // Its owner may have closed it.
+                    "ALTER DATABASE " + PostgresSettings.APPLICATION + " ALLOW_CONNECTIONS true");
         }
         percent.accept(40);
     }
 
-    private void unpack(Path copy) throws IOException {
-        files.makeFolder(folder, "rwx------");
-        files.makeFolder(data, "rwx------");
-        unpack(copy.resolve("base.tar.gz"), data);
-        unpack(copy.resolve("pg_wal.tar.gz"), data.resolve("pg_wal"));
+    /** Has a file where nobody else writes, and only if it is what was made: from here on it may be looked into. */
+    private Path bring(Copy copy, String name) throws IOException {
+        Path here = brought.resolve(name);
+        try (InputStream in = copy.open(name)) {
+            Files.copy(in, here);
+        }
+        files.own(here);
+        return here;
+    }
+
+    private void unpack(Copy copy) throws IOException {
+        unpack(bring(copy, DATA), data);
+        Path wal = data.resolve("pg_wal");
+        if (copy.files().containsKey(WAL)) {
+            unpack(bring(copy, WAL), wal);
+        }
+        for (String name : copy.files().keySet()) {
+            if (SEGMENT.matcher(name).matches()) {
+                Path zipped = bring(copy, name);
+                Path segment = wal.resolve(name.substring(0, name.length() - ZIPPED.length()));
+                try (InputStream in = new GZIPInputStream(Files.newInputStream(zipped))) {
+                    Files.copy(in, segment);
+                }
+                files.own(segment);
+                Files.delete(zipped);
+            }
+        }
         // A copy as tar always has it, empty; an entry would lead the scratch instance into the live one's files.
         Path map = data.resolve("tablespace_map");
         if (Files.exists(map) && Files.size(map) > 0) {
@@ -128,7 +186,7 @@ final class Scratch {
         }
     }
 
-    private void unpack(Path archive, Path into) {
+    private void unpack(Path archive, Path into) throws IOException {
         String tar = Programs.find("tar");
         if (tar == null) {
             throw new BackupFailure("tar is not on this machine");
@@ -136,18 +194,39 @@ final class Scratch {
         try {
             programs.complete(tar, "--extract", "--gzip", "--file=" + archive, "--directory=" + into);
         } catch (BackupFailure e) {
-            throw new BackupFailure(archive + " cannot be unpacked: " + e.getMessage(), e);
+            throw new BackupFailure(archive.getFileName() + " cannot be unpacked: " + e.getMessage(), e);
         }
+        Files.delete(archive);
+        requireFilesAndFolders();
     }
 
-    /** Own settings in place of the cell's: no network, no standby to wait for, no file of the live instance. */
+    /** A link would lead what is written next into files that are not the scratch instance's, and a pipe would have it wait. */
+    private void requireFilesAndFolders() throws IOException {
+        Files.walkFileTree(data, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                boolean plain = attributes.isRegularFile()
+                        && Integer.valueOf(1).equals(Files.getAttribute(file, "unix:nlink", LinkOption.NOFOLLOW_LINKS));
+                if (!plain) {
+                    throw new BackupFailure("the backup holds " + data.relativize(file)
+                            + ", which is a link or no file; nothing was changed");
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /**
+     * Own settings in place of the cell's: no network, no standby to wait for, no file of the live instance, no library, no command,
+     * and nothing that works by itself in what was copied.
+     */
     private void isolate() throws IOException {
         for (String name : List.of("postgresql.auto.conf", "standby.signal", "recovery.signal")) {
             files.delete(data.resolve(name));
         }
         files.write(data.resolve("pg_hba.conf"), "local all all trust\n");
-        files.write(
-                data.resolve("postgresql.conf"), """
+        files.write(data.resolve("pg_ident.conf"), "");
+        files.write(data.resolve("postgresql.conf"), """
                 listen_addresses = ''
                 unix_socket_directories = '%s'
                 port = %d
@@ -158,7 +237,16 @@ final class Scratch {
                 max_connections = 20
                 max_prepared_transactions = 1000
                 max_locks_per_transaction = 256
-                """.formatted(folder.toString().replace("'", "''"), settings.port()));
+                max_logical_replication_workers = 0
+                shared_preload_libraries = ''
+                session_preload_libraries = ''
+                local_preload_libraries = ''
+                archive_command = ''
+                restore_command = ''
+                %s""".formatted(
+                        folder.toString().replace("'", "''"),
+                        settings.port(),
+                        programs.version() >= EVENT_TRIGGERS_CAN_BE_OFF ? "event_triggers = off\n" : ""));
     }
 
     private void startServer() throws IOException {
@@ -193,6 +281,7 @@ final class Scratch {
                 settings.osUser(),
                 settings.passwords(),
                 Map.of(),
+                Access.unencrypted(),
                 settings.timeouts()));
     }
 
@@ -200,13 +289,16 @@ final class Scratch {
     void dump(@Nullable Path into) {
         programs.complete(
                 "pg_dump",
-                "--host=" + folder,
-                "--port=" + settings.port(),
-                "--username=" + PostgresSettings.SUPERUSER,
-                into == null ? "--format=plain" : "--format=custom",
-                "--compress=" + (into == null ? 0 : 1),
-                "--file=" + (into == null ? "/dev/null" : into),
-                PostgresSettings.APPLICATION);
+                List.of(
+                        "--host=" + folder,
+                        "--port=" + settings.port(),
+                        "--username=" + PostgresSettings.SUPERUSER,
+                        into == null ? "--format=plain" : "--format=custom",
+                        "--compress=" + (into == null ? 0 : 1),
+                        "--file=" + (into == null ? "/dev/null" : into),
+                        PostgresSettings.APPLICATION),
+                Map.of("PGOPTIONS", Sessions.OPTIONS),
+                line -> {});
     }
 
     void stop() {

@@ -9,15 +9,17 @@ import java.time.Duration;
 import java.util.Properties;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.cellkeeper.cell.trust.CredentialSockets;
+import org.cellkeeper.cell.wire.UnixSocketFactory;
 import org.postgresql.Driver;
 
 /** Opens the agent's sessions, over the Unix socket; or a sibling's, over TCP. None of them ever waits for a standby. Stateless. */
 final class Sessions {
     /**
      * All that the agent's sessions rely on, whatever defaults an operator has given the cluster, the database or the role. I1 is
-     * about clients: what the agent itself writes must not hang when nobody acknowledges.
+     * about clients: what the agent itself writes must not hang when nobody acknowledges. Its programs are given them as PGOPTIONS.
      */
-    private static final String OPTIONS = Stream.of(
+    static final String OPTIONS = Stream.of(
                     "synchronous_commit=local",
                     // A standby refuses every statement of a serializable transaction.
                     "default_transaction_isolation=read\\ committed",
@@ -47,6 +49,9 @@ final class Sessions {
                     "track_activities=on")
             .map(setting -> "-c " + setting)
             .collect(Collectors.joining(" "));
+
+    /** What PostgreSQL says to one whose password it is not. */
+    static final String WRONG_PASSWORD = "28P01";
 
     private final Driver driver = new Driver();
     private final PostgresSettings settings;
@@ -93,14 +98,53 @@ final class Sessions {
     }
 
     /**
-     * A session for replication commands at a sibling. Nothing but the role's own attribute lets it in: it is in no database, so no
-     * right to connect to one is needed.
+     * A session for replication commands at a sibling, as a walreceiver comes to it. Nothing but the role's own attribute lets it in: it
+     * is in no database, so no right to connect to one is needed.
      */
     Connection openReplication(String host, int port, Duration limit) throws SQLException {
+        if (settings.access().encryption().speaks()) {
+            Properties properties = new Properties();
+            // Our factory compares the host with the certificate, and knows each way to write an IPv6 address.
+            properties.setProperty("sslmode", "verify-ca");
+            properties.setProperty("sslfactory", CredentialSockets.class.getName());
+            properties.setProperty(
+                    "sslfactoryarg", CredentialSockets.nameOf(settings.access().credentials()));
+            properties.setProperty("requireAuth", "none");
+            return openReplication(host, port, limit, properties);
+        }
+        return openReplicationByPassword(host, port, limit);
+    }
+
+    /** The same by password, without encryption: by whichever of them the role has. */
+    Connection openReplicationByPassword(String host, int port, Duration limit) throws SQLException {
+        SQLException refusal = new SQLException("there is no password", WRONG_PASSWORD);
+        for (String password : settings.passwords().replications()) {
+            try {
+                Connection session = openReplicationByPassword(host, port, limit, password);
+                settings.passwords().streamsWith(password);
+                return session;
+            } catch (SQLException e) {
+                if (!WRONG_PASSWORD.equals(e.getSQLState())) {
+                    throw e;
+                }
+                refusal = e;
+            }
+        }
+        throw refusal;
+    }
+
+    /** The same by this password alone. */
+    Connection openReplicationByPassword(String host, int port, Duration limit, String password) throws SQLException {
         Properties properties = new Properties();
-        properties.setProperty("user", PostgresSettings.REPLICATION_ROLE);
-        properties.setProperty("password", settings.passwords().replication());
+        properties.setProperty("sslmode", "disable");
+        properties.setProperty("password", password);
         properties.setProperty("requireAuth", OwnedSettings.PROOF);
+        return openReplication(host, port, limit, properties);
+    }
+
+    private Connection openReplication(String host, int port, Duration limit, Properties properties)
+            throws SQLException {
+        properties.setProperty("user", PostgresSettings.REPLICATION_ROLE);
         properties.setProperty("replication", "true");
         properties.setProperty("preferQueryMode", "simple");
         properties.setProperty("assumeMinServerVersion", "15");

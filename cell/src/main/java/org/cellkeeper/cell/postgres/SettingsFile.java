@@ -68,7 +68,7 @@ final class SettingsFile {
 
     private volatile @Nullable Read lastRead;
     /** All that PostgreSQL and its walreceiver read beside this file and what ALTER SYSTEM writes, by place. */
-    private final Map<String, String> others;
+    private volatile Map<String, String> others;
 
     /** Those when they were last found to be ours. */
     private final Map<String, FileStamp> inOrder = new ConcurrentHashMap<>();
@@ -79,16 +79,39 @@ final class SettingsFile {
         this.owned = owned;
         this.files = files;
         this.dataDir = dataDir;
-        this.others = Map.of(
-                settings.passFile().toString(),
-                owned.passLine(),
-                "pg_hba.conf",
-                OwnedSettings.HBA,
-                "pg_ident.conf",
-                owned.ident(),
+        this.others = others();
+    }
+
+    private Map<String, String> others() {
+        Map<String, String> all = new TreeMap<>(owned.tls().content());
+        if (owned.needsPassword()) {
+            all.put(settings.passFile().toString(), owned.passLine());
+        }
+        all.put(HostRules.FILE, HostRules.text(settings.access()));
+        all.put("pg_ident.conf", owned.ident());
+        all.put(
                 "postgresql.conf",
                 "# Written by Cellkeeper: your settings belong into the cell's configuration.\ninclude '" + NAME
                         + "'\n");
+        return Map.copyOf(all);
+    }
+
+    /** Writes the files that show the cell's certificate anew. */
+    synchronized void renewCertificate() throws IOException {
+        others = others();
+        inOrder.clear();
+        putRight();
+    }
+
+    /** What a stream shows may be another password by now. */
+    synchronized void renewPassword() throws IOException {
+        String file = settings.passFile().toString();
+        if (owned.needsPassword() && !owned.passLine().equals(others.get(file))) {
+            // There may be no data yet, and no folder for all the others.
+            files.write(settings.passFile(), owned.passLine());
+            others = others();
+            inOrder.remove(file);
+        }
     }
 
     AutoConf auto() {
@@ -123,6 +146,14 @@ final class SettingsFile {
         return content.withUpstream(upstream, owned.conninfo(upstream, self), self.slotOn(upstream.primary()));
     }
 
+    /** The same as an agent that is configured as this one would have written it. */
+    Content renewed(Content content) {
+        Upstream upstream = content.upstream();
+        return upstream == null
+                ? content
+                : content.withUpstream(upstream, owned.renewed(content.conninfo(), upstream), content.slot());
+    }
+
     /** Whether the file was written by an agent that was configured otherwise. */
     boolean isStale(Content content) {
         return !render(content).equals(OwnedFiles.readable(dataDir.resolve(NAME)));
@@ -136,7 +167,7 @@ final class SettingsFile {
     }
 
     /** Puts right what somebody else has changed of the other files, at no cost while nobody has. Says which these were. */
-    List<String> putRight() throws IOException {
+    synchronized List<String> putRight() throws IOException {
         List<String> changed = new ArrayList<>();
         for (Map.Entry<String, String> other : others.entrySet()) {
             Path path = dataDir.resolve(other.getKey());
@@ -144,7 +175,10 @@ final class SettingsFile {
             if (stamp != null && stamp.equals(inOrder.get(other.getKey()))) {
                 continue;
             }
-            if (files.writeIfDifferent(path, other.getValue())) {
+            if (stamp != null && !stamp.isPrivate()) {
+                files.write(path, other.getValue());
+                changed.add(other.getKey());
+            } else if (files.writeIfDifferent(path, other.getValue())) {
                 changed.add(other.getKey());
             } else if (stamp != null) {
                 inOrder.put(other.getKey(), stamp);
@@ -165,6 +199,7 @@ final class SettingsFile {
         Map<String, String> all = new TreeMap<>(owned.defaults());
         all.putAll(settings.extra());
         all.putAll(owned.fixed());
+        all.putAll(owned.reloadable());
         all.put("synchronous_standby_names", SyncNames.render(sync == null ? SyncSetting.NOBODY : sync));
         all.put("default_transaction_read_only", content.readOnly() ? "on" : "off");
         all.put("primary_conninfo", content.conninfo());

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.port.DatabaseFailure;
 import org.cellkeeper.cell.wire.Installations;
@@ -28,6 +30,10 @@ final class TrialSettings {
     private static final String LAST_OF_ALL = "shared_memory_size";
 
     private static final String CONFIGURATION = "postgresql.conf";
+
+    private static final Pattern LINE = Pattern.compile("^CONTEXT: +line ([0-9]{1,6}) of configuration file");
+    /** It has no certificate in a trial; that is no fault of a line. */
+    private static final String NO_TLS_HERE = "SSL is disabled";
 
     private final long begun = System.nanoTime();
     private final OwnedFiles files;
@@ -66,12 +72,26 @@ final class TrialSettings {
         return problems;
     }
 
+    /** What PostgreSQL refuses of lines for pg_hba.conf. */
+    static List<String> problems(Path binDir, @Nullable String osUser, List<String> lines) {
+        return lines.isEmpty() ? List.of() : in(binDir, osUser, "pg_hba.conf", trial -> trial.refused(lines));
+    }
+
     /**
      * What of {@code judged} PostgreSQL would not start with beside the others, and why, as a problem in words; under the empty name
      * what it refuses of them together.
      */
     static Map<String, String> refused(
             Path binDir, @Nullable String osUser, Map<String, String> judged, Map<String, String> others) {
+        return in(binDir, osUser, "its settings", trial -> trial.refused(judged, others));
+    }
+
+    /** What is asked of it. */
+    private interface Question<T> {
+        T of(TrialSettings trial) throws IOException;
+    }
+
+    private static <T> T in(Path binDir, @Nullable String osUser, String about, Question<T> question) {
         OwnedFiles files = new OwnedFiles(osUser);
         Path folder = null;
         try {
@@ -80,10 +100,10 @@ final class TrialSettings {
                     "cellkeeper-trial",
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             files.own(folder);
-            return new TrialSettings(binDir, osUser, programs, files, folder).refused(judged, others);
+            return question.of(new TrialSettings(binDir, osUser, programs, files, folder));
         } catch (IOException | DatabaseFailure | IllegalArgumentException e) {
             throw new DatabaseFailure(
-                    "PostgreSQL in " + binDir + " cannot be asked about its settings: " + e.getMessage(), e);
+                    "PostgreSQL in " + binDir + " cannot be asked about " + about + ": " + e.getMessage(), e);
         } finally {
             remove(folder);
         }
@@ -161,6 +181,51 @@ final class TrialSettings {
         }
     }
 
+    /**
+     * It is started, which takes it as far as reading that file and one step further; there are no data that it could recover and serve.
+     */
+    private List<String> refused(List<String> lines) throws IOException {
+        prepare();
+        for (String name : List.of("base", "pg_dynshmem", "pg_notify", "pg_stat_tmp", "pg_tblspc")) {
+            files.makeFolder(folder.resolve(name), "rwx------");
+        }
+        write(CONFIGURATION, "");
+        write("pg_ident.conf", "");
+        write(HostRules.FILE, String.join("\n", lines) + "\n");
+        List<String> arguments = new ArrayList<>(List.of("-D", folder.toString()));
+        for (String setting : List.of(
+                "listen_addresses=",
+                "unix_socket_directories=" + folder,
+                "shared_buffers=128kB",
+                "max_connections=2",
+                "superuser_reserved_connections=0",
+                "max_wal_senders=0",
+                "log_line_prefix=")) {
+            arguments.addAll(List.of("-c", setting));
+        }
+        Programs.Result result = run("postgres", arguments);
+        if (!result.err().contains("FATAL:  could not load ")) {
+            if (!result.err().contains("startup process")) {
+                throw new DatabaseFailure(result.lastWords());
+            }
+            return List.of();
+        }
+        List<String> problems = new ArrayList<>();
+        String words = "";
+        for (String said : result.err().lines().toList()) {
+            Matcher place = LINE.matcher(said);
+            if (place.find()) {
+                String line = lines.get(Math.min(Integer.parseInt(place.group(1)), lines.size()) - 1);
+                if (!words.contains(NO_TLS_HERE)) {
+                    problems.add("has '" + line + "', which PostgreSQL " + version + " refuses: " + words);
+                }
+            } else if (said.startsWith("LOG: ")) {
+                words = said.substring("LOG: ".length()).strip();
+            }
+        }
+        return problems.isEmpty() ? List.of("PostgreSQL " + version + " refuses it: " + result.lastWords()) : problems;
+    }
+
     /** Nothing of this need outlive a crash. */
     private void write(String name, String text) throws IOException {
         files.own(Files.writeString(folder.resolve(name), text));
@@ -177,8 +242,9 @@ final class TrialSettings {
                 osUser,
                 new PostgresSettings.Passwords("", "", "", ""),
                 extra,
+                Access.unencrypted(),
                 PostgresSettings.Timeouts.defaults());
-        OwnedSettings owned = new OwnedSettings(settings, settings.passFile(), version);
+        OwnedSettings owned = new OwnedSettings(settings, version);
         write(CONFIGURATION, new SettingsFile(settings, owned, files, folder).render(SettingsFile.Content.FIRST));
         List<String> arguments = new ArrayList<>(owned.commandLine(folder, Map.of()));
         // Its words alone, in full.

@@ -105,17 +105,17 @@ final class Verbs implements AutoCloseable {
     /** Interrupts the verb in flight, has this done beside the verbs, and then an observation made. */
     CompletableFuture<DatabaseView> interrupt(
             String name, Runnable work, Supplier<CompletableFuture<DatabaseView>> afterwards) {
-        synchronized (this) {
-            generation++;
-            Cancellation verb = inFlight;
-            if (verb != null) {
-                Thread.ofVirtual().start(verb::cancel);
-            }
+        // What is asked for from now on is not interrupted, and may be in flight before the fence's turn comes.
+        Cancellation verb = supersede();
+        if (verb != null) {
+            Thread.ofVirtual().start(verb::cancel);
         }
         CompletableFuture<DatabaseView> result = new CompletableFuture<>();
         fence.execute(() -> {
             try {
-                cancelInFlight();
+                if (verb != null) {
+                    verb.cancel();
+                }
                 work.run();
             } catch (RuntimeException e) {
                 result.completeExceptionally(new DatabaseFailure(name + ": " + e.getMessage(), e));
@@ -126,14 +126,10 @@ final class Verbs implements AutoCloseable {
         return result;
     }
 
-    private void cancelInFlight() {
-        Cancellation verb;
-        synchronized (this) {
-            verb = inFlight;
-        }
-        if (verb != null) {
-            verb.cancel();
-        }
+    /** Verbs that wait end without having begun; the one in flight is to be cancelled. */
+    private synchronized @Nullable Cancellation supersede() {
+        generation++;
+        return inFlight;
     }
 
     /** Runs it beside the verbs, and interrupts none; not at all once this is closed. */
@@ -147,10 +143,10 @@ final class Verbs implements AutoCloseable {
 
     /** Interrupts the verb in flight and those that wait. */
     void interruptAll() {
-        synchronized (this) {
-            generation++;
+        Cancellation verb = supersede();
+        if (verb != null) {
+            verb.cancel();
         }
-        cancelInFlight();
     }
 
     /** Ends the threads once they have done what they were given. */

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -12,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.curator.RetryPolicy;
 import org.apache.curator.RetrySleeper;
+import org.apache.curator.framework.AuthInfo;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.api.ACLProvider;
@@ -22,8 +25,8 @@ import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher;
-import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.data.ACL;
+import org.cellkeeper.cell.trust.TrustFolder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +46,8 @@ final class Connection {
     private final ScheduledExecutorService thread;
     private final Consumer<Reply> observer;
     private final long answerMillis;
+    private final NodeKeys keys;
+    private final Set<String> shown = ConcurrentHashMap.newKeySet();
     private final CuratorFramework client;
     private final Handle handle;
 
@@ -53,13 +58,14 @@ final class Connection {
 
     /**
      * @param resumed the session to go on with, or null for a new one
+     * @param keys by what the nodes are opened
      * @param failed told when the connection is lost, or was not to be had
      * @param observer told each reply before anybody else
      */
     Connection(
             Target target,
             @Nullable Credentials resumed,
-            String secret,
+            NodeKeys keys,
             ScheduledExecutorService thread,
             Consumer<WatchedEvent> events,
             Runnable failed,
@@ -68,8 +74,9 @@ final class Connection {
         this.thread = thread;
         this.observer = observer;
         this.answerMillis = target.sessionTimeout().toMillis() + 1000;
-        Handle.Factory factory = new Handle.Factory(target, resumed, () -> hand(failed));
-        this.client = curator(target, secret, thread, factory);
+        Handle.Factory factory = new Handle.Factory(target, resumed, () -> lost(failed));
+        this.keys = keys;
+        this.client = curator(target, thread, factory);
         client.getCuratorListenable().addListener((curator, event) -> {
             if (event.getType() == CuratorEventType.WATCHED) {
                 hand(() -> events.accept(event.getWatchedEvent()));
@@ -85,20 +92,23 @@ final class Connection {
         this.handle = factory.made();
     }
 
-    private static CuratorFramework curator(
-            Target target, String secret, ScheduledExecutorService thread, Handle.Factory factory) {
+    private CuratorFramework curator(Target target, ScheduledExecutorService curatorThread, Handle.Factory factory) {
+        List<AuthInfo> authorization = keys.shown().stream()
+                .peek(key -> shown.add(new String(key, StandardCharsets.UTF_8)))
+                .map(key -> new AuthInfo(NodeKeys.SCHEME, key))
+                .toList();
         return CuratorFrameworkFactory.builder()
                 .connectString(target.address())
                 .zookeeperFactory(factory)
                 .sessionTimeoutMs(target.sessionMillis())
                 .connectionTimeoutMs(0) // what cannot be sent now is never sent
                 .retryPolicy(new NoRetry())
-                .authorization("digest", ("cell:" + secret).getBytes(StandardCharsets.UTF_8))
-                .aclProvider(new CreatorOnly())
+                .authorization(authorization)
+                .aclProvider(new CellsOnly(keys))
                 .ensembleTracker(false)
                 .dontUseContainerParents()
                 .threadFactory(Thread.ofVirtual().name("curator-", 0).factory())
-                .runSafeService(thread)
+                .runSafeService(curatorThread)
                 .build();
     }
 
@@ -110,8 +120,18 @@ final class Connection {
         }
     }
 
-    /** Where to connect to. {@code connectTimeout} bounds the way from the first packet to the open session. */
-    record Target(String host, int port, Duration sessionTimeout, Duration connectTimeout) {
+    /**
+     * Where to connect to.
+     *
+     * @param connectTimeout bounds the way from the first packet to the open session
+     * @param trust what an encrypted connection is made with; null for one that is not
+     */
+    record Target(
+            String host,
+            int port,
+            Duration sessionTimeout,
+            Duration connectTimeout,
+            @Nullable TrustFolder trust) {
         String address() {
             return host + ":" + port;
         }
@@ -141,6 +161,16 @@ final class Connection {
     /** Gives the connection up and leaves the session as it is. */
     void abandon() {
         abandoned = true;
+        closeAside();
+    }
+
+    /** ZooKeeper's client keeps what it was asked in the moment of the loss for its next connection: there is none. */
+    private void lost(Runnable failed) {
+        closeAside();
+        hand(failed);
+    }
+
+    private void closeAside() {
         Thread.ofVirtual().name("zookeeper-abandon").start(client::close);
     }
 
@@ -183,6 +213,36 @@ final class Connection {
                 path,
                 reply ->
                         client.delete().withVersion(version).inBackground(reply).forPath(path));
+    }
+
+    /** From now on what is made from each of the present secrets is shown; what was shown stays so. */
+    void showKeys() {
+        for (byte[] key : keys.shown()) {
+            if (shown.add(new String(key, StandardCharsets.UTF_8))) {
+                handle.addAuthInfo(NodeKeys.SCHEME, key);
+            }
+        }
+    }
+
+    /** To whom it is open. */
+    CompletableFuture<Reply> acl(String path) {
+        return ask(path, reply -> client.getACL().inBackground(reply).forPath(path));
+    }
+
+    /** From now on nobody but cells makes anything at the root. */
+    CompletableFuture<Reply> closeRoot() {
+        return setAcl("/", keys.acl(), -1);
+    }
+
+    /** @param version of what it is open to, as read */
+    CompletableFuture<Reply> setAcl(String path, List<ACL> acl, int version) {
+        return ask(
+                path,
+                reply -> client.setACL()
+                        .withVersion(version)
+                        .withACL(acl)
+                        .inBackground(reply)
+                        .forPath(path));
     }
 
     /** Whatever is read after this has seen all that the ensemble had agreed on before. */
@@ -262,16 +322,22 @@ final class Connection {
         }
     }
 
-    /** Every node is its creators': whoever knows the cluster's secret. */
-    private static final class CreatorOnly implements ACLProvider {
+    /** Every node is theirs who know a secret of the cluster; who has made it, by which certificate, is nothing to it. */
+    private static final class CellsOnly implements ACLProvider {
+        private final NodeKeys keys;
+
+        CellsOnly(NodeKeys keys) {
+            this.keys = keys;
+        }
+
         @Override
         public List<ACL> getDefaultAcl() {
-            return ZooDefs.Ids.CREATOR_ALL_ACL;
+            return keys.acl();
         }
 
         @Override
         public List<ACL> getAclForPath(String path) {
-            return ZooDefs.Ids.CREATOR_ALL_ACL;
+            return keys.acl();
         }
     }
 }

@@ -11,15 +11,20 @@ import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.EnsembleServer;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
+import org.cellkeeper.cell.trust.Credentials;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Asks every server of the ensemble once a second how it is: a session tells of one server alone, and not whether the others could
+ * Asks every server of the ensemble every second, or every third, how it is: a session tells of one server alone, and not whether the others could
  * go on without it. No rule depends on it.
  */
 public final class EnsembleWatch implements AutoCloseable {
     private static final long EVERY_MILLIS = 1000;
+    /** A handshake with a certificate at either end takes both of them some ten milliseconds of a processor. */
+    private static final long EVERY_MILLIS_ENCRYPTED = 3000;
 
     private final List<String> addresses;
+    private final @Nullable Credentials credentials;
     private final Map<String, CellName> owners;
     private final Map<String, Standing> found = new ConcurrentHashMap<>();
     private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
@@ -32,13 +37,16 @@ public final class EnsembleWatch implements AutoCloseable {
      *
      * @param addresses of the servers, as in a connect string: host and client port
      * @param owners the cells that run them, by the addresses
+     * @param credentials with which they are asked; null when nothing is encrypted
      */
-    public EnsembleWatch(List<String> addresses, Map<String, CellName> owners) {
+    public EnsembleWatch(List<String> addresses, Map<String, CellName> owners, @Nullable Credentials credentials) {
+        this.credentials = credentials;
         this.addresses = addresses;
         this.owners = owners;
+        long pause = credentials == null ? EVERY_MILLIS : EVERY_MILLIS_ENCRYPTED;
         for (String server : addresses) {
             var _ = thread.scheduleWithFixedDelay(
-                    () -> asking.execute(() -> found.put(server, ask(server))), 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
+                    () -> asking.execute(() -> found.put(server, ask(server))), 0, pause, TimeUnit.MILLISECONDS);
         }
     }
 
@@ -54,11 +62,11 @@ public final class EnsembleWatch implements AutoCloseable {
         return List.copyOf(servers);
     }
 
-    private static Standing ask(String server) {
+    private Standing ask(String server) {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         String plain = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-        return ZooKeeperServerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)))
+        return ZooKeeperServerStatus.of(plain, Integer.parseInt(server.substring(colon + 1)), credentials)
                 .standing();
     }
 

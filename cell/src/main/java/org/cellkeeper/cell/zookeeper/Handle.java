@@ -11,6 +11,7 @@ import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.client.HostProvider;
 import org.apache.zookeeper.client.ZKClientConfig;
+import org.cellkeeper.cell.trust.TrustFolder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,10 +21,12 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("try") // ZooKeeper's own close() declares InterruptedException
 final class Handle extends ZooKeeper {
+    private static final String TLS = "zookeeper.ssl.";
+
     private volatile boolean endsSession;
 
     private Handle(Connection.Target target, Watcher watcher, HostProvider server) throws IOException {
-        super(target.address(), target.sessionMillis(), watcher, false, server, configuration());
+        super(target.address(), target.sessionMillis(), watcher, false, server, configuration(target));
     }
 
     private Handle(Connection.Target target, Watcher watcher, HostProvider server, Connection.Credentials resumed)
@@ -36,11 +39,21 @@ final class Handle extends ZooKeeper {
                 resumed.password(),
                 false,
                 server,
-                configuration());
+                configuration(target));
     }
 
-    private static ZKClientConfig configuration() {
+    private static ZKClientConfig configuration(Connection.Target target) {
         ZKClientConfig configuration = new ZKClientConfig();
+        TrustFolder trust = target.trust();
+        if (trust != null) {
+            configuration.setProperty(ZKClientConfig.SECURE_CLIENT, "true");
+            configuration.setProperty(
+                    ZKClientConfig.ZOOKEEPER_CLIENT_CNXN_SOCKET, "org.apache.zookeeper.ClientCnxnSocketNetty");
+            configuration.setProperty(TLS + "keyStore.location", trust.own().toString());
+            configuration.setProperty(
+                    TLS + "trustStore.location", trust.authorities().toString());
+            configuration.setProperty(TLS + "hostnameVerification", "true");
+        }
         configuration.setProperty(ZKClientConfig.ENABLE_CLIENT_SASL_KEY, "false");
         configuration.setProperty(ZKClientConfig.DISABLE_AUTO_WATCH_RESET, "true");
         return configuration;

@@ -3,6 +3,7 @@ package org.cellkeeper.cell.zookeeper;
 import java.util.List;
 import org.apache.curator.framework.api.CuratorEvent;
 import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.ACL;
 import org.apache.zookeeper.data.Stat;
 import org.cellkeeper.cell.port.Coordination.Outcome;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param path the node that was meant, or, after a create, the one that was made
  * @param data of the node; empty when it has none or was not read
+ * @param acl to whom the node is open; empty when that was not read
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record Reply(
@@ -19,6 +21,7 @@ record Reply(
         String path,
         byte[] data,
         List<String> children,
+        List<ACL> acl,
         @Nullable Stat stat) {
     private static final byte[] NO_DATA = {};
 
@@ -28,16 +31,18 @@ record Reply(
         String name = event.getName();
         byte[] data = event.getData();
         List<String> children = event.getChildren();
+        List<ACL> acl = event.getACLList();
         return new Reply(
                 known == null ? KeeperException.Code.SYSTEMERROR : known,
                 name == null ? path : name,
                 data == null ? NO_DATA : data,
                 children == null ? List.of() : children,
+                acl == null ? List.of() : acl,
                 event.getStat());
     }
 
     static Reply of(KeeperException.Code code, String path) {
-        return new Reply(code, path, NO_DATA, List.of(), null);
+        return new Reply(code, path, NO_DATA, List.of(), List.of(), null);
     }
 
     boolean isOk() {

@@ -48,6 +48,7 @@ final class Session {
     private static final Duration DISTRUSTED = Duration.ofSeconds(5);
 
     private final CoordinationSettings settings;
+    private final NodeKeys keys;
     private final Predicate<String> gone;
     private final ScheduledExecutorService thread;
     private final Owner owner;
@@ -65,8 +66,14 @@ final class Session {
     private boolean closed;
 
     /** @param gone whether the machine of a server is known to be dead; it may be wrong */
-    Session(CoordinationSettings settings, Predicate<String> gone, ScheduledExecutorService thread, Owner owner) {
+    Session(
+            CoordinationSettings settings,
+            NodeKeys keys,
+            Predicate<String> gone,
+            ScheduledExecutorService thread,
+            Owner owner) {
         this.settings = settings;
+        this.keys = keys;
         this.gone = gone;
         this.thread = thread;
         this.owner = owner;
@@ -85,7 +92,7 @@ final class Session {
             connection = new Connection(
                     target(),
                     credentials,
-                    settings.secret(),
+                    keys,
                     thread,
                     event -> process(mine, event),
                     () -> failed(mine),
@@ -129,7 +136,8 @@ final class Session {
                 text.substring(0, colon),
                 Integer.parseInt(text.substring(colon + 1)),
                 settings.sessionTimeout(),
-                connectTimeout());
+                connectTimeout(),
+                settings.trust());
     }
 
     private Duration connectTimeout() {

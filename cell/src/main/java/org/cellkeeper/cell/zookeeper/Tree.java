@@ -19,6 +19,7 @@ final class Tree {
     final String tasks;
     final String history;
     final String revoked;
+    final String secrets;
 
     Tree(String base) {
         this.base = base;
@@ -30,22 +31,36 @@ final class Tree {
         tasks = base + "/tasks";
         history = base + "/history";
         revoked = base + "/revoked";
+        secrets = base + "/secrets";
     }
 
     /** Creates a node, making what it lies under when that is not there yet. */
     CompletableFuture<Reply> create(Connection c, String path, byte[] data, CreateMode mode) {
         return c.create(path, data, mode)
                 .thenCompose(reply -> reply.isAbsent()
-                        ? makeSkeleton(c).thenCompose(made -> c.create(path, data, mode))
+                        ? make(c).thenCompose(made -> c.create(path, data, mode))
                         : CompletableFuture.completedFuture(reply));
     }
 
-    private CompletableFuture<Reply> makeSkeleton(Connection c) {
+    /**
+     * Leaves nobody but cells room beside it, once it is there: a node that is made at the root while that is being closed has ZooKeeper
+     * reckon wrong what all nodes amount to, and complain of it ever after.
+     */
+    void closeRoot(Connection c) {
+        var unused = c.acl("/").thenCompose(root -> {
+            boolean open = root.isOk()
+                    && root.acl().stream()
+                            .anyMatch(acl -> !acl.getId().getScheme().equals(NodeKeys.SCHEME));
+            return open ? make(c).thenCompose(made -> c.closeRoot()) : CompletableFuture.completedFuture(root);
+        });
+    }
+
+    private CompletableFuture<Reply> make(Connection c) {
         List<String> paths = new ArrayList<>();
         for (int slash = base.indexOf('/', 1); slash > 0; slash = base.indexOf('/', slash + 1)) {
             paths.add(base.substring(0, slash));
         }
-        paths.addAll(List.of(base, members, votes, tasks, history, revoked));
+        paths.addAll(List.of(base, members, votes, tasks, history, revoked, secrets));
         CompletableFuture<Reply> last = CompletableFuture.completedFuture(Reply.of(Code.OK, base));
         for (String path : paths) {
             CompletableFuture<Reply> made = c.create(path, NO_DATA, CreateMode.PERSISTENT);

@@ -52,6 +52,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     private final TaskList tasks;
     private final HistoryLog history;
     private final RevokedSessions revoked;
+    private final Rekeying rekeying;
 
     private Consumer<CoordinationView> listener = view -> {};
     private CoordinationView delivered = CoordinationView.nothing();
@@ -60,16 +61,19 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
     private boolean loaded;
 
     private boolean secretRefused;
+    private final boolean own;
 
     private volatile Predicate<String> gone = server -> false;
 
     /** Connects in the background. */
     public ZooKeeperCoordination(CoordinationSettings settings) {
+        own = settings.own();
         thread = new ScheduledThreadPoolExecutor(
                 1, Thread.ofPlatform().name("coordination").factory());
         thread.setRemoveOnCancelPolicy(true);
         thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-        session = new Session(settings, server -> gone.test(server), thread, new SessionOwner());
+        NodeKeys keys = new NodeKeys(settings.secrets());
+        session = new Session(settings, keys, server -> gone.test(server), thread, new SessionOwner());
         tree = new Tree(settings.basePath());
         shared = new SharedState(tree.state);
         votes = new Votes(tree);
@@ -80,12 +84,26 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         tasks = new TaskList(tree);
         history = new HistoryLog(tree);
         revoked = new RevokedSessions(tree, thread);
+        rekeying = new Rekeying(tree, keys, settings.names(), settings.own(), thread, () -> connection);
         thread.execute(session::open);
     }
 
     /** Tells it which servers' machines are dead, so that it need not find out: others are tried first for a while. */
     public void passBy(Predicate<String> servers) {
         gone = servers;
+    }
+
+    /** The settings tell others now. */
+    public void secretsChanged() {
+        onCoordinationThread(() -> {
+            secretRefused = false;
+            rekeying.secretsChanged();
+        });
+    }
+
+    /** What an operator has to know of the cells' secrets; empty when that is nothing. Any thread may ask. */
+    public String secretsInWords() {
+        return rekeying.words();
     }
 
     // ---- the port
@@ -233,6 +251,9 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
             connection = current;
             loaded = false;
             shared.connected();
+            if (fresh && own) {
+                tree.closeRoot(current);
+            }
             if (fresh) {
                 birth.lost();
             }
@@ -241,6 +262,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
             leader.connected(fresh);
             load(current, false);
             revoked.load(current);
+            rekeying.connected();
         }
 
         @Override
@@ -264,7 +286,7 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
             if (reply.code() == Code.NOAUTH && !secretRefused) {
                 secretRefused = true;
                 LOG.error(
-                        "ZooKeeper refuses {}: the cluster's secret of this cell is not the one that the cluster was made with",
+                        "ZooKeeper refuses {}: no secret of the cluster that this cell lists is one that opens it",
                         reply.path());
             }
         }
@@ -274,6 +296,9 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
         if (type == EventType.NodeDeleted) {
             presence.gone(path);
             leader.gone(path);
+        }
+        if (rekeying.concerns(path)) {
+            rekeying.changed();
         }
         if (path.equals(tree.state)) {
             deliverAfter(shared.read(c).thenCompose(read -> readVotesIfOther(c)));

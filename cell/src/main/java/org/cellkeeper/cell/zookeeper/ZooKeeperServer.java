@@ -2,19 +2,34 @@ package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.security.sasl.SaslException;
+import org.apache.zookeeper.server.ZKDatabase;
+import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
+import org.apache.zookeeper.server.quorum.Follower;
+import org.apache.zookeeper.server.quorum.Leader;
+import org.apache.zookeeper.server.quorum.PatientFollower;
+import org.apache.zookeeper.server.quorum.QuorumCnxManager;
 import org.apache.zookeeper.server.quorum.QuorumPeer;
 import org.apache.zookeeper.server.quorum.QuorumPeerMain;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Identity;
+import org.cellkeeper.cell.trust.NativeCryptography;
+import org.cellkeeper.cell.wire.DurableFiles;
 import org.cellkeeper.cell.wire.Json;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,14 +53,24 @@ public final class ZooKeeperServer {
             "-XX:ReservedCodeCacheSize=24m",
             "-XX:MaxMetaspaceSize=64m",
             "-XX:+ExitOnOutOfMemoryError",
+            NativeCryptography.FLAG,
             "-Dzookeeper.nio.numSelectorThreads=1",
             "-Dzookeeper.nio.numWorkerThreads=2",
             "-Dzookeeper.commitProcessor.numWorkerThreads=1",
             "-Dzookeeper.preAllocSize=1024",
-            "-Dzookeeper.jmx.log4j.disable=true");
+            "-Dzookeeper.jmx.log4j.disable=true",
+            // Netty, where connections are encrypted: few threads, little memory set aside, nothing of its own to
+            // unpack.
+            "-Dio.netty.eventLoopThreads=2",
+            "-Dio.netty.allocator.type=unpooled",
+            "-Dio.netty.transport.noNative=true",
+            "-Dio.netty.noUnsafe=true",
+            ClientEntrance.LOOK);
 
     /** One that finds its data gone takes part in no election, until it has them again from one that leads. */
     private static final String EMPTY_DOES_NOT_VOTE = "-Dzookeeper.db.autocreate=false";
+
+    private static final long RENEWAL_MILLIS = 1000;
 
     private static final String SETTINGS = "peer.json";
     private static final String CONFIGURATION = "zoo.cfg";
@@ -83,10 +108,12 @@ public final class ZooKeeperServer {
         if (arguments.length != 1) {
             throw new IllegalArgumentException("one argument is expected: the file with the settings");
         }
+        NativeCryptography.use();
         ZooKeeperServerSettings settings =
                 Json.read(Files.readAllBytes(Path.of(arguments[0])), ZooKeeperServerSettings.class);
         int code = 0;
         try {
+            encrypt(settings);
             new Server(settings).run(prepare(settings));
         } catch (Exception e) {
             Throwable reason = e.getCause() == null ? e : e.getCause();
@@ -111,6 +138,30 @@ public final class ZooKeeperServer {
         @Override
         protected QuorumPeer getQuorumPeer() throws SaslException {
             return new QuorumPeer() {
+                private final Doorkeeper doorkeeper = new Doorkeeper();
+                private @Nullable ZKDatabase database;
+
+                @Override
+                public void setZKDatabase(ZKDatabase read) {
+                    database = read;
+                    super.setZKDatabase(read);
+                }
+
+                @Override
+                public QuorumCnxManager createCnxnManager() {
+                    return doorkeeper.elections(this, getTickTime() * getSyncLimit());
+                }
+
+                @Override
+                protected Leader makeLeader(FileTxnSnapLog files) throws IOException {
+                    return doorkeeper.leader(this, files, Objects.requireNonNull(database));
+                }
+
+                @Override
+                protected Follower makeFollower(FileTxnSnapLog files) throws IOException {
+                    return new PatientFollower(this, files, Objects.requireNonNull(database));
+                }
+
                 @Override
                 public synchronized void start() {
                     Path folder = Path.of(settings.folder());
@@ -139,10 +190,12 @@ public final class ZooKeeperServer {
         Path folder = Path.of(settings.folder());
         try {
             Files.writeString(folder.resolve(UNUSABLE), reason + "\n");
+            ZooKeeperServerSettings.Tls tls = settings.tls();
+            Credentials credentials = tls == null || !tls.encryption().speaks() ? null : credentials(tls);
             boolean led = settings.servers().entrySet().stream()
                     .filter(server -> server.getKey() != settings.self())
                     .map(server -> ZooKeeperServerStatus.of(
-                            server.getValue().host(), server.getValue().clientPort()))
+                            server.getValue().host(), server.getValue().clientPort(), credentials))
                     .anyMatch(ZooKeeperServerStatus::isLeading);
             if (!led) {
                 return;
@@ -155,6 +208,66 @@ public final class ZooKeeperServer {
                     aside);
         } catch (IOException e) {
             LOG.warn("Its files cannot be put aside: {}", e.toString());
+        }
+    }
+
+    /** What it shows its clients is renewed while it runs, as is what it shows the other servers. */
+    private static void encrypt(ZooKeeperServerSettings settings) throws IOException {
+        ZooKeeperServerSettings.Tls tls = settings.tls();
+        if (tls == null) {
+            return;
+        }
+        Renewing renewing = new Renewing(tls);
+        ClientEntrance.guard(renewing.credentials);
+        var unused = Executors.newSingleThreadScheduledExecutor(
+                        Thread.ofPlatform().name("certificates").daemon().factory())
+                .scheduleWithFixedDelay(renewing::look, RENEWAL_MILLIS, RENEWAL_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private static final class Renewing {
+        private final ZooKeeperServerSettings.Tls tls;
+        private final List<Path> files;
+        private final Credentials credentials;
+        private List<String> known;
+
+        Renewing(ZooKeeperServerSettings.Tls tls) throws IOException {
+            this.tls = tls;
+            files = List.of(Path.of(tls.own()), Path.of(tls.authorities()));
+            known = texts(files);
+            credentials = credentials(tls);
+        }
+
+        void look() {
+            try {
+                List<String> found = texts(files);
+                if (!found.equals(known)) {
+                    credentials.renew(identity(tls));
+                    known = found;
+                }
+            } catch (IOException | RuntimeException unusable) {
+                LOG.debug("The certificate cannot be renewed: {}", unusable.toString());
+            }
+        }
+    }
+
+    private static List<String> texts(List<Path> files) throws IOException {
+        List<String> texts = new ArrayList<>();
+        for (Path file : files) {
+            texts.add(Files.readString(file));
+        }
+        return texts;
+    }
+
+    private static Credentials credentials(ZooKeeperServerSettings.Tls tls) throws IOException {
+        return new Credentials(tls.encryption(), identity(tls));
+    }
+
+    private static Identity identity(ZooKeeperServerSettings.Tls tls) throws IOException {
+        String own = Files.readString(Path.of(tls.own()));
+        try {
+            return Identity.of(Files.readString(Path.of(tls.authorities())), own, own);
+        } catch (GeneralSecurityException e) {
+            throw new IOException("this server's certificate cannot be used: " + e.getMessage(), e);
         }
     }
 
@@ -189,17 +302,19 @@ public final class ZooKeeperServer {
     }
 
     /**
-     * Whether the data in this folder are of this cluster, which the first call notes. A server with another cluster's must not join:
+     * Whether the data in this folder are of this cluster, which the first call notes, by the first of its marks. A server with another cluster's must not join:
      * it would lose what it holds, or, having seen more, make the others lose what they hold.
      */
-    public static boolean isOf(Path folder, String cluster) throws IOException {
+    public static boolean isOf(Path folder, List<String> marks) throws IOException {
         Files.createDirectories(folder);
         Path mark = folder.resolve("cluster");
         String known = Files.exists(mark) ? Files.readString(mark).strip() : "";
-        if (known.isEmpty()) {
-            Files.writeString(mark, cluster + "\n");
+        boolean ours = known.isEmpty() || marks.contains(known);
+        if (ours && !known.equals(marks.getFirst())) {
+            DurableFiles.replace(
+                    mark, folder.resolve("cluster.tmp"), (marks.getFirst() + "\n").getBytes(StandardCharsets.UTF_8));
         }
-        return known.isEmpty() || known.equals(cluster);
+        return ours;
     }
 
     /** Lets a member that has never run vote although it holds nothing; the server itself takes that back at its start. */

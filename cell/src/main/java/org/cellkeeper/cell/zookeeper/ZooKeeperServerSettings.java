@@ -4,6 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.cellkeeper.cell.trust.Encryption;
+import org.cellkeeper.cell.trust.TrustFolder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,8 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param folder where it keeps its data and its configuration
  * @param self its own number, a key of {@code servers}
  * @param servers all members by number, from 1
+ * @param tls how it is encrypted; null when nothing is
  */
-public record ZooKeeperServerSettings(String folder, int self, SortedMap<Integer, Server> servers) {
+public record ZooKeeperServerSettings(
+        String folder,
+        int self,
+        SortedMap<Integer, Server> servers,
+        @Nullable Tls tls) {
     public static final int CLIENT_PORT = 2181;
     public static final int FOLLOWER_PORT = 2888;
     public static final int ELECTION_PORT = 3888;
@@ -22,6 +29,19 @@ public record ZooKeeperServerSettings(String folder, int self, SortedMap<Integer
     public record Server(String host, int clientPort, int followerPort, int electionPort) {
         public static Server at(String host) {
             return new Server(host, CLIENT_PORT, FOLLOWER_PORT, ELECTION_PORT);
+        }
+    }
+
+    /**
+     * Encrypted connections, with a certificate at either end.
+     *
+     * @param own the file of the key and the certificate of this member
+     * @param authorities the file of those that are believed
+     * @param encryption another one than OFF
+     */
+    public record Tls(String own, String authorities, Encryption encryption) {
+        public Tls(TrustFolder folder, Encryption encryption) {
+            this(folder.own().toString(), folder.authorities().toString(), encryption);
         }
     }
 
@@ -68,6 +88,30 @@ public record ZooKeeperServerSettings(String folder, int self, SortedMap<Integer
     }
 
     private Map<String, String> settings() {
+        Map<String, String> all = new TreeMap<>(general());
+        if (tls != null) {
+            all.putAll(encrypted(tls));
+        }
+        return all;
+    }
+
+    /** Between the servers; the clients' port is plain to ZooKeeper ({@link ClientEntrance}). */
+    private static Map<String, String> encrypted(Tls tls) {
+        Map<String, String> all = new TreeMap<>();
+        all.put("serverCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory");
+        all.put("ssl.quorum.keyStore.location", tls.own());
+        all.put("ssl.quorum.trustStore.location", tls.authorities());
+        all.put("ssl.quorum.clientAuth", "need");
+        all.put("ssl.quorum.hostnameVerification", "true");
+        all.put("sslQuorumReloadCertFiles", "true");
+        all.put("sslQuorum", String.valueOf(tls.encryption().speaks()));
+        if (!tls.encryption().demands()) {
+            all.put("portUnification", "true");
+        }
+        return all;
+    }
+
+    private Map<String, String> general() {
         return new TreeMap<>(Map.ofEntries(
                 Map.entry("dataDir", folder + "/data"),
                 Map.entry("clientPort", Integer.toString(own().clientPort())),

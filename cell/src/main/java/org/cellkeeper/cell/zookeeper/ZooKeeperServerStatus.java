@@ -4,7 +4,11 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
+import org.cellkeeper.cell.trust.Credentials;
+import org.jspecify.annotations.Nullable;
 
 /** What one member of the ensemble says of itself. Asking blocks the caller for half a second at most per step. */
 public enum ZooKeeperServerStatus {
@@ -23,18 +27,36 @@ public enum ZooKeeperServerStatus {
     private static final int TIMEOUT_MILLIS = 500;
     private static final int LONGEST_ANSWER = 8192;
 
-    /** Asks by the four-letter word {@code srvr}, which every member here answers. */
-    public static ZooKeeperServerStatus of(String host, int clientPort) {
-        String answer;
-        try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(host, clientPort), TIMEOUT_MILLIS);
-            socket.setSoTimeout(TIMEOUT_MILLIS);
-            socket.getOutputStream().write("srvr".getBytes(StandardCharsets.US_ASCII));
-            answer = new String(socket.getInputStream().readNBytes(LONGEST_ANSWER), StandardCharsets.US_ASCII);
+    /**
+     * Asks by the four-letter word {@code srvr}, which every member here answers.
+     *
+     * @param credentials with which the connection is encrypted; null for one that is not
+     */
+    public static ZooKeeperServerStatus of(String host, int clientPort, @Nullable Credentials credentials) {
+        try {
+            return parse(answer(host, clientPort, credentials));
         } catch (IOException e) {
             return UNREACHABLE;
         }
-        return parse(answer);
+    }
+
+    /** What it says, in its own words; as for {@link #of}. */
+    public static String answer(String host, int clientPort, @Nullable Credentials credentials) throws IOException {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(host, clientPort), TIMEOUT_MILLIS);
+            socket.setSoTimeout(TIMEOUT_MILLIS);
+            Socket talk = credentials == null ? socket : encrypted(socket, host, clientPort, credentials);
+            talk.getOutputStream().write("srvr".getBytes(StandardCharsets.US_ASCII));
+            return new String(talk.getInputStream().readNBytes(LONGEST_ANSWER), StandardCharsets.US_ASCII);
+        }
+    }
+
+    private static Socket encrypted(Socket socket, String host, int port, Credentials credentials) throws IOException {
+        SSLSocket talk = (SSLSocket) credentials.context().getSocketFactory().createSocket(socket, host, port, true);
+        SSLParameters parameters = talk.getSSLParameters();
+        parameters.setEndpointIdentificationAlgorithm("HTTPS");
+        talk.setSSLParameters(parameters);
+        return talk;
     }
 
     static ZooKeeperServerStatus parse(String answer) {

@@ -157,7 +157,10 @@ final class CellAppIT {
         assertThatExceptionOfType(SQLException.class)
                 .isThrownBy(() -> databases.session("vcloud", "client", "cellkeeper"))
                 .satisfies(refused -> assertThat(refused.getSQLState()).isEqualTo("42501"));
-        try (Connection session = databases.session(PostgresSettings.APP_ROLE, "own'secret", "postgres");
+        assertThatExceptionOfType(SQLException.class)
+                .isThrownBy(() -> databases.session(PostgresSettings.APP_ROLE, "own'secret", "postgres"))
+                .withMessageContaining("pg_hba.conf rejects");
+        try (Connection session = databases.app();
                 var row = session.createStatement()
                         .executeQuery("SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication"
                                 + " FROM pg_roles WHERE rolname = current_user")) {

@@ -29,9 +29,14 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.postgres.Access;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresAppDatabase;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.CredentialSockets;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
 
 /** A real primary, cell-a, and a standby that acknowledges, cell-b; on loopback, under target/. */
@@ -68,6 +73,10 @@ final class TwoDatabases implements AutoCloseable {
         get(a.applySync(SyncSetting.of(List.of(B), 1, EPOCH)));
     }
 
+    private static Credentials credentials(String name) {
+        return Certified.cells().credentials(Encryption.REQUIRED, "cell-" + name);
+    }
+
     private PostgresSettings settings(String name) {
         return new PostgresSettings(
                 Installations.usual(),
@@ -78,6 +87,7 @@ final class TwoDatabases implements AutoCloseable {
                 PostgresSettings.osUser("postgres"),
                 new PostgresSettings.Passwords("super", "repl", "client", APP_PASSWORD),
                 Map.of(),
+                Access.with(credentials(name)),
                 PostgresSettings.Timeouts.defaults());
     }
 
@@ -117,9 +127,10 @@ final class TwoDatabases implements AutoCloseable {
                 HOST,
                 PostgresSettings.APP_ROLE,
                 PostgresSettings.APP_DATABASE,
-                APP_PASSWORD,
+                () -> List.of(APP_PASSWORD),
                 "1.2.3",
                 "2026-01-01T00:00:00Z",
+                credentials(cell.equals(B) ? "b" : "a"),
                 pace);
     }
 
@@ -137,10 +148,13 @@ final class TwoDatabases implements AutoCloseable {
 
     // ---- SQL
 
+    /** With a certificate: the app's role is asked for one. */
     Connection session(String role, String password, String database) throws SQLException {
         return DriverManager.getConnection(
                 "jdbc:postgresql://" + HOST + ":" + settingsOfA.port() + "/" + database
-                        + "?loginTimeout=5&socketTimeout=20&options=-c%20synchronous_commit=local",
+                        + "?loginTimeout=5&socketTimeout=20&options=-c%20synchronous_commit=local&sslmode=verify-ca&sslfactory="
+                        + CredentialSockets.class.getName() + "&sslfactoryarg="
+                        + CredentialSockets.nameOf(credentials("a")),
                 role,
                 password);
     }
@@ -154,7 +168,7 @@ final class TwoDatabases implements AutoCloseable {
                 settingsOfA.runDir().resolve(".s.PGSQL." + settingsOfA.port()).toString();
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.SUPERUSER);
-        properties.setProperty("socketFactory", "org.cellkeeper.cell.postgres.UnixSocketFactory");
+        properties.setProperty("socketFactory", "org.cellkeeper.cell.wire.UnixSocketFactory");
         properties.setProperty("socketFactoryArg", socket);
         properties.setProperty("sslmode", "disable");
         properties.setProperty("options", "-c synchronous_commit=local");

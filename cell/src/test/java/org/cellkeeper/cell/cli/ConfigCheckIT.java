@@ -43,6 +43,7 @@ final class ConfigCheckIT {
                 cluster.secret-file: %1$s/secret
                 security.root-password-file: %1$s/secret
                 security.vcloud-password-file: %1$s/secret
+                security.encryption: off
                 """.formatted(folder) + further);
         err.getBuffer().setLength(0);
         CommandLine root = new CommandLine(new Root());

@@ -2,9 +2,12 @@ package org.cellkeeper.cell.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -35,6 +38,8 @@ import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.VersionedState;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.trust.Secrets;
+import org.cellkeeper.cell.wire.PasswordHash;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,6 +102,18 @@ final class OperatorCommandsTest {
     }
 
     @Test
+    void aCertificateThatNobodyKnownHasSignedIsNotTaken() {
+        String[] asked = {"status", "--cell", cell, "--password-file", password.toString()};
+        assertThat(execute(asked)).isEqualTo(3);
+        assertThat(err.toString())
+                .contains("its certificate is not believed", "SHA-256 ", "--ca-file")
+                .doesNotContain("a long password");
+        String[] insecure = Arrays.copyOf(asked, asked.length + 1);
+        insecure[asked.length] = "--insecure";
+        assertThat(execute(insecure)).isZero();
+    }
+
+    @Test
     void statusShowsAHeadlineATableAndTheWarnings() {
         assertThat(run("status")).isZero();
         assertThat(out.toString()).isEqualTo("""
@@ -145,15 +162,17 @@ final class OperatorCommandsTest {
         assertThat(run("backup", "create")).isZero();
         assertThat(run("backup", "create", "--check")).isZero();
         assertThat(run("backup", "check", "backup-0")).isZero();
+        assertThat(run("backup", "check", "backup-0", "--accept-unsigned")).isZero();
         assertThat(run("backup", "delete", "backup-0")).isZero();
         assertThat(backups.asked)
                 .containsExactly(
                         new BackupOperator.Request.Create(false, false),
                         new BackupOperator.Request.Create(true, false),
-                        new BackupOperator.Request.Check("backup-0", false),
+                        new BackupOperator.Request.Check("backup-0", false, false),
+                        new BackupOperator.Request.Check("backup-0", true, false),
                         new BackupOperator.Request.Delete("backup-0", false));
         assertThat(run("backup", "list")).isZero();
-        assertThat(out.toString()).contains("backup-0  42 bytes  0.1.0  /transfer/backup-0");
+        assertThat(out.toString()).contains("backup-0  42 bytes  0.1.0  signature VALID  /transfer/backup-0");
     }
 
     @Test
@@ -187,7 +206,12 @@ final class OperatorCommandsTest {
         assertThat(backups.asked).isEmpty();
         assertThat(run("backup", "restore", "backup-0", "--confirm", "backup-0"))
                 .isZero();
-        assertThat(backups.asked).containsExactly(new BackupOperator.Request.Restore("backup-0", false));
+        assertThat(run("backup", "restore", "backup-0", "--confirm", "backup-0", "--accept-unsigned"))
+                .isZero();
+        assertThat(backups.asked)
+                .containsExactly(
+                        new BackupOperator.Request.Restore("backup-0", false, false),
+                        new BackupOperator.Request.Restore("backup-0", true, false));
     }
 
     @Test
@@ -377,6 +401,7 @@ final class OperatorCommandsTest {
                 security:
                   root-password-file: %1$s/secret
                   vcloud-password-file: %1$s/secret
+                  encryption: off
                 postgres:
                   bin-dir: %1$s
                 """.formatted(directory));
@@ -431,6 +456,74 @@ final class OperatorCommandsTest {
     }
 
     @Test
+    void theAuditSaysWhichCellNotedItAndWhoAskedForWhat() throws IOException {
+        run("switchover", "cell-3", "--no-wait");
+        Path wrong = Files.writeString(directory.resolve("wrong"), "something else");
+        runAt(List.of(cell), wrong, "status");
+        runAt(List.of(cell), wrong, "status", "--user", "nobody");
+        out.getBuffer().setLength(0);
+        assertThat(run("audit", "--limit", "1000")).isZero();
+        assertThat(out.toString())
+                .startsWith("noted by cell-1:\n")
+                .containsPattern(
+                        "\\d\\dZ  change  root \\(root\\)  127.0.0.1  POST /api/1.0.0/nodes/cell-3/switchover  202\n")
+                .containsPattern("Z  refused  'root'  127.0.0.1  GET /api/1.0.0/nodes  401 not-authenticated")
+                .containsPattern("Z  refused  -  127.0.0.1  GET /api/1.0.0/nodes  401 not-authenticated")
+                .doesNotContain("nobody");
+        assertThat(run("audit", "--limit", "1000", "--before", "2020-01-01T00:00:00Z"))
+                .isZero();
+        assertThat(run("audit", "--limit", "0")).isEqualTo(1);
+        assertThat(err.toString()).contains("limit is '0'");
+    }
+
+    @Test
+    void aPasswordIsHashedFromTheStandardInput() throws IOException {
+        assertThat(executeWith("correct horse: ü\n", "user", "hash")).isZero();
+        String hash = out.toString().strip();
+        assertThat(PasswordHash.parse(hash).isOf("correct horse: ü")).isTrue();
+        assertThat(hash).startsWith("pbkdf2-sha256$600000$");
+        for (String bad : List.of("", "\n", "two\nlines\n", "x".repeat(5000), "\u0007")) {
+            out.getBuffer().setLength(0);
+            assertThat(executeWith(bad, "user", "hash")).as(bad).isEqualTo(2);
+            assertThat(out.toString()).isEmpty();
+        }
+        assertThat(execute("user", "hash", "secret")).isEqualTo(2);
+        assertThat(execute("user")).isEqualTo(2);
+    }
+
+    @Test
+    void aSecretIsMadeAndThoseInAFileAreTold() throws IOException {
+        assertThat(execute("secret", "make")).isZero();
+        String made = out.toString().strip();
+        assertThat(made).matches("[0-9a-f]{64}");
+        out.getBuffer().setLength(0);
+        Path file = Files.writeString(directory.resolve("cluster"), made + "\nan older secret\n");
+        assertThat(execute("secret", "names", file.toString())).isEqualTo(2);
+        assertThat(err.toString()).contains(file + " line 2 holds 15 bytes; 16 to 4096 make a secret");
+        assertThat(out.toString()).isEmpty();
+        Files.writeString(file, made + "\nan older secret.\n");
+        assertThat(execute("secret", "names", file.toString())).isZero();
+        assertThat(out.toString().lines())
+                .containsExactlyElementsOf(new Secrets(List.of(
+                                made.getBytes(StandardCharsets.UTF_8),
+                                "an older secret.".getBytes(StandardCharsets.UTF_8)))
+                        .names());
+        assertThat(execute("secret", "names", directory.resolve("none").toString()))
+                .isEqualTo(2);
+        assertThat(execute("secret")).isEqualTo(2);
+    }
+
+    private int executeWith(String input, String... all) throws IOException {
+        InputStream before = System.in;
+        try (InputStream in = new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8))) {
+            System.setIn(in);
+            return execute(all);
+        } finally {
+            System.setIn(before);
+        }
+    }
+
+    @Test
     void wrongUsageIsTwo() {
         assertThat(run("promote")).isEqualTo(2);
         assertThat(run("mode", "sometimes")).isEqualTo(2);
@@ -446,6 +539,7 @@ final class OperatorCommandsTest {
         List<String> all = new ArrayList<>(List.of(arguments));
         cells.forEach(name -> all.addAll(List.of("--cell", name)));
         all.addAll(List.of("--password-file", passwordFile.toString()));
+        all.addAll(List.of("--ca-file", directory.resolve("served.pem").toString()));
         return execute(all.toArray(String[]::new));
     }
 

@@ -14,12 +14,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.ApiUser;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.CellSettings.IsolationResponse;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
 import org.cellkeeper.cell.wire.Json;
+import org.cellkeeper.cell.wire.PasswordHash;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,6 +60,7 @@ final class CellConfigTest {
                 security:
                   root-password-file: %1$s/password
                   vcloud-password-file: %1$s/password
+                  encryption: off
                 postgres:
                   bin-dir: %1$s
                 """.formatted(folder);
@@ -92,7 +96,11 @@ final class CellConfigTest {
         assertThat(config.guardTimeout()).isEqualTo(Duration.ofSeconds(10));
         assertThat(config.sessionTimeout()).isEqualTo(Duration.ofSeconds(4));
         assertThat(config.postgres())
-                .isEqualTo(new CellConfig.Postgres(Installations.only(folder), "postgres", Map.of()));
+                .isEqualTo(new CellConfig.Postgres(
+                        Installations.only(folder),
+                        "postgres",
+                        Map.of(),
+                        new CellConfig.Clients(List.of("0.0.0.0/0", "::/0"), false, List.of())));
         assertThat(config.tls()).isNull();
         assertThat(config.settings())
                 .isEqualTo(new CellSettings(
@@ -106,6 +114,36 @@ final class CellConfigTest {
                                 1,
                                 CellSettings.Timing.defaults())
                         .withServers(SERVERS_OF_MINIMAL, ""));
+    }
+
+    @Test
+    void whoMayUseTheApiIsInThreeFiles() throws Exception {
+        String hash = PasswordHash.of("word", 100_000).text();
+        Files.writeString(folder.resolve("monitor"), "reads\n");
+        Files.writeString(folder.resolve("users"), "alice:root:" + hash + "\n");
+        ApiUser root = new ApiUser("root", ApiUser.Role.ROOT, new ApiUser.Secret.Password(PASSWORD));
+        assertThat(load(minimal()).passwords().api()).containsExactly(root);
+        String more = minimal().replace("security:\n", """
+                security:
+                  monitor-password-file: %1$s/monitor
+                  users-file: %1$s/users
+                """.formatted(folder));
+        CellConfig config = load(more);
+        assertThat(config.passwords().api())
+                .containsExactly(
+                        root,
+                        new ApiUser("monitor", ApiUser.Role.MONITOR, new ApiUser.Secret.Password("reads")),
+                        new ApiUser("alice", ApiUser.Role.ROOT, new ApiUser.Secret.Hash(hash)));
+        assertThat(Json.writeText(config) + config).doesNotContain(hash).doesNotContain("reads");
+        Files.writeString(folder.resolve("users"), "\nalice:king:" + hash + "\nbob\n");
+        Files.writeString(folder.resolve("monitor"), "\n");
+        assertThat(problems(more))
+                .containsExactlyInAnyOrder(
+                        "security.users-file: " + folder + "/users line 2: the role must be root or monitor",
+                        "security.users-file: " + folder
+                                + "/users line 3: must be name:role:hash, the hash made by 'cellctl user hash'",
+                        "security.monitor-password-file: " + folder
+                                + "/monitor holds 0 bytes; 1 to 4096 make a secret");
     }
 
     @Test
@@ -193,7 +231,8 @@ final class CellConfigTest {
         environment.put("CELL_ZOOKEEPER_CONNECT", "zk-1:2181,zk-2:2181/cellkeeper");
         assertThat(load(minimal().replaceAll("(?s)zookeeper:.*security:", "security:"))
                         .zookeeper())
-                .isEqualTo(new CellConfig.ZooKeeper.External(List.of("zk-1:2181", "zk-2:2181"), "/cellkeeper"));
+                .isEqualTo(new CellConfig.ZooKeeper.External(
+                        List.of("zk-1:2181", "zk-2:2181"), "/cellkeeper", CellConfig.ZooKeeper.Transport.PLAIN));
         assertThat(problems(minimal()))
                 .containsExactly("CELL_ZOOKEEPER_CONNECT: cannot be set together with zookeeper.cells");
     }
@@ -217,6 +256,7 @@ final class CellConfigTest {
         environment.put("CELL_ZOOKEEPER_CELLS", "cell-1=10.0.0.1,cell-2=cell-2");
         environment.put("CELL_SECURITY_ROOT_PASSWORD_FILE", folder + "/password");
         environment.put("CELL_SECURITY_VCLOUD_PASSWORD_FILE", folder + "/password");
+        environment.put("CELL_SECURITY_ENCRYPTION", "off");
         environment.put("CELL_POSTGRES_BIN_DIR", folder.toString());
         CellConfig config = load((Path) null);
         assertThat(config.zookeeper().addresses()).containsExactly("10.0.0.1:2181", "cell-2:2181");
@@ -306,11 +346,40 @@ final class CellConfigTest {
                                 + "/none holds no program postgres; allowed: the folder of PostgreSQL's server programs",
                         "security.root-password-file: " + folder + "/none cannot be read: there is no such file",
                         "security.vcloud-password-file: must be set (here or as CELL_SECURITY_VCLOUD_PASSWORD_FILE); allowed: the absolute path of a readable file that holds the secret",
+                        "security.ca-file: must be set, and with it security.certificate-file and security.key-file: cellctl ca makes them; or set security.encryption to off",
                         "security.tls-key-file: " + folder + "/none cannot be read: there is no such file",
                         "security.tls-certificate-file: must be set, as the other half of the pair is; or leave both out",
                         "timing.silence: 1500ms is less than three times timing.heartbeat, which is 600ms",
                         "timing.tick: 200ms is less than timing.haste, which is 1s",
                         "timing.stop: '2 s' is not allowed; allowed: a duration such as 200ms, 5s or 2m, 1ms to 1h");
+    }
+
+    @Test
+    void aNewCellIsAskedForCertificatesAndOneOfBeforeGoesOnWithoutThem() throws Exception {
+        String silent = minimal().replace("  encryption: off\n", "");
+        assertThat(problems(silent))
+                .containsExactly(
+                        "security.ca-file: must be set, and with it security.certificate-file and security.key-file: cellctl ca makes them; or set security.encryption to off");
+        Settings present = new Settings(Files.writeString(folder.resolve("cell.yaml"), silent), environment);
+        CellConfig config = CellConfig.of(present, null, present.kept(""));
+        assertThat(config.trust()).isEqualTo(new CellConfig.Trust(Encryption.OFF, null));
+    }
+
+    @Test
+    void whoHasCertificatesIsEncryptedAndNeedsAllThreeFiles() throws Exception {
+        String silent = minimal().replace("  encryption: off\n", "");
+        String some = silent.replace("security:\n", "security:\n  ca-file: %1$s/secret\n".formatted(folder));
+        assertThat(problems(some))
+                .containsExactlyInAnyOrder(
+                        "security.certificate-file: must be set, as the others of the three are",
+                        "security.key-file: must be set, as the others of the three are");
+        String all = some.replace(
+                "security:\n",
+                "security:\n  certificate-file: %1$s/secret\n  key-file: %1$s/secret\n".formatted(folder));
+        assertThat(load(all).trust().encryption()).isEqualTo(Encryption.REQUIRED);
+        environment.put("CELL_SECURITY_ENCRYPTION", "accepted");
+        assertThat(load(all).trust().encryption()).isEqualTo(Encryption.ACCEPTED);
+        assertThat(problems(silent)).singleElement().asString().startsWith("security.ca-file: must be set");
     }
 
     @Test

@@ -15,6 +15,8 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Identity;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,6 +133,8 @@ final class GoodFilesIT {
                 Keys.CLUSTER_SECRET,
                 Keys.ROOT_PASSWORD,
                 Keys.VCLOUD_PASSWORD,
+                Keys.MONITOR_PASSWORD,
+                Keys.USERS,
                 Keys.ZOOKEEPER_CELLS,
                 Keys.ZOOKEEPER_CONNECT,
                 Keys.BIN_DIR,
@@ -139,6 +143,11 @@ final class GoodFilesIT {
                 Keys.TRANSFER_FOLDER,
                 Keys.TLS_CERTIFICATE,
                 Keys.TLS_KEY,
+                Keys.CA,
+                Keys.CERTIFICATE,
+                Keys.KEY,
+                Keys.ENCRYPTION,
+                Keys.ZOOKEEPER_TRANSPORT,
                 Keys.BOOTSTRAP_PRIMARY);
 
         private final Random random;
@@ -166,6 +175,12 @@ final class GoodFilesIT {
             for (Key<Path> file : List.of(Keys.CLUSTER_SECRET, Keys.ROOT_PASSWORD, Keys.VCLOUD_PASSWORD)) {
                 values.put(file.path(), secrets + "/secret");
             }
+            if (random.nextBoolean()) {
+                Files.writeString(secrets.resolve("users"), KeySamples.USERS);
+                values.put(Keys.MONITOR_PASSWORD.path(), secrets + "/secret");
+                values.put(Keys.USERS.path(), secrets + "/users");
+            }
+            encrypt(secrets, name);
             if (random.nextInt(3) == 0) {
                 values.put(Keys.BOOTSTRAP_PRIMARY.path(), name);
             }
@@ -206,11 +221,41 @@ final class GoodFilesIT {
             if (allowed.startsWith("one of ")) {
                 return of(List.of(allowed.substring("one of ".length()).split(", ", -1)));
             }
+            if (key.equals(Keys.CLIENT_NETWORKS)) {
+                return of(List.of("10.0.0.0/8", "0.0.0.0/0, ::/0", "fd00::/8,192.0.2.1/32"));
+            }
+            if (key.equals(Keys.HBA)) {
+                return of(List.of("host all all 10.0.0.1/32 reject", "hostssl vcloud reader samenet scram-sha-256"));
+            }
             KeySamples.Range range = KeySamples.range(allowed);
             if (range != null) {
                 return range.draw(random);
             }
             return of(List.of("a", "7", "prod.db", "Prod_DB-2", "0123", "1.10", "a..b", "a".repeat(63)));
+        }
+
+        /** By a certificate of its own mostly, to any degree. */
+        private void encrypt(Path secrets, String name) throws IOException {
+            List<String> degrees = List.of("off", "accepted", "preferred", "required", "required");
+            String degree = degrees.get(random.nextInt(degrees.size()));
+            if (degree.equals("off") || random.nextBoolean()) {
+                values.put(Keys.ENCRYPTION.path(), degree);
+            }
+            if (degree.equals("off") && random.nextBoolean()) {
+                return;
+            }
+            Identity identity = Certified.cells().identity(name, host);
+            values.put(
+                    Keys.CA.path(),
+                    Files.writeString(secrets.resolve("ca"), identity.authorities())
+                            .toString());
+            values.put(
+                    Keys.CERTIFICATE.path(),
+                    Files.writeString(secrets.resolve("chain"), identity.chain())
+                            .toString());
+            values.put(
+                    Keys.KEY.path(),
+                    Files.writeString(secrets.resolve("key"), identity.key()).toString());
         }
 
         /** As the documentation of the keys asks for them. */

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.cellkeeper.cell.wire.PasswordHash;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 public final class KeySamples {
     private static final Pattern RANGE = Pattern.compile(".*?([0-9]+)([a-z]*) to ([0-9]+)([a-z]*)");
     private static final String LONG_LABEL = "a".repeat(63);
+
+    static final String USERS = "# who\n\nalice:root:%1$s\nbob:monitor:%1$s\n"
+            .formatted(PasswordHash.of("word", 100_000).text());
 
     /** The values of one key, in the form of the environment; those of maps have one entry to a line in the file. */
     public record Sample(String path, String variable, String separator, String value, boolean good) {
@@ -78,6 +82,7 @@ public final class KeySamples {
         for (String name : List.of("secret", "with space, and comma/secret")) {
             Files.writeString(folder.resolve(name), "correct-horse-battery-staple\n");
         }
+        Files.writeString(folder.resolve("users"), USERS);
     }
 
     public List<Sample> all() {
@@ -175,6 +180,9 @@ public final class KeySamples {
             return new Values(
                     List.of("/transfer", "/with space, and comma", "/a/../b"), List.of("transfer", "./a", "~/a"));
         }
+        if (key.equals(Keys.USERS)) {
+            return new Values(List.of(folder + "/users"), List.of("users", folder + "/none", folder + "/secret"));
+        }
         if (kind.equals(Kind.SECRET) || kind.equals(Kind.FILE)) {
             return new Values(
                     List.of(folder + "/secret", folder + "/with space, and comma/secret"),
@@ -206,6 +214,23 @@ public final class KeySamples {
                             "work_mem=1;work_mem=2",
                             "TimeZone=UTC;timezone=UTC",
                             "a.b.c=1"));
+        }
+        if (kind.equals(Kind.NETWORKS)) {
+            return new Values(
+                    List.of("10.0.0.0/8", "0.0.0.0/0, ::/0", "192.0.2.1/32,fd00::/8", "2001:db8::1/128"),
+                    List.of(
+                            "10.0.0.0",
+                            "10.0.0.0/33",
+                            "fd00::/129",
+                            "10.0.0/8",
+                            "all",
+                            "10.0.0.0/8 fd00::/8",
+                            "10.0.0.0/8,"));
+        }
+        if (kind.equals(Kind.LINES)) {
+            return new Values(
+                    List.of("host all all 10.0.0.1/32 reject", "hostssl vcloud reader samenet scram-sha-256 # remark"),
+                    List.of("host all all all reject\\"));
         }
         Range range = range(kind.allowed());
         if (range != null) {
@@ -251,9 +276,23 @@ public final class KeySamples {
                 Map.entry("ports.link", "40003"),
                 Map.entry("ports.zookeeper-client", "40004"),
                 Map.entry("ports.zookeeper-quorum", "40005"),
-                Map.entry("ports.zookeeper-election", "40006")));
+                Map.entry("ports.zookeeper-election", "40006"),
+                Map.entry("door.port", "40007")));
         if (!sample.path.startsWith("zookeeper.c")) {
             given.put("zookeeper.connect", "zk:2181");
+        }
+        if (List.of(
+                        "security.ca-file",
+                        "security.certificate-file",
+                        "security.key-file",
+                        "security.encryption",
+                        "zookeeper.transport")
+                .contains(sample.path)) {
+            given.put("security.ca-file", folder + "/secret");
+            given.put("security.certificate-file", folder + "/secret");
+            given.put("security.key-file", folder + "/secret");
+        } else {
+            given.put("security.encryption", "off");
         }
         if (sample.path.startsWith("security.tls")) {
             given.put("security.tls-certificate-file", folder + "/secret");

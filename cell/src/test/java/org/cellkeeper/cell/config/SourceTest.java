@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -35,6 +36,16 @@ final class SourceTest {
                 throw new IllegalStateException("PostgreSQL cannot be asked");
             }
             return settings.containsValue("banana") ? List.of("work_mem is no banana") : List.of();
+        }
+
+        @Override
+        public List<String> hba(Path binDir, String osUser, List<String> lines) {
+            return List.of();
+        }
+
+        @Override
+        public List<String> identity(String ca, String chain, String key, String cell, String host) {
+            return List.of();
         }
 
         @Override
@@ -75,6 +86,7 @@ final class SourceTest {
                 security:
                   root-password-file: %1$s/password
                   vcloud-password-file: %1$s/password
+                  encryption: off
                   tls-certificate-file: %1$s/chain
                   tls-key-file: %1$s/key
                 postgres:
@@ -140,13 +152,61 @@ final class SourceTest {
             assertThat(next.config().passwords().root().password()).isEqualTo(GOOD);
             assertThat(next.config().tls().key().text()).isEqualTo(GOOD);
             assertThat(next.config().cluster().secret().secret()).asString().isEqualTo(GOOD);
-            assertThat(source().objectionTo(first)).as("while it runs").contains(harm.getKey());
+            assertThat(source().objectionTo(first, good -> {}))
+                    .as("while it runs")
+                    .contains(harm.getKey());
             for (String name : List.of("secret", "password", "chain", "key")) {
                 write(name, GOOD);
             }
             write("cell.yaml", yaml("8MB"));
-            assertThat(source().objectionTo(first)).as("once mended").isEmpty();
+            assertThat(source().objectionTo(first, good -> {}))
+                    .as("once mended")
+                    .isEmpty();
         }
+    }
+
+    @Test
+    void anotherListOfSecretsIsTakenUpAndOneThatIsWrongChangesNothing() throws Exception {
+        Source source = source();
+        Source.Choice running = source.choose(null);
+        List<List<String>> taken = new ArrayList<>();
+        String next = "the-next-secret-of-the-cluster";
+        for (String good : List.of(GOOD + "\n" + next, next + "\n" + GOOD + "\n", next)) {
+            write("secret", good);
+            assertThat(source.objectionTo(running, config -> taken.add(lines(config))))
+                    .isEmpty();
+        }
+        assertThat(taken).containsExactly(List.of(GOOD, next), List.of(next, GOOD), List.of(next));
+        taken.clear();
+        for (Map.Entry<String, String> wrong : Map.of(
+                        "",
+                        "holds 0 bytes",
+                        next + "\nshort",
+                        "line 2 holds 5 bytes",
+                        next + "\n" + next,
+                        "line 2 holds the secret of line 1 again",
+                        String.join("\n", next + 1, next + 2, next + 3, next + 4, next),
+                        "holds 5 secrets",
+                        GOOD,
+                        "holds none of the secrets that this cell has run with")
+                .entrySet()) {
+            write("secret", wrong.getKey());
+            assertThat(source.objectionTo(running, config -> taken.add(lines(config))))
+                    .startsWith("the configuration cannot be used, the agent goes on with the last that was good: "
+                            + "cluster.secret-file")
+                    .contains(wrong.getValue())
+                    .doesNotContain(next, GOOD);
+            Source.Choice anew = choose(dataDir);
+            assertThat(anew.objection()).contains(wrong.getValue());
+            assertThat(lines(anew.config())).as("an agent that is started now").containsExactly(next);
+        }
+        assertThat(taken).isEmpty();
+    }
+
+    private static List<String> lines(CellConfig config) {
+        return config.cluster().secrets().stream()
+                .map(secret -> new String(secret, StandardCharsets.UTF_8))
+                .toList();
     }
 
     @Test
@@ -183,7 +243,7 @@ final class SourceTest {
         write("cell.yaml", yaml("banana"));
         Source.Choice running = choose(dataDir);
         write("cell.yaml", yaml("16MB"));
-        assertThat(source().objectionTo(running)).isEmpty();
+        assertThat(source().objectionTo(running, good -> {})).isEmpty();
         write("cell.yaml", yaml("banana"));
         assertThat(memory(choose(dataDir))).as("found good while another ran").isEqualTo("16MB");
         write("cell.yaml", yaml("32MB"));
@@ -193,15 +253,34 @@ final class SourceTest {
     }
 
     @Test
+    void whoeverTakesUpIsGivenWhatIsGoodAndNothingElse() throws Exception {
+        Source.Choice running = choose(null);
+        List<String> taken = new ArrayList<>();
+        write("password", "another");
+        assertThat(source().objectionTo(
+                                running,
+                                good -> taken.add(good.passwords().root().password())))
+                .isEmpty();
+        write("users", "alice:root:none\n");
+        write("cell.yaml", yaml("8MB") + "security.users-file: " + folder + "/users\n");
+        assertThat(source().objectionTo(running, good -> taken.add("bad")))
+                .contains("security.users-file: " + folder + "/users line 1: the hash is none that");
+        assertThat(taken).containsExactly("another");
+        assertThat(choose(dataDir).config().passwords().root().password())
+                .as("the next agent")
+                .isEqualTo("another");
+    }
+
+    @Test
     void whatWasGoodIsNotJudgedAgainAndWhatIsBadIsJudgedOnce() throws Exception {
         choose(null);
         Source.Choice running = choose(dataDir);
-        assertThat(source().objectionTo(running)).isEmpty();
+        assertThat(source().objectionTo(running, good -> {})).isEmpty();
         assertThat(judged).hasSize(1);
         write("cell.yaml", yaml("banana"));
         Source one = source();
         for (int i = 0; i < 5; i++) {
-            assertThat(one.objectionTo(running)).contains("banana");
+            assertThat(one.objectionTo(running, good -> {})).contains("banana");
         }
         assertThat(judged).hasSize(2);
         assertThat(choose(dataDir).objection()).as("the next agent").contains("banana");
@@ -211,7 +290,7 @@ final class SourceTest {
         write("chain", GOOD);
         write("cell.yaml", yaml("later"));
         for (int i = 0; i < 5; i++) {
-            assertThat(one.objectionTo(running)).contains("cannot be asked");
+            assertThat(one.objectionTo(running, good -> {})).contains("cannot be asked");
         }
         assertThat(judged).as("what cannot be known now is asked again").hasSize(7);
     }

@@ -15,6 +15,7 @@ import org.cellkeeper.cell.decide.Action.Kind;
 import org.cellkeeper.cell.decide.Facts.BallotRole;
 import org.cellkeeper.cell.decide.Facts.Coordination;
 import org.cellkeeper.cell.decide.Facts.Data;
+import org.cellkeeper.cell.decide.Facts.DoorDuty;
 import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
 import org.cellkeeper.cell.decide.Facts.Move;
 import org.cellkeeper.cell.decide.Facts.PendingSave;
@@ -139,8 +140,14 @@ class DecisionTableTest {
                                 ? null
                                 : f.data() == Data.OWN || f.data() == Data.FOREIGN ? "nobody asked for it" : null;
             case CHECKPOINT -> f.switchoverStage() != SwitchoverStage.CHECKPOINT_DUE ? "no handover is wanted" : null;
-            case HOLD_DOOR ->
-                f.switchoverStage() != SwitchoverStage.WANTED ? "no handover is wanted, or not yet" : null;
+            case HOLD_DOOR -> {
+                boolean called = f.doorDuty() == DoorDuty.HOLD && f.standing() == Standing.ACTIVE;
+                // The one rule of a halted cell does whichever of the two is due.
+                boolean halted = f.doorDuty() != DoorDuty.NONE && f.standing() == Standing.HALTED;
+                yield f.switchoverStage() == SwitchoverStage.DOORS_DUE || called || halted
+                        ? null
+                        : "no handover is wanted, or not yet";
+            }
             case STOP_IMMEDIATE, STOP_FAST ->
                 f.standing() == Standing.PRIMARY
                                 && f.switchoverStage() == SwitchoverStage.NONE
@@ -245,7 +252,7 @@ class DecisionTableTest {
                                 taskStep,
                                 false,
                                 false,
-                                ballotRole == BallotRole.STEADY,
+                                DoorDuty.values()[ballotRole.ordinal() % DoorDuty.values().length],
                                 stopping));
                     }
                 }
@@ -265,7 +272,7 @@ class DecisionTableTest {
                                 if (taskStep != TaskStep.NONE && coordination != Coordination.KNOWN) {
                                     continue;
                                 }
-                                for (boolean door : new boolean[] {false, true}) {
+                                for (DoorDuty door : DoorDuty.values()) {
                                     for (boolean slots : new boolean[] {false, true}) {
                                         use.accept(new Facts(
                                                 coordination,
@@ -283,7 +290,7 @@ class DecisionTableTest {
                                                 SwitchoverStage.NONE,
                                                 PrimaryFault.NONE,
                                                 taskStep,
-                                                door != slots,
+                                                (door == DoorDuty.NONE) == slots,
                                                 slots,
                                                 door,
                                                 stopping));
@@ -356,7 +363,7 @@ class DecisionTableTest {
                                                     && coordination == Coordination.KNOWN
                                             ? EnumSet.allOf(Move.class)
                                             : EnumSet.of(Move.NONE)) {
-                                        for (boolean door : new boolean[] {false, true}) {
+                                        for (DoorDuty door : DoorDuty.values()) {
                                             for (boolean slots : new boolean[] {false, true}) {
                                                 use.accept(new Facts(
                                                         coordination,
@@ -374,7 +381,7 @@ class DecisionTableTest {
                                                         switchoverStage,
                                                         primaryFault,
                                                         taskStep,
-                                                        door != slots,
+                                                        (door == DoorDuty.NONE) == slots,
                                                         slots,
                                                         door,
                                                         stopping));

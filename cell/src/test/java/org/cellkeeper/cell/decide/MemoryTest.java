@@ -107,7 +107,7 @@ final class MemoryTest {
     void a_door_that_is_being_held_leads_nowhere() {
         Memory open = fresh.done(new Action.OpenDoor(TO_B), null, 200);
         assertThat(open.applied().doorOpenTo()).isEqualTo(TO_B);
-        assertThat(open.begun(new Action.HoldDoor(1000, 2000), null, 300)
+        assertThat(open.begun(new Action.HoldDoor(TO_B.primary(), 7, 1000, 2000), null, 300)
                         .applied()
                         .doorOpenTo())
                 .isNull();

@@ -102,7 +102,7 @@ final class SwitchoverTest {
         checkpoint(RUN, Since.NOT_SO, false);
         assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.CHECKPOINTING);
         checkpoint(RUN, Since.of(now), false);
-        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.DOORS_DUE);
         pass(Duration.ofSeconds(11));
         assertThat(facts().switchoverStage())
                 .as("it was written long ago")
@@ -133,7 +133,7 @@ final class SwitchoverTest {
         assertThat(Tasks.settled(view())).isNull();
         checkpoint(RUN, Since.of(now), false);
         assertThat(Tasks.settled(view())).isNull();
-        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.WANTED);
+        assertThat(facts().switchoverStage()).isEqualTo(Facts.SwitchoverStage.DOORS_DUE);
         pass(Duration.ofSeconds(11));
         assertThat(Tasks.settled(view())).isNotNull();
     }
@@ -419,6 +419,7 @@ final class SwitchoverTest {
                 "",
                 false,
                 PeerView.Trouble.NONE,
+                null,
                 null);
         peers.put(cell.name(), new PeerLink(PeerLink.Status.CONNECTED, view, now));
     }

@@ -17,6 +17,7 @@ import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.HistoryEvent;
 import org.cellkeeper.api.RegisteredCell;
 import org.cellkeeper.api.ServiceInfo;
+import org.cellkeeper.api.Trust;
 import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.HistoryEntry;
@@ -36,7 +37,7 @@ final class AppRoutesTest {
     private final FakeOperator operator = new FakeOperator();
     private final FakeApp app = new FakeApp();
     private final HttpClient http =
-            HttpClient.newBuilder().sslContext(ApplianceClient.trustAll()).build();
+            HttpClient.newBuilder().sslContext(Trust.all()).build();
 
     @TempDir
     private Path directory;
@@ -60,7 +61,7 @@ final class AppRoutesTest {
                 () -> "");
         api.start();
         cell = URI.create("https://127.0.0.1:" + port);
-        client = new ApplianceClient(List.of(cell), "root", "word", ApplianceClient.trustAll());
+        client = new ApplianceClient(List.of(cell), "root", "word", Trust.all());
     }
 
     @AfterEach

@@ -26,11 +26,13 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLSocket;
 import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
+import org.cellkeeper.api.Trust;
 import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
@@ -55,6 +57,8 @@ final class ApplianceApiTest {
     private static final String SECRET = "the secret of all cells";
     private static final String BASE = "/api/1.0.0";
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    private static final AtomicInteger strangers = new AtomicInteger();
 
     @TempDir
     static Path directory;
@@ -426,7 +430,11 @@ final class ApplianceApiTest {
             if (header != null) {
                 request.header("Authorization", header);
             }
-            HttpResponse<String> answer = send(request);
+            HttpResponse<String> answer;
+            // Who guesses on is not answered any more: see GuessedPasswordsTest.
+            try (HttpClient stranger = RawRequests.client("127.0.1." + strangers.incrementAndGet())) {
+                answer = stranger.send(request.build(), HttpResponse.BodyHandlers.ofString());
+            }
             assertProblem(answer, 401, "not-authenticated");
             assertThat(answer.headers().firstValue("WWW-Authenticate")).isPresent();
         }
@@ -532,7 +540,7 @@ final class ApplianceApiTest {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept)))
                 .isEqualTo("rw-------");
         try (var files = Files.list(directory)) {
-            assertThat(files).containsExactly(kept);
+            assertThat(files).containsOnly(kept, directory.resolve("audit"), directory.resolve("served.pem"));
         }
         X509Certificate served = served(port);
         assertThat(served.getSubjectAlternativeNames().stream().map(name -> name.get(1)))
@@ -747,12 +755,13 @@ final class ApplianceApiTest {
                 new Address("127.0.0.1", 5432, onPort, 5481),
                 "127.0.0.1",
                 kept,
-                PASSWORD,
+                ApiSettings.of(FakeOperator.CELL_1, new Address("127.0.0.1", 1, 2, 3), kept, PASSWORD, SECRET)
+                        .users(),
                 own,
                 files,
                 "vcloud",
                 "vcloud",
-                SECRET,
+                () -> List.of(SECRET),
                 java.util.Map.of("data", directory),
                 Duration.ofSeconds(1));
     }
@@ -762,7 +771,7 @@ final class ApplianceApiTest {
     }
 
     private static ApplianceClient client(String password, URI... cells) {
-        return new ApplianceClient(List.of(cells), "root", password, ApplianceClient.trustAll());
+        return new ApplianceClient(List.of(cells), "root", password, Trust.all());
     }
 
     private static HttpResponse<String> get(String path) throws Exception {
@@ -779,8 +788,7 @@ final class ApplianceApiTest {
     }
 
     private static String raw(String request) throws IOException {
-        try (SSLSocket socket =
-                (SSLSocket) ApplianceClient.trustAll().getSocketFactory().createSocket("127.0.0.1", port)) {
+        try (SSLSocket socket = (SSLSocket) Trust.all().getSocketFactory().createSocket("127.0.0.1", port)) {
             socket.setSoTimeout(10_000);
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             socket.getOutputStream().flush();
@@ -791,8 +799,7 @@ final class ApplianceApiTest {
     }
 
     private static X509Certificate served(int onPort) throws IOException {
-        try (SSLSocket socket =
-                (SSLSocket) ApplianceClient.trustAll().getSocketFactory().createSocket("127.0.0.1", onPort)) {
+        try (SSLSocket socket = (SSLSocket) Trust.all().getSocketFactory().createSocket("127.0.0.1", onPort)) {
             socket.startHandshake();
             return (X509Certificate) socket.getSession().getPeerCertificates()[0];
         }

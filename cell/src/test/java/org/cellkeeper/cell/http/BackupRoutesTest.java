@@ -17,8 +17,10 @@ import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.BackupFile;
 import org.cellkeeper.api.BackupInfo;
 import org.cellkeeper.api.MountInfo;
+import org.cellkeeper.api.Trust;
 import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.Address;
+import org.cellkeeper.cell.model.Signature;
 import org.cellkeeper.cell.port.BackupOperator.Request;
 import org.cellkeeper.cell.port.Backups;
 import org.junit.jupiter.api.AfterEach;
@@ -46,7 +48,7 @@ final class BackupRoutesTest {
         int port = FreePort.find();
         api = serve(port, new FakeOperator(), backups);
         cell = URI.create("https://127.0.0.1:" + port);
-        client = new ApplianceClient(List.of(cell), "root", "word", ApplianceClient.trustAll());
+        client = new ApplianceClient(List.of(cell), "root", "word", Trust.all());
     }
 
     private ApplianceApi serve(int port, FakeOperator operator, FakeBackups itsBackups) {
@@ -75,7 +77,8 @@ final class BackupRoutesTest {
         backups.count = 51;
         assertThat(client.backups())
                 .hasSize(51)
-                .startsWith(new BackupFile("2026-01-02T12:00:00.123Z", "/transfer/backup-0", "backup-0", 42, "0.1.0"))
+                .startsWith(new BackupFile(
+                        "2026-01-02T12:00:00.123Z", "/transfer/backup-0", "backup-0", 42, "0.1.0", "VALID"))
                 .extracting(BackupFile::name)
                 .doesNotHaveDuplicates();
         backups.count = 0;
@@ -88,6 +91,7 @@ final class BackupRoutesTest {
         assertThat(told.lsn()).isEqualTo("0/3000100");
         assertThat(told.files()).contains(new BackupInfo.Part("base/base.tar.gz", 40, "aa"));
         assertThat(told.warnings()).containsExactly("event trigger watch (left out)");
+        assertThat(told.signature()).isEqualTo("VALID");
         refused(404, "no-such-backup", () -> client.backup("backup-1"));
     }
 
@@ -108,9 +112,31 @@ final class BackupRoutesTest {
                 .containsExactly(
                         new Request.Create(false, false),
                         new Request.Create(true, false),
-                        new Request.Check("backup-0", false),
-                        new Request.Restore("backup-0", false),
+                        new Request.Check("backup-0", false, false),
+                        new Request.Restore("backup-0", false, false),
                         new Request.Delete("backup-0", false));
+    }
+
+    @Test
+    void whatASignatureProvesIsToldAndAnotherIsOnlyUsedWhenThatIsSaid() throws Exception {
+        for (Signature signature : Signature.values()) {
+            backups.signature = signature;
+            assertThat(client.backups()).extracting(BackupFile::signature).containsExactly(signature.name());
+            assertThat(client.backup("backup-0").signature()).isEqualTo(signature.name());
+        }
+        client.submit(new ApplianceClient.Request.CheckBackup("backup-0", true));
+        client.submit(new ApplianceClient.Request.Restore("backup-0", "backup-0", true));
+        assertThat(restore("{\"confirm\":\"backup-0\",\"acceptUnsigned\":false}")
+                        .statusCode())
+                .isEqualTo(202);
+        assertThat(backups.asked)
+                .containsExactly(
+                        new Request.Check("backup-0", true, false),
+                        new Request.Restore("backup-0", true, false),
+                        new Request.Restore("backup-0", false, false));
+        assertThat(restore("{\"confirm\":\"backup-0\",\"acceptUnsigned\":\"backup-0\"}")
+                        .statusCode())
+                .isEqualTo(400);
     }
 
     @Test
@@ -121,8 +147,8 @@ final class BackupRoutesTest {
         FakeOperator operator = new FakeOperator();
         FakeBackups itsBackups = new FakeBackups();
         try (ApplianceApi _ = serve(port, operator, itsBackups);
-                ApplianceClient all = new ApplianceClient(
-                        List.of(silent, cell, standby), "root", "word", ApplianceClient.trustAll())) {
+                ApplianceClient all =
+                        new ApplianceClient(List.of(silent, cell, standby), "root", "word", Trust.all())) {
             all.preferStandby();
             all.submit(new ApplianceClient.Request.CheckBackup("backup-0"));
             assertThat(backups.asked).hasSize(1);
@@ -130,7 +156,7 @@ final class BackupRoutesTest {
             all.preferStandby();
             all.submit(new ApplianceClient.Request.CheckBackup("backup-0"));
         }
-        assertThat(itsBackups.asked).containsExactly(new Request.Check("backup-0", false));
+        assertThat(itsBackups.asked).containsExactly(new Request.Check("backup-0", false, false));
         assertThat(backups.asked).hasSize(1);
     }
 
@@ -233,7 +259,7 @@ final class BackupRoutesTest {
         assertThat(restore(body).statusCode()).isEqualTo(202);
         assertThat(restore("{\"confirm\":\"backup-0\",\"nfs\":\"\"}").statusCode())
                 .isEqualTo(202);
-        assertThat(backups.asked).hasSize(3).containsOnly(new Request.Restore("backup-0", false));
+        assertThat(backups.asked).hasSize(3).containsOnly(new Request.Restore("backup-0", false, false));
     }
 
     @ParameterizedTest

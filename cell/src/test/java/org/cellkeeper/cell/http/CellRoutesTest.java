@@ -29,7 +29,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.api.Trust;
 import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
@@ -354,15 +354,19 @@ final class CellRoutesTest {
 
     @Test
     void aTokenOfAnotherClusterOrAnExpiredOneIsRefused() throws Exception {
-        String foreign = new AccessTokens("another secret", PASSWORD)
-                .issue(Instant.now())
+        Users users = ApiSettings.of(
+                        FakeOperator.CELL_1, new Address("127.0.0.1", 1, 2, 3), directory, PASSWORD, "secret")
+                .users();
+        Users.Known root = users.find("root");
+        String foreign = new AccessTokens(() -> List.of("another secret"), users)
+                .issue(root, Instant.now())
                 .token();
-        AccessTokens own = new AccessTokens("the secret of all cells", PASSWORD);
-        String expired = own.issue(Instant.now().minusSeconds(3601)).token();
-        for (String token : List.of(foreign, expired, "", "x", "ck1..", "ck1.A.A")) {
+        AccessTokens own = new AccessTokens(() -> List.of("the secret of all cells"), users);
+        String expired = own.issue(root, Instant.now().minusSeconds(3601)).token();
+        for (String token : List.of(foreign, expired, "", "x", "ck2..", "ck2.A.A")) {
             assertProblem(bearer(port, "GET", "/nodes", token), 401, "not-authenticated");
         }
-        assertThat(bearer(port, "GET", "/nodes", own.issue(Instant.now()).token())
+        assertThat(bearer(port, "GET", "/nodes", own.issue(root, Instant.now()).token())
                         .statusCode())
                 .isEqualTo(200);
     }
@@ -727,7 +731,7 @@ final class CellRoutesTest {
             }
             assertThat(answer)
                     .as(head)
-                    .matches("(?s)HTTP/1\\.1 (200|202|204|400|401|404|405|408|409|413|414|431|503).*");
+                    .matches("(?s)HTTP/1\\.1 (200|202|204|400|401|403|404|405|408|409|413|414|431|503).*");
             assertThat(answer).as(head).doesNotContain("Exception", "\tat ", "<html", "Jetty");
             if (answer.matches("(?s)HTTP/1\\.1 4.*") && !verb.equals("HEAD")) {
                 problems++;
@@ -743,7 +747,7 @@ final class CellRoutesTest {
     }
 
     private static String raw(String head, byte[] body) throws IOException {
-        try (var socket = ApplianceClient.trustAll().getSocketFactory().createSocket("127.0.0.1", port)) {
+        try (var socket = Trust.all().getSocketFactory().createSocket("127.0.0.1", port)) {
             socket.setSoTimeout(500);
             var out = socket.getOutputStream();
             try {

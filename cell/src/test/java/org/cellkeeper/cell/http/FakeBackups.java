@@ -8,6 +8,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.cellkeeper.cell.model.Backup;
 import org.cellkeeper.cell.model.Lsn;
+import org.cellkeeper.cell.model.Signature;
+import org.cellkeeper.cell.model.StoredBackup;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Backups;
 import org.cellkeeper.cell.port.Operator;
@@ -19,6 +21,7 @@ public final class FakeBackups implements BackupOperator {
 
     public volatile Backups.Share share = SHARE;
     public volatile int count = 1;
+    public volatile Signature signature = Signature.VALID;
     public final List<Request> asked = new ArrayList<>();
 
     @Override
@@ -27,9 +30,10 @@ public final class FakeBackups implements BackupOperator {
     }
 
     @Override
-    public CompletableFuture<List<Backup>> list() {
-        return CompletableFuture.completedFuture(
-                IntStream.range(0, count).mapToObj(FakeBackups::backup).toList());
+    public CompletableFuture<List<StoredBackup>> list() {
+        return CompletableFuture.completedFuture(IntStream.range(0, count)
+                .mapToObj(number -> new StoredBackup(backup(number), signature))
+                .toList());
     }
 
     private static Backup backup(int number) {
@@ -43,6 +47,7 @@ public final class FakeBackups implements BackupOperator {
                 2,
                 Lsn.parse("0/3000100"),
                 5000,
+                6000L,
                 List.of(new Backup.Part("base/base.tar.gz", 40, "aa"), new Backup.Part("base/pg_wal.tar.gz", 2, "bb")),
                 List.of("event trigger watch (left out)"));
     }

@@ -26,6 +26,9 @@ public final class FakeOperator implements Operator {
     public static final Local LOCAL = new Local(
             CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 2048, 20, false);
 
+    /** Who asked last. */
+    public volatile String caller = "";
+
     public volatile CompletableFuture<Verdict> verdict =
             CompletableFuture.completedFuture(new Verdict.Accepted("task-7"));
     public volatile boolean primary = true;
@@ -190,6 +193,7 @@ public final class FakeOperator implements Operator {
         synchronized (asked) {
             asked.add(request);
         }
+        this.caller = caller;
         return verdict;
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.InetAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -11,7 +12,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
-import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.api.Trust;
 
 /** Requests as a client of any make may send them, and their answers as they are. */
 final class RawRequests {
@@ -22,8 +23,17 @@ final class RawRequests {
     /** To be closed before the API is, which waits for connections. */
     static HttpClient client() {
         return HttpClient.newBuilder()
-                .sslContext(ApplianceClient.trustAll())
+                .sslContext(Trust.all())
                 .version(HttpClient.Version.HTTP_1_1)
+                .build();
+    }
+
+    /** The same from an address of its own, such as 127.0.0.9. */
+    static HttpClient client(String address) {
+        return HttpClient.newBuilder()
+                .sslContext(Trust.all())
+                .version(HttpClient.Version.HTTP_1_1)
+                .localAddress(InetAddress.ofLiteral(address))
                 .build();
     }
 
@@ -38,7 +48,11 @@ final class RawRequests {
     }
 
     static String basic(String password) {
-        return "Basic " + Base64.getEncoder().encodeToString(("root:" + password).getBytes(StandardCharsets.UTF_8));
+        return basic("root", password);
+    }
+
+    static String basic(String user, String password) {
+        return "Basic " + Base64.getEncoder().encodeToString((user + ":" + password).getBytes(StandardCharsets.UTF_8));
     }
 
     static JsonNode assertProblem(HttpResponse<String> answer, int status, String code) throws Exception {

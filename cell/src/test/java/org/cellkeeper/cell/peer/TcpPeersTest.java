@@ -2,6 +2,7 @@ package org.cellkeeper.cell.peer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,22 +31,51 @@ import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.port.Peers;
 import org.cellkeeper.cell.port.Peers.Event;
 import org.cellkeeper.cell.port.PeersContract;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Encryption;
+import org.cellkeeper.cell.trust.Secrets;
 import org.cellkeeper.cell.wire.Json;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** The real links, on the loopback, and what strangers and broken networks may do to them. */
+/** The real links, on the loopback, and what strangers and broken networks may do to them; encrypted, and not. */
+@ParameterizedClass
+@EnumSource(
+        value = Encryption.class,
+        names = {"OFF", "REQUIRED"})
 final class TcpPeersTest extends PeersContract {
     private static final InetAddress LOOPBACK = InetAddress.getLoopbackAddress();
     private static final byte[] SECRET = "a secret of the cluster".getBytes(StandardCharsets.UTF_8);
     private static final byte[] OTHER_SECRET = "a secret of some others".getBytes(StandardCharsets.UTF_8);
     private static final int GENEROUS_MILLIS = 20;
 
+    private final Encryption encryption;
     private final Map<CellName, TcpPeers> running = new HashMap<>();
     private final Map<CellName, Integer> ports = new HashMap<>();
+    private final Map<CellName, Secrets> secrets = new HashMap<>();
+
+    TcpPeersTest(Encryption encryption) {
+        this.encryption = encryption;
+    }
+
+    private Credentials credentials(CellName cell) {
+        return Certified.cells().credentials(encryption, cell.value());
+    }
+
+    private TcpPeers peers(CellName cell, int port, byte[] secret) throws IOException {
+        return peers(cell, port, Secrets.of(secret));
+    }
+
+    private TcpPeers peers(CellName cell, int port, Secrets list) throws IOException {
+        return new TcpPeers(cell, new InetSocketAddress(LOOPBACK, port), list, credentials(cell));
+    }
 
     @Override
     protected Peers start(CellName cell) throws IOException {
-        TcpPeers peers = new TcpPeers(cell, new InetSocketAddress(LOOPBACK, ports.getOrDefault(cell, 0)), SECRET);
+        secrets.put(cell, Secrets.of(SECRET));
+        TcpPeers peers = peers(cell, ports.getOrDefault(cell, 0), secrets.get(cell));
         ports.put(cell, peers.port());
         running.put(cell, peers);
         return peers;
@@ -90,8 +120,15 @@ final class TcpPeersTest extends PeersContract {
 
     /** Dials as an agent would. */
     private Session dialAs(CellName dialer, CellName cell, byte[] secret) throws IOException {
-        return new Handshake(dialer, new Secret(secret))
-                .dial(connectTo(cell), cell, System.nanoTime() + TimeUnit.SECONDS.toNanos(2));
+        return new Handshake(dialer, new Secret(secret)).dial(channelTo(dialer, cell), cell, soon());
+    }
+
+    private Channel channelTo(CellName dialer, CellName cell) throws IOException {
+        return Channel.dialed(connectTo(cell), credentials(dialer), soon());
+    }
+
+    private static long soon() {
+        return System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
     }
 
     private static boolean isClosedWithin(Socket socket, Duration limit) throws IOException {
@@ -160,7 +197,7 @@ final class TcpPeersTest extends PeersContract {
     @Test
     void anAgentWithAnotherSecretIsRefusedAndNeverHeard() throws Exception {
         assertThatThrownBy(() -> dialAs(A, B, OTHER_SECRET)).isInstanceOf(IOException.class);
-        try (TcpPeers liar = new TcpPeers(new CellName("liar"), new InetSocketAddress(LOOPBACK, 0), OTHER_SECRET)) {
+        try (TcpPeers liar = peers(new CellName("liar"), 0, OTHER_SECRET)) {
             List<Event> heard = new CopyOnWriteArrayList<>();
             liar.listen(heard::add);
             liar.connectTo(everyone());
@@ -176,10 +213,99 @@ final class TcpPeersTest extends PeersContract {
         }
     }
 
+    /** Whichever cell comes first in each step. */
+    @Test
+    void noLinkIsLostWhileTheSecretIsRotated() throws Exception {
+        linkAll(1);
+        for (CellName cell : List.of(A, B, C)) {
+            for (CellName other : List.of(A, B, C)) {
+                if (!cell.equals(other)) {
+                    awaitHeard(cell, view(other, 1));
+                }
+            }
+        }
+        List<CellName> order = new ArrayList<>(List.of(A, B, C));
+        long epoch = 1;
+        for (List<byte[]> step :
+                List.of(List.of(SECRET, OTHER_SECRET), List.of(OTHER_SECRET, SECRET), List.of(OTHER_SECRET))) {
+            for (CellName cell : order) {
+                secrets.get(cell).take(step);
+                letPass(Duration.ofMillis(300));
+                epoch++;
+                for (CellName each : order) {
+                    agent(each).publish(view(each, epoch));
+                }
+                awaitHeard(A, view(B, epoch));
+                awaitHeard(A, view(C, epoch));
+                awaitHeard(B, view(A, epoch));
+                awaitHeard(B, view(C, epoch));
+                awaitHeard(C, view(A, epoch));
+                awaitHeard(C, view(B, epoch));
+            }
+            order.addLast(order.removeFirst());
+        }
+        for (CellName cell : order) {
+            assertThat(events(cell)).allMatch(Event.Heard.class::isInstance);
+            assertThat(running.get(cell).disbelief()).isEmpty();
+            assertThatThrownBy(() -> dialAs(cell.equals(A) ? B : A, cell, SECRET))
+                    .isInstanceOf(IOException.class);
+        }
+        dialAs(A, B, OTHER_SECRET).close();
+    }
+
+    @Test
+    void aConnectionThatWasProvenByASecretEndsWhenThatIsDroppedAndNotBefore() throws Exception {
+        CellName d = new CellName("cell-d");
+        Channel channel = channelTo(d, A);
+        Session session = new Handshake(d, new Secret(SECRET)).dial(channel, A, soon());
+        secrets.get(A).take(List.of(SECRET, OTHER_SECRET));
+        session.send(Json.write(view(d, 1)));
+        assertThat(session.receive(soon())).isEmpty();
+        secrets.get(A).take(List.of(OTHER_SECRET, SECRET));
+        session.send(Json.write(view(d, 2)));
+        assertThat(session.receive(soon())).isEmpty();
+        secrets.get(A).take(List.of(OTHER_SECRET));
+        assertThatThrownBy(() -> session.receive(soon())).isInstanceOf(IOException.class);
+        session.close();
+    }
+
+    /** One that has the new secret first already, or still has the old one first, is heard by those that list both. */
+    @Test
+    void aDialerProvesWhicheverSecretThePeerKnows() throws Exception {
+        secrets.get(A).take(List.of(OTHER_SECRET, SECRET));
+        linkAll(1);
+        awaitHeard(B, view(A, 1));
+        awaitHeard(A, view(B, 1));
+        assertThat(running.get(A).disbelief()).isEmpty();
+        assertThat(running.get(B).disbelief()).isEmpty();
+    }
+
+    @Test
+    void whoHasNoSecretInCommonIsNamed() throws Exception {
+        linkAll(1);
+        awaitHeard(B, view(A, 1));
+        secrets.get(A).take(List.of(OTHER_SECRET));
+        assertThat(passesWithin(
+                        Duration.ofSeconds(10),
+                        () -> running.get(A)
+                                        .disbelief()
+                                        .contains("the agents of cell-b, cell-c and this one do not believe each other")
+                                && running.get(B).disbelief().contains("the agents of cell-a and this one")))
+                .isTrue();
+        assertThat(running.get(B).disbelief())
+                .contains(Secrets.of(SECRET).names().getFirst())
+                .doesNotContain(new String(SECRET, StandardCharsets.UTF_8));
+        secrets.get(A).take(List.of(SECRET));
+        assertThat(passesWithin(
+                        Duration.ofSeconds(25),
+                        () -> running.get(A).disbelief().isEmpty()
+                                && running.get(B).disbelief().isEmpty()))
+                .isTrue();
+    }
+
     @Test
     void aDialerThatTakesTheCellForAnotherIsRefused() {
-        assertThatThrownBy(() -> new Handshake(A, new Secret(SECRET))
-                        .dial(connectTo(B), C, System.nanoTime() + TimeUnit.SECONDS.toNanos(2)))
+        assertThatThrownBy(() -> new Handshake(A, new Secret(SECRET)).dial(channelTo(A, B), C, soon()))
                 .isInstanceOf(IOException.class);
     }
 
@@ -196,6 +322,7 @@ final class TcpPeersTest extends PeersContract {
 
     @Test
     void aReplayedFrameEndsTheConnectionAndIsNotHeardTwice() throws Exception {
+        assumeTrue(encryption == Encryption.OFF, "who is in between can tell the frames apart");
         try (Relay relay = new Relay(ports.get(B))) {
             AtomicInteger replays = new AtomicInteger();
             relay.alter(chunk -> {
@@ -251,6 +378,10 @@ final class TcpPeersTest extends PeersContract {
     void aTamperedFrameIsDroppedTogetherWithItsConnection() throws Exception {
         try (Relay relay = new Relay(ports.get(B))) {
             relay.alter(chunk -> {
+                if (encryption != Encryption.OFF) {
+                    chunk[chunk.length - 1] ^= 1;
+                    return chunk;
+                }
                 String text = new String(chunk, StandardCharsets.ISO_8859_1);
                 return text.replace("\"epoch\":41", "\"epoch\":99").getBytes(StandardCharsets.ISO_8859_1);
             });
@@ -267,9 +398,9 @@ final class TcpPeersTest extends PeersContract {
     @Test
     void aFrameThatClaimsToBeHugeEndsTheConnection() throws Exception {
         Socket socket = connectTo(B);
-        Handshake handshake = new Handshake(A, new Secret(SECRET));
-        handshake.dial(socket, B, System.nanoTime() + TimeUnit.SECONDS.toNanos(2));
-        socket.getOutputStream().write(new byte[] {0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+        Channel channel = Channel.dialed(socket, credentials(A), soon());
+        new Handshake(A, new Secret(SECRET)).dial(channel, B, soon());
+        channel.write(new byte[] {0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
         assertThat(isClosedWithin(socket, Duration.ofSeconds(1))).isTrue();
     }
 
@@ -284,7 +415,7 @@ final class TcpPeersTest extends PeersContract {
                 try {
                     Socket socket = server.accept();
                     new Handshake(stuck, new Secret(SECRET))
-                            .accept(socket, System.nanoTime() + TimeUnit.SECONDS.toNanos(2))
+                            .accept(Channel.accepted(socket, credentials(stuck), soon()), soon())
                             .confirm();
                     // It never reads again; the next dial tells that this connection was dropped.
                     server.accept().close();
@@ -366,21 +497,41 @@ final class TcpPeersTest extends PeersContract {
         }
     }
 
+    /** As many as there may be come all the time, and say nothing. */
     @Test
-    void noMoreConnectionsThanTheLimitAreHeld() throws Exception {
+    void strangersKeepNoAgentOut() throws Exception {
         List<Socket> many = new ArrayList<>();
         for (int i = 0; i < 64; i++) {
             many.add(connectTo(B));
         }
         letPass(Duration.ofMillis(100));
-        assertThat(isClosedWithin(connectTo(B), Duration.ofMillis(500))).isTrue();
-        for (Socket socket : many) {
-            socket.close();
-        }
+        many.add(connectTo(B));
+        assertThat(isClosedWithin(many.getFirst(), Duration.ofMillis(500)))
+                .as("the first has made place")
+                .isTrue();
+        AtomicBoolean over = new AtomicBoolean();
+        Thread storm = Thread.ofVirtual().start(() -> {
+            while (!over.get()) {
+                try {
+                    Socket one = connectTo(B);
+                    TimeUnit.MILLISECONDS.sleep(1);
+                    synchronized (many) {
+                        many.add(one);
+                    }
+                } catch (IOException | InterruptedException full) {
+                    return;
+                }
+            }
+        });
         agent(B).connectTo(Map.of(A, address(A)));
         agent(A).connectTo(Map.of(B, address(B)));
         agent(A).publish(view(A, 1));
         awaitHeard(B, view(A, 1));
+        over.set(true);
+        storm.join();
+        for (Socket socket : many) {
+            socket.close();
+        }
     }
 
     @Test
@@ -406,7 +557,7 @@ final class TcpPeersTest extends PeersContract {
     void aPeerThatMovesIsFollowed() throws Exception {
         linkAll(1);
         awaitHeard(B, view(A, 1));
-        try (TcpPeers moved = new TcpPeers(C, new InetSocketAddress(LOOPBACK, 0), SECRET)) {
+        try (TcpPeers moved = peers(C, 0, SECRET)) {
             List<Event> heard = new CopyOnWriteArrayList<>();
             moved.listen(heard::add);
             moved.connectTo(Map.of(A, address(A)));
@@ -426,7 +577,7 @@ final class TcpPeersTest extends PeersContract {
 
     @Test
     void anAddressThatIsTakenIsSaid() {
-        assertThatThrownBy(() -> new TcpPeers(A, new InetSocketAddress(LOOPBACK, ports.get(B)), SECRET))
+        assertThatThrownBy(() -> peers(A, ports.get(B), SECRET))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("cannot listen for the other agents");
     }

@@ -40,7 +40,7 @@ public abstract class CoordinationContract {
     protected static final CellId TWO_REBORN = CellId.parse("cell-2.000000bb");
     protected static final Address ADDRESS = new Address("127.0.0.1", 5432, 5480, 5481);
     protected static final Instant NOON = Instant.parse("2026-01-01T12:00:00Z");
-    protected static final ClusterState BORN = ClusterState.born(
+    public static final ClusterState BORN = ClusterState.born(
             ONE, new Member(ONE.incarnation(), ADDRESS, 100, "rack-1"), "7300000000000000001", FailoverMode.AUTOMATIC);
 
     private static final long PATIENCE_MILLIS = 20_000;

@@ -136,7 +136,8 @@ public abstract class PeersContract {
                 "",
                 false,
                 PeerView.Trouble.WAL_GONE,
-                Lsn.parse("0/2000000"));
+                Lsn.parse("0/2000000"),
+                PeerView.Doors.OPEN);
     }
 
     @Test

@@ -28,6 +28,7 @@ final class AutoConfTest {
                 null,
                 new PostgresSettings.Passwords("", "", "", ""),
                 Map.of(),
+                Access.unencrypted(),
                 PostgresSettings.Timeouts.defaults());
         return new AutoConf(settings, new OwnedFiles(null), folder);
     }

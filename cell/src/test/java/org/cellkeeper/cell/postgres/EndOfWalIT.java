@@ -104,10 +104,10 @@ final class EndOfWalIT {
             await("b", DatabaseView::isStandby);
             try (Connection session = bench.agent("b", "postgres");
                     Statement statement = session.createStatement()) {
-                Observation seen = Observation.take(slowly(statement));
+                Observation seen = Observation.take(slowly(statement), true);
                 for (int looks = 0; !Observation.RETRY_INTERVAL.equals(seen.startupWaits()); looks++) {
                     assertThat(looks).isLessThan(200);
-                    seen = Observation.take(slowly(statement));
+                    seen = Observation.take(slowly(statement), true);
                 }
                 assertThat(seen.replayed()).isEqualTo(end);
             }

@@ -15,6 +15,8 @@ import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Encryption;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -171,6 +173,8 @@ final class ForeignEditsIT {
                 "DROP ROLE replicator"
             })
     void theRoleThatStandbysComeInWithIsPutRight(String change) throws Exception {
+        // As long as there are cells that come in by its password.
+        bench.reencrypt("a", Access.with(Certified.cells().credentials(Encryption.ACCEPTED, "a")));
         bench.awaitTrue(SOON, () -> bench.isGiven("a"), "the first look");
         bench.execute("a", change);
         bench.awaitTrue(SOON, () -> problem("a").contains("the role replicator had been "), "it is told");

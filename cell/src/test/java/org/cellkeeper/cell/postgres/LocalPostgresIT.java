@@ -238,7 +238,7 @@ final class LocalPostgresIT {
         try (var logs = Files.list(bench.settings(name).runDir().resolve("log"))) {
             for (Path log : logs.toList()) {
                 assertThat(Files.readString(log))
-                        .doesNotContain(passwords.superuser())
+                        .doesNotContain(passwords.seals().getFirst())
                         .doesNotContain("secret");
             }
         }

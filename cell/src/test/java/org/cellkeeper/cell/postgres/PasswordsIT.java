@@ -8,13 +8,15 @@ import java.io.IOException;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.port.PasswordThief;
+import org.cellkeeper.cell.trust.Encryption;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Passwords are shown to be known and never told, and the superuser has none. */
+/** Where nothing is encrypted passwords are shown to be known and never told, and the superuser has none. */
 final class PasswordsIT {
     private static final Duration SOON = Duration.ofSeconds(20);
 
@@ -22,7 +24,7 @@ final class PasswordsIT {
     private final PasswordThief thief = new PasswordThief();
 
     PasswordsIT() throws IOException {
-        bench = new PostgresBench();
+        bench = new PostgresBench(Map.of(), Encryption.OFF);
     }
 
     @AfterEach

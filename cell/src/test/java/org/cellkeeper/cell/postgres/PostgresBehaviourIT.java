@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -24,7 +22,6 @@ import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.SyncSetting;
-import org.cellkeeper.cell.model.Upstream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -384,28 +381,8 @@ final class PostgresBehaviourIT {
 
     /** A stream without a standby behind it, which says at once that it has flushed. */
     private Process receiveWal(String from, String applicationName, String folder, String slot) throws IOException {
-        PostgresSettings settings = bench.settings(from);
-        OwnedFiles files = new OwnedFiles(settings.osUser());
-        Path target = settings.runDir().resolve(folder);
-        files.makeFolder(target, "rwx------");
-        OwnedSettings owned = new OwnedSettings(settings, settings.runDir().resolve("replication.pgpass"), 15);
-        Upstream upstream = bench.upstream(from, EPOCH);
-        List<String> arguments = new ArrayList<>(List.of(
-                "--directory=" + target,
-                "--synchronous",
-                "--no-loop",
-                "--status-interval=1",
-                "--dbname=" + owned.conninfo(upstream, applicationName)));
-        if (slot != null) {
-            arguments.add("--slot=" + slot);
-        }
-        Process process = new Programs(settings)
-                .builder(List.of(), "pg_receivewal", arguments)
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .start();
+        Process process = bench.receiveWal(bench.upstream(from, EPOCH), "b", applicationName, folder, slot);
         programs.add(process);
-        assertThat(Files.isDirectory(target)).isTrue();
         return process;
     }
 }

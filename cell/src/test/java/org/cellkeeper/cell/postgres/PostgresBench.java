@@ -11,6 +11,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,10 +29,13 @@ import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Upstream;
 import org.cellkeeper.cell.port.Bench;
 import org.cellkeeper.cell.port.DatabaseFailure;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
+import org.cellkeeper.cell.wire.UnixSocketFactory;
 
 /** Real PostgreSQL instances on loopback, under target/, each on a free port; run as postgres when the tests run as root. */
-final class PostgresBench implements Bench {
+public final class PostgresBench implements Bench {
     static final PostgresSettings.Passwords PASSWORDS =
             new PostgresSettings.Passwords("super'secret", "repl:\\secret'", "app\"secret", "own'secret");
     static final String HOST = "127.0.0.1";
@@ -65,16 +69,22 @@ final class PostgresBench implements Bench {
 
     private final Path root;
     private final Map<String, String> common;
+    private final Encryption encryption;
     private final Map<String, LocalPostgres> databases = new LinkedHashMap<>();
     private final Map<String, PostgresSettings> settings = new LinkedHashMap<>();
 
-    PostgresBench() throws IOException {
+    public PostgresBench() throws IOException {
         this(Map.of());
     }
 
     /** With these settings of PostgreSQL on every cell that is not given its own. */
     PostgresBench(Map<String, String> common) throws IOException {
+        this(common, Encryption.REQUIRED);
+    }
+
+    PostgresBench(Map<String, String> common, Encryption encryption) throws IOException {
         this.common = common;
+        this.encryption = encryption;
         Path folder = Path.of(System.getProperty("cellkeeper.build.directory", "target"), "pg")
                 .toAbsolutePath();
         Files.createDirectories(folder);
@@ -91,13 +101,31 @@ final class PostgresBench implements Bench {
         return System.getProperty("user.name").equals("root") ? "postgres" : null;
     }
 
-    PostgresSettings settings(String name) {
+    public PostgresSettings settings(String name) {
         return settings.computeIfAbsent(name, key -> settingsWith(key, common));
     }
 
     /** Before its first use: with these settings of PostgreSQL. */
     void configure(String name, Map<String, String> extra) {
         settings.put(name, settingsWith(name, extra));
+    }
+
+    /** Before its first use: it knows these passwords, which may become others. */
+    void know(String name, PostgresSettings.Passwords passwords) {
+        PostgresSettings usual = settings(name);
+        settings.put(
+                name,
+                new PostgresSettings(
+                        usual.programs(),
+                        usual.dataDir(),
+                        usual.runDir(),
+                        usual.listenHost(),
+                        usual.port(),
+                        usual.osUser(),
+                        passwords,
+                        usual.extra(),
+                        usual.access(),
+                        usual.timeouts()));
     }
 
     /** Another agent, with these settings and the same port. */
@@ -126,9 +154,33 @@ final class PostgresBench implements Bench {
                         port,
                         before.osUser(),
                         new PostgresSettings.Passwords(
-                                passwords.superuser(), passwords.replication(), password, passwords.app()),
+                                passwords.seals().getFirst(), passwords.replication(), password, passwords.app()),
                         extra,
+                        before.access(),
                         before.timeouts()));
+    }
+
+    /** Another agent, which lets in and comes in so. */
+    LocalPostgres reencrypt(String name, Access access) {
+        PostgresSettings before = settings(name);
+        LocalPostgres agent = databases.remove(name);
+        if (agent != null) {
+            agent.close();
+        }
+        settings.put(
+                name,
+                new PostgresSettings(
+                        before.programs(),
+                        before.dataDir(),
+                        before.runDir(),
+                        before.listenHost(),
+                        before.port(),
+                        before.osUser(),
+                        before.passwords(),
+                        before.extra(),
+                        access,
+                        before.timeouts()));
+        return database(name);
     }
 
     /** Before its first use: with these programs. */
@@ -150,6 +202,7 @@ final class PostgresBench implements Bench {
                 osUser(),
                 PASSWORDS,
                 extra,
+                Access.with(Certified.cells().credentials(encryption, name)),
                 PostgresSettings.Timeouts.defaults());
     }
 
@@ -182,7 +235,7 @@ final class PostgresBench implements Bench {
         }
     }
 
-    static void run(String... command) throws IOException {
+    public static void run(String... command) throws IOException {
         Process process = new ProcessBuilder(command).inheritIO().start();
         try {
             if (!process.waitFor(60, TimeUnit.SECONDS) || process.exitValue() != 0) {
@@ -204,12 +257,40 @@ final class PostgresBench implements Bench {
         return new Upstream(id(name), epoch, HOST, settings(name).port());
     }
 
+    /**
+     * A stream without a standby behind it, which says at once that it has flushed.
+     *
+     * @param as the cell whose certificate, or password, it comes with
+     * @param slot null for none
+     */
+    Process receiveWal(Upstream from, String as, String applicationName, String folder, String slot)
+            throws IOException {
+        var _ = database(as);
+        PostgresSettings with = settings(as);
+        Path target = with.runDir().resolve(folder);
+        new OwnedFiles(with.osUser()).makeFolder(target, "rwx------");
+        Programs programs = new Programs(with);
+        List<String> arguments = new ArrayList<>(List.of(
+                "--directory=" + target,
+                "--synchronous",
+                "--no-loop",
+                "--status-interval=1",
+                "--dbname=" + new OwnedSettings(with, programs.version()).conninfo(from, applicationName)));
+        if (slot != null) {
+            arguments.add("--slot=" + slot);
+        }
+        return programs.builder(List.of(), "pg_receivewal", arguments)
+                .redirectErrorStream(true)
+                .redirectOutput(target.resolve("words").toFile())
+                .start();
+    }
+
     /** A session of the application, over TCP. */
     Connection client(String name) throws SQLException {
         return client(name, PASSWORDS.application());
     }
 
-    Connection client(String name, String password) throws SQLException {
+    public Connection client(String name, String password) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.APPLICATION);
         properties.setProperty("password", password);
@@ -244,7 +325,7 @@ final class PostgresBench implements Bench {
         }
     }
 
-    void execute(String name, String sql) throws SQLException {
+    public void execute(String name, String sql) throws SQLException {
         try (Connection session = agent(name, PostgresSettings.APPLICATION);
                 Statement statement = session.createStatement()) {
             statement.execute(sql);
@@ -386,7 +467,7 @@ final class PostgresBench implements Bench {
         }
     }
 
-    void awaitTrue(Duration limit, java.util.function.BooleanSupplier condition, String what) {
+    public void awaitTrue(Duration limit, java.util.function.BooleanSupplier condition, String what) {
         if (!new Cancellation().await(limit, Duration.ofMillis(2), condition)) {
             throw new AssertionError("not within " + limit + ": " + what);
         }

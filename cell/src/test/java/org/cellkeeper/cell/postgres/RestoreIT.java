@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import java.io.FilterOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -17,8 +19,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.cellkeeper.cell.model.SyncSetting;
 import org.cellkeeper.cell.port.BackupFailure;
 import org.cellkeeper.cell.port.DatabaseArchive;
@@ -64,7 +69,11 @@ final class RestoreIT {
 
     @BeforeEach
     @AfterEach
-    void anEmptyDatabase() throws SQLException {
+    void anEmptyDatabase() throws SQLException, IOException {
+        // The superuser's own look at a tenant's tables runs what the tenant wrote.
+        for (String file : list("a", "SELECT f FROM pg_ls_dir('" + share + "') f WHERE f ~ '^gained'")) {
+            Files.delete(share.resolve(file));
+        }
         try (Connection session = bench.agent("a", "postgres");
                 Statement statement = session.createStatement()) {
             statement.execute("ALTER ROLE vcloud NOSUPERUSER");
@@ -116,14 +125,18 @@ final class RestoreIT {
     }
 
     private record Copy(Path folder, DatabaseArchive.Origin origin) {
+        private DatabaseArchive.Copy files() {
+            return FolderCopy.of(folder, origin.unpackedBytes());
+        }
+
         private String restore() {
-            return archive.restore(folder, origin.databaseBytes(), percent -> {});
+            return archive.restore(files(), origin.databaseBytes(), percent -> {});
         }
     }
 
     private static Copy backUp() {
         Path folder = share.resolve("copy-" + ++copies);
-        return new Copy(folder, archive.backUp(folder, percent -> {}));
+        return new Copy(folder, FolderCopy.make(archive, folder));
     }
 
     private static void loseTheDatabase() throws SQLException {
@@ -392,6 +405,112 @@ final class RestoreIT {
                 .containsExactly("t");
     }
 
+    /** Code that runs in a hand's session can make things that are the hand's own: the superuser hands them over later. */
+    @Test
+    void whatCodeLeavesInAHandsOwnNameDoesNotRunWhenItIsHandedOver() throws Exception {
+        asTenant(
+                steal(),
+                function("in_left"),
+                "CREATE FUNCTION public.leave(n int) RETURNS int LANGUAGE plpgsql AS $$ DECLARE what text; BEGIN"
+                        + " IF current_database() <> 'vcloud_restoring' THEN RETURN n; END IF;"
+                        + " FOREACH what IN ARRAY ARRAY["
+                        + "'CREATE TABLE public.left_1 (n int) PARTITION BY RANGE ((n + public.in_left(1)))', "
+                        + "'CREATE TABLE public.left_2 PARTITION OF public.left_1 DEFAULT', "
+                        + "'CREATE TABLE public.left_3 (n int DEFAULT public.in_left(1) CHECK (public.in_left(n) = n))', "
+                        + "'CREATE INDEX ON public.left_3 (n) WHERE public.in_left(n) = public.in_left(1)', "
+                        + "'CREATE INDEX ON public.left_3 (public.in_left(n))', "
+                        + "'CREATE STATISTICS public.left_4 ON (public.in_left(n)), n FROM public.left_3', "
+                        + "'CREATE MATERIALIZED VIEW public.left_5 AS SELECT public.in_left(1) AS n', "
+                        + "'CREATE DOMAIN public.left_6 AS int DEFAULT public.in_left(1) CHECK (public.in_left(VALUE) = VALUE)', "
+                        + "'GRANT ALL ON public.left_3 TO PUBLIC', "
+                        + "'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO PUBLIC'"
+                        + ", format('ALTER ROLE %I PASSWORD %L', session_user, 'known')"
+                        + ", format('ALTER ROLE %I SET search_path = public', session_user)] LOOP"
+                        + " SET ROLE NONE; EXECUTE what; END LOOP; RETURN n; END $$",
+                "CREATE TABLE t1 (n int CHECK (leave(n) = n))",
+                "INSERT INTO t1 VALUES (1)");
+        Copy copy = backUp();
+        assertThat(gained()).isEmpty();
+
+        copy.restore();
+
+        assertThat(gained()).isEmpty();
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolsuper")).containsExactly("cellkeeper");
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolname ~ 'restoring'"))
+                .isEmpty();
+        assertThat(rows("SELECT DISTINCT relowner::regrole FROM pg_class WHERE relname ~ '^left'"))
+                .containsExactly("vcloud");
+        assertThat(rows("SELECT count(*) FROM pg_class WHERE relname ~ '^left_[0-9]$'"))
+                .containsExactly("4");
+    }
+
+    /** It owns its database, and so says what sessions there begin with: the agent's and its programs' do not. */
+    @Test
+    void whatATenantSetsForItsDatabaseIsNotForTheAgentsSessions() throws Exception {
+        asTenant(
+                "CREATE TABLE items (n int)",
+                "INSERT INTO items VALUES (1)",
+                "CREATE SCHEMA mine",
+                "CREATE FUNCTION mine.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS 'SELECT (1/0)::text'",
+                // One that is not there: to try to load it ends the session.
+                "ALTER DATABASE vcloud SET local_preload_libraries = 'absent'",
+                "ALTER DATABASE vcloud SET search_path = mine, pg_catalog",
+                "ALTER DATABASE vcloud SET role = 'vcloud'",
+                "ALTER DATABASE vcloud SET default_transaction_read_only = on",
+                "ALTER DATABASE vcloud SET statement_timeout = 1",
+                "ALTER DATABASE vcloud SET exit_on_error = on");
+        Copy copy = backUp();
+        assertThat(copy.origin().warnings()).isEmpty();
+        assertThat(archive.check(copy.files(), percent -> {})).isEmpty();
+        copy.restore();
+        assertThat(rows("SELECT n FROM items")).containsExactly("1");
+    }
+
+    /** As a name's words would be SQL where it is written without quotes, or into a comment. */
+    @Test
+    void whatATenantGivesForANameIsNoStatement() throws Exception {
+        String gain = "\nALTER ROLE vcloud SUPERUSER;\nCREATE ROLE gained_by_name;\n\\! touch "
+                + share.resolve("gained_by_name") + "\n--'; $$";
+        for (String end : List.of("", "\r" + gain, "\";" + gain)) {
+            String name = "x" + end + gain;
+            String quoted = "\"" + name.replace("\"", "\"\"") + "\"";
+            String short_ = "\"y" + end.replace("\"", "\"\"") + "\nALTER ROLE vcloud SUPERUSER; --\"";
+            String schema = "\"s" + end.length() + "\nALTER ROLE vcloud SUPERUSER; --\"";
+            asTenant(
+                    "CREATE SCHEMA " + schema,
+                    "GRANT USAGE ON SCHEMA " + schema + " TO PUBLIC",
+                    "COMMENT ON SCHEMA " + schema + " IS 'c" + gain.replace("'", "''") + "'",
+                    "CREATE EXTENSION IF NOT EXISTS hstore SCHEMA " + schema,
+                    "CREATE TABLE " + schema + "." + short_ + " (" + short_ + " int, n int)",
+                    "GRANT SELECT ON " + schema + "." + short_ + " TO PUBLIC",
+                    "GRANT UPDATE (" + short_ + ") ON " + schema + "." + short_ + " TO PUBLIC",
+                    "COMMENT ON TABLE " + schema + "." + short_ + " IS 'c" + gain.replace("'", "''") + "'",
+                    "CREATE INDEX ON " + schema + "." + short_ + " (n)",
+                    "INSERT INTO " + schema + "." + short_ + " VALUES (1, 1)",
+                    "CREATE SEQUENCE " + schema + ".q" + end.length(),
+                    "CREATE TYPE " + schema + ".\"t" + gain.substring(0, 40)
+                            + "\" AS ENUM ('e\nALTER ROLE vcloud SUPERUSER;')",
+                    "GRANT USAGE ON TYPE " + schema + ".\"t" + gain.substring(0, 40) + "\" TO PUBLIC",
+                    "CREATE FUNCTION " + schema + "." + short_ + "(" + schema + ".\"t" + gain.substring(0, 40)
+                            + "\") RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                    "GRANT EXECUTE ON FUNCTION " + schema + "." + short_ + " TO PUBLIC",
+                    "ALTER DEFAULT PRIVILEGES IN SCHEMA " + schema + " GRANT SELECT ON TABLES TO PUBLIC",
+                    "SELECT lo_create(0)");
+            // Longer than a name may be, it is cut.
+            asTenant("CREATE TABLE " + quoted + " (n int)", "GRANT SELECT ON " + quoted + " TO PUBLIC");
+        }
+        Copy copy = backUp();
+        assertThat(archive.check(copy.files(), percent -> {})).isEmpty();
+        assertThat(gained()).isEmpty();
+
+        assertThat(copy.restore()).startsWith("the database of before is kept");
+
+        assertThat(gained()).isEmpty();
+        assertThat(list("a", "SELECT rolname FROM pg_roles WHERE rolsuper")).containsExactly("cellkeeper");
+        assertThat(rows("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ 'ALTER ROLE vcloud'"))
+                .containsExactly("6");
+    }
+
     @Test
     void whatASuperuserOwnsHereIsNotMadeByItsHand() throws Exception {
         asTenant(steal(), function("in_check"));
@@ -539,7 +658,7 @@ final class RestoreIT {
         List<String> before = cluster();
         for (String cell : List.of("a", "b")) {
             List<Integer> told = new ArrayList<>();
-            assertThat(archiveOf(cell).check(copy.folder(), told::add))
+            assertThat(archiveOf(cell).check(copy.files(), told::add))
                     .as(cell)
                     .isEqualTo(copy.origin().warnings())
                     .hasSize(2);
@@ -551,7 +670,7 @@ final class RestoreIT {
 
     private static BackupFailure refusal(Copy copy) {
         BackupFailure failure =
-                catchThrowableOfType(BackupFailure.class, () -> archive.check(copy.folder(), percent -> {}));
+                catchThrowableOfType(BackupFailure.class, () -> archive.check(copy.files(), percent -> {}));
         assertThat(failure).isNotNull();
         assertThat(scratch("a")).doesNotExist();
         return failure;
@@ -605,33 +724,216 @@ final class RestoreIT {
         Files.write(base, Arrays.copyOf(whole, whole.length / 2));
         assertThat(refusal(copy)).hasMessageContaining("base.tar.gz cannot be unpacked: tar: ");
         Files.write(base, whole);
-        Path list = copy.folder().resolve("backup_manifest");
-        String told = Files.readString(list);
-        Files.writeString(list, told.replaceFirst("PG_VERSION\", \"Size\": [0-9]+", "PG_VERSION\", \"Size\": 77"));
-        assertThat(refusal(copy)).hasMessageContaining("manifest checksum mismatch");
-        Files.writeString(list, "no list");
-        assertThat(refusal(copy)).hasMessageContaining("backup_manifest is no list");
-        Files.delete(list);
-        assertThat(refusal(copy)).hasMessageContaining("backup_manifest");
+        for (Path segment : segments(copy.folder())) {
+            Files.delete(segment);
+        }
+        assertThat(refusal(copy)).hasMessageContaining("pg_verifybackup");
+    }
+
+    private static List<Path> segments(Path folder) throws IOException {
+        try (Stream<Path> all = Files.list(folder)) {
+            return all.filter(file -> file.getFileName().toString().matches("[0-9A-F]{24}\\.gz"))
+                    .toList();
+        }
+    }
+
+    @Test
+    void aCopyHoldsAllWalOfItsTimeAndNothingOfItIsLeftBehind() throws Exception {
+        asTenant("CREATE TABLE items (n int)", "INSERT INTO items VALUES (1)");
+        Path folder = share.resolve("copy-" + ++copies);
+        Files.createDirectory(folder);
+        DatabaseArchive.Origin origin = archive.backUp(
+                name -> new FilterOutputStream(Files.newOutputStream(folder.resolve(name))) {
+                    private long bytes = name.equals("base.tar.gz") ? 0 : Long.MIN_VALUE;
+
+                    @Override
+                    public void write(byte[] chunk, int from, int length) throws IOException {
+                        out.write(chunk, from, length);
+                        bytes += length;
+                        if (bytes > 100_000) {
+                            bytes = Long.MIN_VALUE;
+                            // More WAL than is kept for nobody.
+                            bench.loseSlots("a");
+                            bench.loseSlots("a");
+                        }
+                    }
+                },
+                percent -> {});
+        Copy copy = new Copy(folder, origin);
+        assertThat(segments(folder)).hasSizeGreaterThanOrEqualTo(16);
+        noCopyIsLeft();
+        copy.restore();
+        assertThat(rows("SELECT n FROM items")).containsExactly("1");
+    }
+
+    @Test
+    void aCopyThatIsInterruptedEndsAndLeavesNothing() throws Exception {
+        AtomicReference<Throwable> end = new AtomicReference<>();
+        CountDownLatch begun = new CountDownLatch(1);
+        Thread copy = Thread.ofPlatform().start(() -> {
+            try {
+                archive.backUp(
+                        name -> new OutputStream() {
+                            private long bytes;
+
+                            @Override
+                            public void write(int b) throws IOException {
+                                write(new byte[] {(byte) b}, 0, 1);
+                            }
+
+                            @Override
+                            public void write(byte[] chunk, int from, int length) throws IOException {
+                                bytes += length;
+                                if (bytes > 100_000) {
+                                    begun.countDown();
+                                    LockSupport.parkNanos(1_000_000_000);
+                                }
+                            }
+                        },
+                        percent -> {});
+            } catch (RuntimeException e) {
+                end.set(e);
+            }
+        });
+        assertThat(begun.await(1, TimeUnit.MINUTES)).isTrue();
+        copy.interrupt();
+        assertThat(copy.join(Duration.ofMinutes(1))).isTrue();
+        assertThat(end.get()).isNotNull();
+        noCopyIsLeft();
+    }
+
+    /** An agent that is killed leaves its programs behind, and what they hold. */
+    @Test
+    void theNextAgentEndsACopyThatAKilledOneHadBegun() throws Exception {
+        PostgresSettings settings = bench.settings("a");
+        Path folder = bench.dataDir("a").resolveSibling("copying");
+        new OwnedFiles(settings.osUser()).makeFolder(folder, "rwx------");
+        asSuperuser("SELECT pg_create_physical_replication_slot('cellkeeper_copying', true)");
+        ProcessBuilder receiver = new Programs(settings)
+                .builder(
+                        List.of(),
+                        "pg_receivewal",
+                        List.of(
+                                "--directory=" + folder,
+                                "--slot=cellkeeper_copying",
+                                "--no-loop",
+                                "--host=" + settings.listenHost(),
+                                "--port=" + settings.port(),
+                                "--username=" + PostgresSettings.REPLICATION_ROLE));
+        receiver.environment().putAll(asReplicator(settings));
+        receiver.environment().put("PGAPPNAME", "cellkeeper-copying");
+        Process running = receiver.inheritIO().start();
+        try {
+            bench.awaitTrue(
+                    Duration.ofSeconds(20),
+                    () -> {
+                        try {
+                            return !list(
+                                            "a",
+                                            "SELECT 1 FROM pg_replication_slots WHERE slot_name ~ 'copying' AND active")
+                                    .isEmpty();
+                        } catch (SQLException e) {
+                            return false;
+                        }
+                    },
+                    "WAL is received");
+            archiveOf("a").tidy();
+            assertThat(running.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            running.destroyForcibly().waitFor();
+        }
+        noCopyIsLeft();
+    }
+
+    /** How a program comes in. */
+    private static Map<String, String> asReplicator(PostgresSettings settings) {
+        return new TlsFiles(settings).environment(new Programs(settings).version());
+    }
+
+    private static void noCopyIsLeft() throws Exception {
+        assertThat(list("a", "SELECT slot_name FROM pg_replication_slots WHERE slot_name ~ 'copying'"))
+                .isEmpty();
+        assertThat(list("a", "SELECT application_name FROM pg_stat_replication WHERE application_name ~ 'copying'"))
+                .isEmpty();
+        Path folder = bench.dataDir("a").resolveSibling("copying");
+        assertThat(folder).doesNotExist();
+        assertThat(ProcessHandle.allProcesses()
+                        .map(process -> process.info().commandLine().orElse(""))
+                        .filter(line -> line.contains(folder.toString())))
+                .isEmpty();
+    }
+
+    @Test
+    void aCopyThatCannotBeKeptEndsAndLeavesNothing() throws Exception {
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(() -> archive.backUp(
+                        name -> new OutputStream() {
+                            private long room = 1 << 20;
+
+                            @Override
+                            public void write(int b) throws IOException {
+                                if (--room < 0) {
+                                    throw new IOException("No space left on device");
+                                }
+                            }
+                        },
+                        percent -> {}))
+                .withMessageContaining("No space left on device");
+        noCopyIsLeft();
     }
 
     @Test
     void withoutRoomNothingIsUnpacked() throws Exception {
         Copy copy = backUp();
-        DatabaseArchive.Room room = archive.roomToCheck(copy.folder());
+        DatabaseArchive.Room room = archive.roomToCheck(copy.files());
         assertThat(room.neededBytes()).isBetween(copy.origin().databaseBytes(), 4L << 30);
         assertThat(room.isEnough()).isTrue();
-        Path list = copy.folder().resolve("backup_manifest");
-        Files.writeString(
-                list,
-                Files.readString(list)
-                        .replaceFirst("PG_VERSION\", \"Size\": [0-9]+", "PG_VERSION\", \"Size\": 1000000000000000"));
         List<Integer> told = new ArrayList<>();
+        DatabaseArchive.Copy huge = FolderCopy.of(copy.folder(), 1_000_000_000_000_000L);
         assertThatExceptionOfType(BackupFailure.class)
-                .isThrownBy(() -> archive.check(copy.folder(), told::add))
+                .isThrownBy(() -> archive.check(huge, told::add))
                 .withMessageContaining("MB free")
                 .withMessageContaining("nothing was changed, make room");
         assertThat(told).isEmpty();
+    }
+
+    /** As pg_basebackup writes one by itself, and as backups were until the agent wrote their files. */
+    @Test
+    void aCopyOfBeforeComesBack() throws Exception {
+        asTenant("CREATE TABLE items (n int)", "INSERT INTO items VALUES (1)");
+        Path folder = share.resolve("copy-" + ++copies);
+        PostgresSettings settings = bench.settings("a");
+        new OwnedFiles(settings.osUser()).makeFolder(folder, "rwx------");
+        new Programs(settings)
+                .complete(
+                        "pg_basebackup",
+                        List.of(
+                                "--pgdata=" + folder,
+                                "--format=tar",
+                                "--compress=client-gzip:1",
+                                "--wal-method=stream",
+                                "--checkpoint=fast",
+                                "--manifest-checksums=SHA256",
+                                "--host=" + settings.listenHost(),
+                                "--port=" + settings.port(),
+                                "--username=" + PostgresSettings.REPLICATION_ROLE),
+                        asReplicator(settings),
+                        line -> {});
+        DatabaseArchive.Copy copy = FolderCopy.of(folder, 0);
+        assertThat(archive.roomToCheck(copy).neededBytes()).isBetween(20L << 20, 4L << 30);
+        assertThat(archive.check(copy, percent -> {})).isEmpty();
+        archive.restore(copy, 0, percent -> {});
+        assertThat(rows("SELECT n FROM items")).containsExactly("1");
+        Path list = folder.resolve("backup_manifest");
+        String told = Files.readString(list);
+        Files.writeString(list, told.replaceFirst("PG_VERSION\", \"Size\": [0-9]+", "PG_VERSION\", \"Size\": 77"));
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(() -> archive.check(copy, percent -> {}))
+                .withMessageContaining("manifest checksum mismatch");
+        Files.writeString(list, "no list");
+        assertThatExceptionOfType(BackupFailure.class)
+                .isThrownBy(() -> archive.check(copy, percent -> {}))
+                .withMessageContaining("backup_manifest is no list");
     }
 
     @Test
@@ -640,7 +942,7 @@ final class RestoreIT {
         AtomicReference<Throwable> end = new AtomicReference<>();
         Thread check = Thread.ofPlatform().start(() -> {
             try {
-                archive.check(copy.folder(), percent -> {
+                archive.check(copy.files(), percent -> {
                     if (percent > 50) {
                         Thread.currentThread().interrupt();
                     }
@@ -667,7 +969,7 @@ final class RestoreIT {
     void theNextAgentEndsAndRemovesWhatAKilledOneLeft() throws Exception {
         PostgresSettings settings = bench.settings("a");
         new Scratch(settings, new Programs(settings), new OwnedFiles(settings.osUser()))
-                .start(backUp().folder(), percent -> {});
+                .start(backUp().files(), percent -> {});
         Path pipe = share.resolve("pipe");
         PostgresBench.run("mkfifo", pipe.toString());
         Process tar = new ProcessBuilder(

@@ -130,6 +130,53 @@ final class BackupIT {
         assertThat(cells.client().backups()).doesNotContain(backup);
     }
 
+    @Test
+    void aBackupWithoutThisClustersSignatureIsUsedOnlyWhenAnOperatorSaysSo() throws Exception {
+        execute("DROP TABLE IF EXISTS words");
+        execute("CREATE TABLE words (word text PRIMARY KEY)");
+        execute("INSERT INTO words VALUES ('one')");
+        BackupFile backup = backUp();
+        assertThat(backup.signature()).isEqualTo("VALID");
+        execute("INSERT INTO words VALUES ('two')");
+
+        // Somebody who can write to the share changes what it says of itself, and then takes its signature away.
+        Path manifest = Path.of(backup.location(), "manifest.json");
+        String signed = Files.readString(manifest);
+        Files.writeString(manifest, signed.replaceFirst("\"databaseBytes\":[0-9]+", "\"databaseBytes\":1"));
+        refused(backup.name(), false, "WRONG", "it was changed after it was made");
+        refused(backup.name(), true, "WRONG", "it was changed after it was made");
+        Files.delete(Path.of(backup.location(), "manifest.hmac"));
+        refused(backup.name(), false, "MISSING", "--accept-unsigned");
+        everyCellHas("one", "two");
+
+        Files.writeString(manifest, signed);
+        TaskInfo checked = cells.succeeds(cells.client().submit(new Request.CheckBackup(backup.name(), true)), LONG);
+        assertThat(checked.result().message()).contains("accepted although its signature is not this cluster's");
+        TaskInfo done =
+                cells.succeeds(cells.client().submit(new Request.Restore(backup.name(), backup.name(), true)), LONG);
+        assertThat(done.result().message()).contains("accepted although its signature is not this cluster's");
+        everyCellHas("one");
+        assertThat(cells.client().history(20))
+                .anySatisfy(event -> assertThat(event.sentence() + event.detail())
+                        .contains("An operator asked to restore a backup.")
+                        .contains(backup.name() + "; accepting that its signature is not this cluster's; "));
+        cells.succeeds(cells.client().submit(new Request.DeleteBackup(backup.name())), Duration.ofSeconds(20));
+    }
+
+    private void refused(String name, boolean acceptUnsigned, String signature, String words) {
+        assertThat(cells.client().backup(name).signature()).isEqualTo(signature);
+        for (Request request : List.of(
+                new Request.CheckBackup(name, acceptUnsigned), new Request.Restore(name, name, acceptUnsigned))) {
+            assertThatExceptionOfType(ApplianceFailure.Refused.class)
+                    .isThrownBy(() -> cells.client().submit(request))
+                    .withMessageContaining(words)
+                    .satisfies(refused -> {
+                        assertThat(refused.status()).isEqualTo(409);
+                        assertThat(refused.code()).isEqualTo("signature-valid");
+                    });
+        }
+    }
+
     private static void flipAByte(Path file) throws IOException {
         byte[] bytes = Files.readAllBytes(file);
         bytes[bytes.length / 2] ^= 1;

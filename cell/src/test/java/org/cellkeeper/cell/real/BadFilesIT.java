@@ -25,7 +25,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 final class BadFilesIT {
     private static final Duration TOLD = Duration.ofSeconds(5);
     /** A new agent under load may take as long as this until it is heard. */
-    private static final Duration BACK = Duration.ofSeconds(15);
+    private static final Duration BACK = Duration.ofSeconds(60);
 
     private final RealCells cells;
     private final Map<Path, byte[]> before = new HashMap<>();

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(Labs.class)
 final class BadInTenWaysIT {
     private static final Duration TOLD = Duration.ofSeconds(5);
-    private static final Duration BACK = Duration.ofSeconds(15);
+    private static final Duration BACK = Duration.ofSeconds(60);
     private static final int WAYS = Integer.getInteger("cellkeeper.bad.ways", 1);
 
     /** What becomes of a file that was good. */

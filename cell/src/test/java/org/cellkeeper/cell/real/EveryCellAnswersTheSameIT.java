@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.cellkeeper.cell.real.Contract.Operation;
 import org.cellkeeper.cell.real.Requests.Answer;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,7 @@ final class EveryCellAnswersTheSameIT {
     private final Requests requests = new Requests();
     private final Contract contract;
     private final String right;
+    private final AtomicInteger strangers = new AtomicInteger();
 
     EveryCellAnswersTheSameIT(RealCells cells) throws IOException {
         this.cells = cells;
@@ -94,7 +96,11 @@ final class EveryCellAnswersTheSameIT {
                 "Bearer " + forged,
                 "Bearer nonsense"
             }) {
-                Answer answer = everywhere(operation.verb(), path, wrong, NOTHING);
+                Answer answer;
+                // Who guesses on is not answered any more at its address.
+                try (Requests stranger = new Requests("127.1.1." + strangers.incrementAndGet() % 250)) {
+                    answer = everywhere(stranger, operation.verb(), path, wrong, NOTHING);
+                }
                 if (!operation.open()) {
                     assertThat(answer.status()).as(operation + " " + wrong).isEqualTo(401);
                     assertThat(answer.code()).isEqualTo("not-authenticated");
@@ -215,9 +221,14 @@ final class EveryCellAnswersTheSameIT {
     /** Asks all cells; they must agree on status, kind and code. The answer of the first. */
     private Answer everywhere(String verb, String path, @Nullable String authorization, byte[] body)
             throws IOException {
+        return everywhere(requests, verb, path, authorization, body);
+    }
+
+    private Answer everywhere(Requests from, String verb, String path, @Nullable String authorization, byte[] body)
+            throws IOException {
         Map<String, Answer> answers = new TreeMap<>();
         for (String cell : cells.cells()) {
-            answers.put(cell, requests.sendPatiently(verb, at(cell, path), authorization, body));
+            answers.put(cell, from.sendPatiently(verb, at(cell, path), authorization, body));
         }
         assertThat(answers.values().stream()
                         .map(answer -> answer.status() + " " + answer.type() + " " + answer.code())

@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.real;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -32,6 +34,7 @@ import org.cellkeeper.api.ApplianceClient;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.Cluster;
 import org.cellkeeper.api.TaskInfo;
+import org.cellkeeper.api.Trust;
 import org.postgresql.replication.LogSequenceNumber;
 
 /** A lab of its own for tests: drives {@code scripts/lab}, and asks the cells. For the test's thread. */
@@ -60,6 +63,7 @@ final class RealCells implements AutoCloseable {
     private final String hostPrefix;
     private final ApplianceClient client;
     private final String password;
+    private volatile boolean plaintext;
     /** For a run that is cut off. */
     private final Thread atExit = new Thread(() -> lab("down"), "lab-down");
 
@@ -80,8 +84,9 @@ final class RealCells implements AutoCloseable {
                     cells().stream().map(this::api).toList(),
                     "root",
                     Files.readString(folder.resolve("root.password")).strip(),
-                    ApplianceClient.trustAll());
+                    Trust.all());
             createTable();
+            assertZooKeeperAgrees();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -92,6 +97,15 @@ final class RealCells implements AutoCloseable {
         client.close();
         lab("down");
         Runtime.getRuntime().removeShutdownHook(atExit);
+    }
+
+    /** ZooKeeper's servers check with each change that all of them hold the same. */
+    private void assertZooKeeperAgrees() throws IOException {
+        for (String cell : cells()) {
+            assertThat(Files.readString(folder.resolve(cell).resolve("log")))
+                    .as("log of " + cell)
+                    .doesNotContain("Digests are not matching");
+        }
     }
 
     // ---- what happens to cells
@@ -196,7 +210,7 @@ final class RealCells implements AutoCloseable {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("LAB_DIR", folder.toString());
         builder.environment().put("LAB_HOST_PREFIX", hostPrefix);
-        builder.environment().put("LAB_BUILD", "never");
+        builder.environment().put("LAB_BUILD", System.getProperty("cellkeeper.lab.build", "rehearse"));
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         try {
             Path output = Files.createTempFile(build, "lab-", ".out");
@@ -502,9 +516,12 @@ final class RealCells implements AutoCloseable {
         return count[0];
     }
 
-    /** A session with whatever listens there. */
+    /** A session with whatever listens there, a proxy say, which no certificate names. */
     Connection connectBy(String hostAndPort) throws SQLException {
         Properties properties = properties();
+        if (!plaintext) {
+            properties.setProperty("sslmode", "verify-ca");
+        }
         properties.setProperty("socketTimeout", "5");
         properties.setProperty("loginTimeout", "3");
         return DriverManager.getConnection("jdbc:postgresql://" + hostAndPort + "/vcloud", properties);
@@ -527,11 +544,17 @@ final class RealCells implements AutoCloseable {
         }
     }
 
+    /** Whether clients also take a PostgreSQL that does not encrypt. */
+    void takePlaintext(boolean take) {
+        plaintext = take;
+    }
+
     private Properties properties() {
         Properties properties = new Properties();
         properties.setProperty("user", "vcloud");
         properties.setProperty("password", password);
-        properties.setProperty("sslmode", "disable");
+        properties.setProperty("sslmode", plaintext ? "prefer" : "verify-full");
+        properties.setProperty("sslrootcert", folder.resolve("ca/ca.pem").toString());
         properties.setProperty("gssEncMode", "disable");
         properties.setProperty("connectTimeout", "1");
         return properties;

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
@@ -12,7 +13,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
-import org.cellkeeper.api.ApplianceClient;
+import org.cellkeeper.api.Trust;
 import org.jspecify.annotations.Nullable;
 
 /** Requests as any client may send them: nothing is checked before, nothing is retried. Any thread may use it. */
@@ -20,11 +21,27 @@ final class Requests implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration WITHIN = Duration.ofSeconds(15);
 
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(Duration.ofSeconds(3))
-            .sslContext(ApplianceClient.trustAll())
-            .build();
+    private final HttpClient http;
+
+    Requests() {
+        this(usual().build());
+    }
+
+    /** From an address of their own, such as 127.1.0.9: who guesses passwords is not answered any more at its address. */
+    Requests(String from) {
+        this(usual().localAddress(InetAddress.ofLiteral(from)).build());
+    }
+
+    private Requests(HttpClient http) {
+        this.http = http;
+    }
+
+    private static HttpClient.Builder usual() {
+        return HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .connectTimeout(Duration.ofSeconds(3))
+                .sslContext(Trust.all());
+    }
 
     /** What came back; of a stream only the head. */
     record Answer(int status, HttpHeaders headers, String body) {

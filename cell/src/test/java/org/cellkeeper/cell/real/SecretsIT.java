@@ -92,6 +92,9 @@ final class SecretsIT {
             String said = Files.readString(folder.resolve("log"));
             assertThat(said).as("the log of " + cell).contains(" guard: ").contains("appliance API at");
             all.add(folder.resolve("log"));
+            try (Stream<Path> files = Files.list(folder.resolve("data/api/audit"))) {
+                files.forEach(all::add);
+            }
             int before = all.size();
             try (Stream<Path> files = Files.walk(folder.resolve("data/postgres/run/log"))) {
                 files.filter(file -> file.getFileName().toString().endsWith(".log") && Files.isRegularFile(file))

@@ -67,10 +67,12 @@ final class StormRequests {
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
 
+    private final String password;
     private final List<@Nullable String> authorizations;
     private final List<String> paths;
 
     StormRequests(String password) throws IOException {
+        this.password = password;
         this.authorizations = Arrays.asList(
                 Requests.basic("root", password),
                 Requests.basic("root", password),
@@ -79,13 +81,22 @@ final class StormRequests {
                 "Basic",
                 "Basic ====",
                 "Basic " + "A".repeat(9000),
-                "Bearer ck1.x.y",
+                "Bearer ck2.x.y",
                 "Bearer " + "z".repeat(9000),
                 "Negotiate abc",
-                Requests.basic("root", password + "x"));
+                guess(password));
         this.paths = Contract.read().paths().stream()
                 .filter(path -> !path.endsWith("/events"))
                 .toList();
+    }
+
+    private static String guess(String password) {
+        return Requests.basic("root", password + "x");
+    }
+
+    /** Whether it brings a wrong password. */
+    boolean isGuess(Shot shot) {
+        return guess(password).equals(shot.authorization);
     }
 
     /** A request that a library would still send. */

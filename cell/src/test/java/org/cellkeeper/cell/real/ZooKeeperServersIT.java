@@ -3,12 +3,18 @@ package org.cellkeeper.cell.real;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.cellkeeper.cell.real.RealCells.Part;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Encryption;
+import org.cellkeeper.cell.trust.Identity;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerSettings;
+import org.cellkeeper.cell.zookeeper.ZooKeeperServerStatus;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -58,6 +64,34 @@ final class ZooKeeperServersIT {
                                     && warning.contains("(" + cell + ", "));
             return told ? null : cells.summary();
         });
+    }
+
+    /** What goes on by itself for ever takes processors and disks from all cells, and nothing tells. */
+    @Test
+    void cellsThatAreCalmWriteNothing() throws Exception {
+        String cell = cells.primary();
+        Path tls = cells.folder().resolve(cell).resolve("data/tls");
+        String own = Files.readString(tls.resolve("cell.pem"));
+        Credentials credentials =
+                new Credentials(Encryption.REQUIRED, Identity.of(Files.readString(tls.resolve("ca.pem")), own, own));
+        Patience.await("ten seconds pass without a write", SOON, () -> {
+            String before = transactions(cell, credentials);
+            Patience.pass(Duration.ofSeconds(10));
+            String after = transactions(cell, credentials);
+            return after.equals(before) ? null : before + ", ten seconds later " + after;
+        });
+    }
+
+    private String transactions(String cell, Credentials credentials) {
+        try {
+            return ZooKeeperServerStatus.answer(cells.host(cell), ZooKeeperServerSettings.CLIENT_PORT, credentials)
+                    .lines()
+                    .filter(line -> line.startsWith("Zxid: "))
+                    .findFirst()
+                    .orElseThrow();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

@@ -167,7 +167,8 @@ final class NodeRowTest {
                         "",
                         false,
                         Trouble.NONE,
-                        null));
+                        null,
+                        said.doors()));
         assertThat(world.from(B).health()).isEqualTo(ClusterReport.Health.CRITICAL_PROBLEM);
         assertThat(node(world.from(B), A).detail()).contains("new appliance");
     }

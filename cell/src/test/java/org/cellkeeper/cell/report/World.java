@@ -90,7 +90,8 @@ final class World {
                             "",
                             false,
                             Trouble.NONE,
-                            null));
+                            null,
+                            PeerView.Doors.OPEN));
         }
         state = ClusterState.born(A, members.get(A.name()), "7", mode);
         state = new ClusterState(
@@ -293,7 +294,8 @@ final class World {
                 said.problem(),
                 said.readOnly(),
                 said.trouble(),
-                said.oldestWal());
+                said.oldestWal(),
+                said.doors());
     }
 
     static PeerView halted(PeerView said, String end) {
@@ -316,7 +318,8 @@ final class World {
                 "",
                 false,
                 Trouble.NONE,
-                null);
+                null,
+                said.doors());
     }
 
     static PeerView data(PeerView said, boolean readOnly, Trouble trouble) {

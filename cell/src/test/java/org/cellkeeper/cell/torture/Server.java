@@ -14,8 +14,11 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Upstream;
+import org.cellkeeper.cell.postgres.Access;
 import org.cellkeeper.cell.postgres.LocalPostgres;
 import org.cellkeeper.cell.postgres.PostgresSettings;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Encryption;
 import org.cellkeeper.cell.wire.Installations;
 
 /** One PostgreSQL, the adapter that is tried out on it, and what is known of it without that adapter. */
@@ -54,6 +57,7 @@ final class Server implements AutoCloseable {
                 System.getProperty("user.name").equals("root") ? "postgres" : null,
                 PASSWORDS,
                 extra,
+                Access.with(Certified.cells().credentials(Encryption.REQUIRED, name)),
                 // One that does not open stays so for as long as a transaction of the primary: no minutes are spent on
                 // that.
                 new PostgresSettings.Timeouts(
@@ -115,7 +119,7 @@ final class Server implements AutoCloseable {
     Connection session(int seconds) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", PostgresSettings.SUPERUSER);
-        properties.setProperty("socketFactory", "org.cellkeeper.cell.postgres.UnixSocketFactory");
+        properties.setProperty("socketFactory", "org.cellkeeper.cell.wire.UnixSocketFactory");
         properties.setProperty(
                 "socketFactoryArg",
                 root.resolve(name).resolve("run/.s.PGSQL." + port).toString());

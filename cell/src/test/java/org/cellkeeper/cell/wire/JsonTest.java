@@ -131,7 +131,8 @@ final class JsonTest {
                         "",
                         true,
                         PeerView.Trouble.WAL_GONE,
-                        Lsn.parse("0/1000000")),
+                        Lsn.parse("0/1000000"),
+                        new PeerView.Doors(1200, 1200)),
                 new PeerView(
                         ONE,
                         0,
@@ -151,6 +152,7 @@ final class JsonTest {
                         "no data",
                         false,
                         PeerView.Trouble.NONE,
+                        null,
                         null),
                 new HistoryEntry(
                         NOON, ONE.name(), 7, 3, "elected", "2 votes", List.of(new HistoryEntry.Step("elected", 12))));

@@ -70,11 +70,12 @@ final class ConnectionIT {
                 way.address().substring(0, colon),
                 Integer.parseInt(way.address().substring(colon + 1)),
                 SESSION,
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(5),
+                ensemble.trust());
         return new Connection(
                 target,
                 resumed,
-                ZooKeeperBench.SECRET,
+                new NodeKeys(() -> List.of(ZooKeeperBench.SECRET)),
                 thread,
                 this::heard,
                 () -> states.add(KeeperState.Disconnected),

@@ -1,6 +1,7 @@
 package org.cellkeeper.cell.zookeeper;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -13,17 +14,28 @@ import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.cellkeeper.cell.trust.Certified;
+import org.cellkeeper.cell.trust.Credentials;
+import org.cellkeeper.cell.trust.Encryption;
+import org.cellkeeper.cell.trust.TrustFolder;
+import org.jspecify.annotations.Nullable;
 
 /** A real ensemble: each member is a process of its own, started as in production, on free loopback ports. */
 final class Ensemble implements AutoCloseable {
     private static final long PATIENCE_MILLIS = 30_000;
 
     private final Path folder;
+    private Encryption encryption;
     private final SortedMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
     private final SortedMap<Integer, Process> processes = new TreeMap<>();
 
-    /** One member per host. */
+    /** One member per host; encrypted. */
     Ensemble(Path folder, String... hosts) throws IOException {
+        this(Encryption.REQUIRED, folder, hosts);
+    }
+
+    Ensemble(Encryption encryption, Path folder, String... hosts) throws IOException {
+        this.encryption = encryption;
         this.folder = folder;
         for (int i = 0; i < hosts.length; i++) {
             int[] ports = freePorts(hosts[i], 3);
@@ -60,8 +72,7 @@ final class Ensemble implements AutoCloseable {
     /** With a list of the first {@code count} members only. */
     void startAmong(int number, int count) throws IOException {
         Path home = home(number);
-        Path settings =
-                ZooKeeperServer.write(new ZooKeeperServerSettings(home.toString(), number, servers.headMap(count + 1)));
+        Path settings = ZooKeeperServer.write(settings(number, count, encryption));
         List<String> command = ZooKeeperServer.command(
                 Path.of(System.getProperty("java.home"), "bin", "java"),
                 System.getProperty("java.class.path"),
@@ -73,6 +84,43 @@ final class Ensemble implements AutoCloseable {
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(
                                 home.resolve("peer.log").toFile()))
                         .start());
+    }
+
+    /** Members that are started from now on are encrypted so far. */
+    void encrypt(Encryption next) {
+        encryption = next;
+    }
+
+    /** Member and server agree on how far they are encrypted. */
+    ZooKeeperServerSettings settings(int number, int count, Encryption how) throws IOException {
+        Path home = home(number);
+        ZooKeeperServerSettings.Tls tls = null;
+        if (how.accepts()) {
+            TrustFolder own = new TrustFolder(home.resolve("tls"));
+            own.write(Certified.cells()
+                    .identity("cell-" + number, servers.get(number).host()));
+            tls = new ZooKeeperServerSettings.Tls(own, how);
+        }
+        return new ZooKeeperServerSettings(home.toString(), number, servers.headMap(count + 1), tls);
+    }
+
+    /** What a client of it shows; null when nothing is encrypted. */
+    @Nullable
+    TrustFolder trust() {
+        if (!encryption.speaks()) {
+            return null;
+        }
+        TrustFolder client = new TrustFolder(folder.resolve("client-tls"));
+        try {
+            client.write(Certified.cells().identity("client"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return client;
+    }
+
+    private @Nullable Credentials credentials() {
+        return encryption.speaks() ? Certified.cells().credentials(encryption, "client") : null;
     }
 
     /** The first {@code count} members, who know of no others. None is left behind when they do not come up. */
@@ -110,7 +158,7 @@ final class Ensemble implements AutoCloseable {
 
     ZooKeeperServerStatus status(int number) {
         ZooKeeperServerSettings.Server server = servers.get(number);
-        return ZooKeeperServerStatus.of(server.host(), server.clientPort());
+        return ZooKeeperServerStatus.of(server.host(), server.clientPort(), credentials());
     }
 
     int leader() throws InterruptedException {

@@ -61,7 +61,9 @@ final class EnsembleIT {
                 servers,
                 CoordinationSettings.DEFAULT_BASE_PATH,
                 ZooKeeperBench.SECRET,
-                CoordinationSettings.DEFAULT_SESSION_TIMEOUT));
+                CoordinationSettings.DEFAULT_SESSION_TIMEOUT,
+                true,
+                ensemble.trust()));
         clients.add(client);
         CoordinationWatcher watcher = new CoordinationWatcher(client);
         watcher.awaits("synced", CoordinationView::synced);

@@ -96,7 +96,9 @@ final class OneEnsembleIT {
                 addresses,
                 CoordinationSettings.DEFAULT_BASE_PATH,
                 ZooKeeperBench.SECRET,
-                CoordinationSettings.DEFAULT_SESSION_TIMEOUT));
+                CoordinationSettings.DEFAULT_SESSION_TIMEOUT,
+                true,
+                ensemble.trust()));
         clients.add(client);
         CoordinationWatcher watcher = new CoordinationWatcher(client);
         watcher.awaits("synced", CoordinationView::synced);

@@ -23,7 +23,7 @@ final class ServerWatchTest {
     private ZooKeeperServerSettings settings(String... hosts) {
         TreeMap<Integer, ZooKeeperServerSettings.Server> servers = new TreeMap<>();
         Arrays.stream(hosts).forEach(host -> servers.put(servers.size() + 1, ZooKeeperServerSettings.Server.at(host)));
-        return new ZooKeeperServerSettings(folder.toString(), 1, servers);
+        return new ZooKeeperServerSettings(folder.toString(), 1, servers, null);
     }
 
     private ServerWatch watch() {

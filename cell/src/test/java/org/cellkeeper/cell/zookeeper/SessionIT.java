@@ -107,8 +107,13 @@ final class SessionIT {
     /** The way to the one server comes first, the mute one second. */
     private Session connected(Predicate<String> gone) throws Exception {
         CoordinationSettings settings = new CoordinationSettings(
-                List.of(way.address(), mute.address()), "/c", ZooKeeperBench.SECRET, Duration.ofSeconds(20));
-        Session session = new Session(settings, gone, thread, notes);
+                List.of(way.address(), mute.address()),
+                "/c",
+                ZooKeeperBench.SECRET,
+                Duration.ofSeconds(20),
+                true,
+                ensemble.trust());
+        Session session = new Session(settings, new NodeKeys(settings.secrets()), gone, thread, notes);
         thread.execute(session::open);
         assertThat(notes.next()).isEqualTo("new session");
         return session;

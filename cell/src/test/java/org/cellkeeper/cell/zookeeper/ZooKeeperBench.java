@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Objects;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.CoordinationBench;
+import org.cellkeeper.cell.trust.TrustFolder;
+import org.jspecify.annotations.Nullable;
 
 /** Clients of a running server, each by a way of its own that can be cut. */
 final class ZooKeeperBench implements CoordinationBench {
@@ -17,9 +19,11 @@ final class ZooKeeperBench implements CoordinationBench {
 
     private final ZooKeeperServerSettings.Server server;
     private final String basePath;
+    private final @Nullable TrustFolder trust;
     private final Map<Coordination, Relay> ways = new LinkedHashMap<>();
 
-    ZooKeeperBench(ZooKeeperServerSettings.Server server, String basePath) {
+    ZooKeeperBench(ZooKeeperServerSettings.Server server, String basePath, @Nullable TrustFolder trust) {
+        this.trust = trust;
         this.server = server;
         this.basePath = basePath;
     }
@@ -37,7 +41,7 @@ final class ZooKeeperBench implements CoordinationBench {
         try {
             Relay way = new Relay(server.host(), server.clientPort());
             ZooKeeperCoordination client = new ZooKeeperCoordination(
-                    new CoordinationSettings(List.of(way.address()), basePath, secret, SESSION));
+                    new CoordinationSettings(List.of(way.address()), basePath, secret, SESSION, true, trust));
             ways.put(client, way);
             return client;
         } catch (IOException e) {

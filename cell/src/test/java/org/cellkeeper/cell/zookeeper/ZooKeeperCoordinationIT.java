@@ -58,7 +58,8 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
 
     @Override
     protected CoordinationBench newBench() {
-        return new ZooKeeperBench(ensemble.server(1), "/path-of/ours_1/prod.db." + CLUSTERS.incrementAndGet());
+        return new ZooKeeperBench(
+                ensemble.server(1), "/path-of/ours_1/prod.db." + CLUSTERS.incrementAndGet(), ensemble.trust());
     }
 
     private ZooKeeperBench zooKeeper() {
@@ -184,6 +185,7 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
                 .connectString(
                         ensemble.server(1).host() + ":" + ensemble.server(1).clientPort())
                 .retryPolicy(new RetryOneTime(100))
+                .zkClientConfig(EncryptedEnsembleIT.configuration(ensemble.trust()))
                 .authorization("digest", ("cell:" + secret).getBytes(StandardCharsets.UTF_8))
                 .build();
         client.start();
@@ -224,7 +226,9 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
                 List.of("no-such-host.invalid:2181", "127.0.0.1:1", real.host() + ":" + real.clientPort()),
                 "/cellkeeper/unresolved",
                 ZooKeeperBench.SECRET,
-                ZooKeeperBench.SESSION))) {
+                ZooKeeperBench.SESSION,
+                true,
+                ensemble.trust()))) {
             new CoordinationWatcher(client).awaits("synced", CoordinationView::synced);
         }
     }
@@ -236,7 +240,9 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
                         List.of("[::1]:" + ofOne.server(1).clientPort()),
                         "/prod.db",
                         ZooKeeperBench.SECRET,
-                        ZooKeeperBench.SESSION))) {
+                        ZooKeeperBench.SESSION,
+                        true,
+                        ofOne.trust()))) {
             new CoordinationWatcher(client).awaits("synced", CoordinationView::synced);
         }
     }
@@ -372,6 +378,6 @@ final class ZooKeeperCoordinationIT extends CoordinationContract {
     @Test
     void theServerSaysWhatItIs() {
         assertThat(ensemble.status(1)).isEqualTo(ZooKeeperServerStatus.STANDALONE);
-        assertThat(ZooKeeperServerStatus.of("127.0.0.1", 1)).isEqualTo(ZooKeeperServerStatus.UNREACHABLE);
+        assertThat(ZooKeeperServerStatus.of("127.0.0.1", 1, null)).isEqualTo(ZooKeeperServerStatus.UNREACHABLE);
     }
 }

@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.postgres;
+package org.cellkeeper.cell.wire;
 
 import java.io.IOException;
 import java.net.InetAddress;

@@ -1,4 +1,4 @@
-package org.cellkeeper.cell.postgres;
+package org.cellkeeper.cell.wire;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,7 +37,7 @@ final class UnixSocket extends Socket {
             channel.configureBlocking(false);
             // A Unix socket connects at once or not at all; with a full backlog it must not hang.
             if (!channel.connect(UnixDomainSocketAddress.of(path))) {
-                throw new SocketTimeoutException("PostgreSQL does not accept connections");
+                throw new SocketTimeoutException("nobody accepts connections at " + path);
             }
             return new UnixSocket(channel);
         } catch (IOException | RuntimeException e) {

@@ -1,0 +1,5 @@
+/** Certificates: who a cell is, whom it believes, and how certificates are made. */
+@NullMarked
+package org.cellkeeper.cell.trust;
+
+import org.jspecify.annotations.NullMarked;
