@@ -8,9 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.cellkeeper.cell.trust.Authority;
+import org.cellkeeper.cell.trust.Pem;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -201,6 +204,43 @@ final class SourceTest {
             assertThat(lines(anew.config())).as("an agent that is started now").containsExactly(next);
         }
         assertThat(taken).isEmpty();
+    }
+
+    /** Two clusters may have one name; whose data the folder holds is found out by the data's mark. */
+    @Test
+    void aFolderOfAnotherClusterOfTheSameNameDoesNotSayWhatTheCellIs() throws Exception {
+        Authority own = Authority.create("cellkeeper", Duration.ofDays(1));
+        write("ca", Pem.text(own.certificate()));
+        writeEncrypted("secret of the other cluster", "ca");
+        Source.Choice others = choose(null);
+
+        write("ca", Pem.text(Authority.create("cellkeeper", Duration.ofDays(1)).certificate()));
+        Source.Choice here = choose(dataDir);
+        assertThat(here.objection())
+                .as("it believes in others, but has the same secret")
+                .isEmpty();
+
+        write("secret", "secret of this cluster");
+        assertThat(choose(dataDir).objection())
+                .as("it believes in the same, but has another secret")
+                .contains("holds none of the secrets that this cell has run with");
+
+        write("ca", Pem.text(Authority.create("cellkeeper", Duration.ofDays(1)).certificate()));
+        assertThat(source().objectionTo(others, config -> {}))
+                .as("a cell that runs is of the cluster that it runs in")
+                .contains("holds none of the secrets that this cell has run with");
+        Source.Choice taken = choose(dataDir);
+        assertThat(taken.objection()).as("it has nothing in common").isEmpty();
+        assertThat(lines(taken.config())).containsExactly("secret of this cluster");
+    }
+
+    private void writeEncrypted(String secret, String ca) throws IOException {
+        write("secret", secret);
+        write("cell.yaml", yaml("8MB").replace("  encryption: off\n", """
+                  ca-file: %1$s/%2$s
+                  certificate-file: %1$s/chain
+                  key-file: %1$s/key
+                """.formatted(folder, ca)));
     }
 
     private static List<String> lines(CellConfig config) {
