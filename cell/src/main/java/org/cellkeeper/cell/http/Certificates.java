@@ -2,6 +2,7 @@ package org.cellkeeper.cell.http;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,25 +14,23 @@ import java.security.KeyStoreException;
 import java.security.PrivateKey;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.util.List;
-import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
+import org.cellkeeper.cell.trust.Authority;
 import org.cellkeeper.cell.trust.Pem;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The key and certificate that a cell serves with: its own from PEM files, or a self-signed one that is made once, by the
- * JDK's keytool, and kept. It is the file's mode that guards the generated key, not the store's password.
+ * The key and certificate that a cell serves with: its own from PEM files, or a self-signed one that is made once
+ * and kept. It is the file's mode that guards the generated key, not the store's password.
  */
 final class Certificates {
     private static final Logger LOG = LoggerFactory.getLogger(Certificates.class);
 
     static final String STORE_PASSWORD = "cellkeeper";
     private static final String ALIAS = "cell";
-    private static final long KEYTOOL_SECONDS = 60;
-    private static final Pattern NUMERIC_HOST = Pattern.compile("[0-9.]+|.*:.*");
+    private static final Duration VALID = Duration.ofDays(3650);
 
     private Certificates() {}
 
@@ -83,7 +82,12 @@ final class Certificates {
     }
 
     /** Made beside its place, in a folder of its own that nobody else can enter, and moved there when it is whole. */
-    private static void generate(ApiSettings settings, Path kept) throws IOException {
+    private static void generate(ApiSettings settings, Path kept) throws IOException, GeneralSecurityException {
+        Authority.Issued own = Authority.selfSigned(
+                settings.self().value(),
+                List.of("localhost", "127.0.0.1", settings.address().host()),
+                VALID);
+        KeyStore store = store(own.key(), List.of(own.certificate()));
         Files.createDirectories(settings.directory());
         Path folder = Files.createTempDirectory(
                 settings.directory(),
@@ -91,62 +95,14 @@ final class Certificates {
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Path made = folder.resolve("made.p12");
         try {
-            keytool(settings, made);
+            try (OutputStream out = Files.newOutputStream(made)) {
+                store.store(out, STORE_PASSWORD.toCharArray());
+            }
             Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rw-------"));
             Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(made);
             Files.deleteIfExists(folder);
-        }
-    }
-
-    private static void keytool(ApiSettings settings, Path made) throws IOException {
-        String name = settings.self().value();
-        TreeSet<String> subjects = new TreeSet<>(List.of("dns:" + name, "dns:localhost", "ip:127.0.0.1"));
-        String host = settings.address().host();
-        subjects.add((NUMERIC_HOST.matcher(host).matches() ? "ip:" : "dns:") + host);
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-J-XX:TieredStopAtLevel=1",
-                        "-J-Xmx64m",
-                        "-genkeypair",
-                        "-alias",
-                        ALIAS,
-                        "-keyalg",
-                        "EC",
-                        "-groupname",
-                        "secp256r1",
-                        "-sigalg",
-                        "SHA256withECDSA",
-                        "-validity",
-                        "3650",
-                        "-dname",
-                        "CN=" + name + ", O=Cellkeeper",
-                        "-ext",
-                        "san=" + String.join(",", subjects),
-                        "-storetype",
-                        "PKCS12",
-                        "-storepass",
-                        STORE_PASSWORD,
-                        "-keystore",
-                        made.toString())
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .start();
-        try {
-            if (!process.waitFor(KEYTOOL_SECONDS, TimeUnit.SECONDS)) {
-                throw new IOException("keytool has not made a certificate within " + KEYTOOL_SECONDS + " s");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while keytool makes a certificate", e);
-        } finally {
-            process.destroyForcibly();
-        }
-        if (process.exitValue() != 0) {
-            throw new IOException(
-                    "keytool could not make a certificate for " + subjects + ": exit code " + process.exitValue());
         }
     }
 
@@ -161,7 +117,11 @@ final class Certificates {
 
     static KeyStore fromPem(ApiSettings.Pem own) throws IOException, GeneralSecurityException {
         List<X509Certificate> chain = Pem.certificates(own.chain());
-        PrivateKey key = Pem.keyOf(chain.getFirst(), own.key());
+        return store(Pem.keyOf(chain.getFirst(), own.key()), chain);
+    }
+
+    private static KeyStore store(PrivateKey key, List<X509Certificate> chain)
+            throws IOException, GeneralSecurityException {
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);
         store.setKeyEntry(ALIAS, key, STORE_PASSWORD.toCharArray(), chain.toArray(Certificate[]::new));

@@ -70,25 +70,39 @@ public final class Authority {
 
     /** A new one. */
     public static Authority create(String name, Duration validFor) {
-        KeyPair pair = newKey();
-        X500Principal subject = new X500Principal("CN=" + name);
         try {
             ExtensionsGenerator extensions = new ExtensionsGenerator();
             extensions.addExtension(Extension.basicConstraints, true, new BasicConstraints(0));
             extensions.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
-            extensions.addExtension(
-                    Extension.subjectKeyIdentifier,
-                    false,
-                    new JcaX509ExtensionUtils().createSubjectKeyIdentifier(pair.getPublic()));
-            return new Authority(
-                    sign(
-                            builder(subject, subject, pair.getPublic(), validFor),
-                            extensions.generate(),
-                            pair.getPrivate()),
-                    pair.getPrivate());
+            Issued own = signedByItself(name, extensions, validFor);
+            return new Authority(own.certificate(), own.key());
         } catch (IOException | GeneralSecurityException e) {
             throw new IllegalStateException("no certificate can be made", e);
         }
+    }
+
+    /** A certificate that nobody vouches for but itself, under these names and addresses. */
+    public static Issued selfSigned(String name, Collection<String> hosts, Duration validFor) {
+        try {
+            ExtensionsGenerator extensions = new ExtensionsGenerator();
+            extensions.addExtension(Extension.subjectAlternativeName, false, names(name, hosts));
+            return signedByItself(name, extensions, validFor);
+        } catch (IOException | GeneralSecurityException e) {
+            throw new IllegalStateException("no certificate can be made for " + name, e);
+        }
+    }
+
+    private static Issued signedByItself(String name, ExtensionsGenerator extensions, Duration validFor)
+            throws IOException, GeneralSecurityException {
+        KeyPair pair = newKey();
+        X500Principal subject = new X500Principal("CN=" + name);
+        extensions.addExtension(
+                Extension.subjectKeyIdentifier,
+                false,
+                new JcaX509ExtensionUtils().createSubjectKeyIdentifier(pair.getPublic()));
+        return new Issued(
+                sign(builder(subject, subject, pair.getPublic(), validFor), extensions.generate(), pair.getPrivate()),
+                pair.getPrivate());
     }
 
     /** One that was made before, from its certificate and its key as PEM. */
