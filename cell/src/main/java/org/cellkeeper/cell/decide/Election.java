@@ -119,7 +119,7 @@ public final class Election {
     static Fitness fitness(View view, CellId cell) {
         if (cell.equals(view.self())) {
             boolean writes = view.database().writes() != DatabaseView.Writes.FAILED && !view.unsaved();
-            boolean open = view.database().process() == DatabaseView.Process.RUNNING;
+            boolean open = view.database().isRunning();
             return !writes ? Fitness.UNFIT : open ? Fitness.FIT : Fitness.CLOSED;
         }
         PeerView said = view.fresh(cell);

@@ -79,16 +79,12 @@ public record Facts(
         HUNG;
 
         static Postgres of(DatabaseView database) {
-            return switch (database.process()) {
-                case STOPPED -> STOPPED;
-                case STARTING -> STARTING;
-                case UNRESPONSIVE -> HUNG;
-                case RUNNING ->
-                    switch (database.role()) {
-                        case PRIMARY -> database.primary() == null ? HUNG : PRIMARY;
-                        case STANDBY -> database.standby() == null ? HUNG : STANDBY;
-                        case UNKNOWN -> HUNG;
-                    };
+            return switch (database.instance()) {
+                case DatabaseView.Stopped _ -> STOPPED;
+                case DatabaseView.Starting _ -> STARTING;
+                case DatabaseView.Standby _ -> STANDBY;
+                case DatabaseView.Primary _ -> PRIMARY;
+                case DatabaseView.Orphaned _, DatabaseView.Unresponsive _, DatabaseView.Unclear _ -> HUNG;
             };
         }
     }

@@ -220,7 +220,7 @@ public record Memory(
                     primaryStarting.next(Suspicion.primaryIsStarting(view), now),
                     coordinationAway.next(!view.coordinationKnown(), now),
                     coordinationBack.next(view.coordination().connected(), now),
-                    databaseAway.next(database.process() != DatabaseView.Process.RUNNING, now),
+                    databaseAway.next(!database.isRunning(), now),
                     writesFailed.next(database.writes() == DatabaseView.Writes.FAILED, now),
                     unsaved.next(view.unsaved(), now),
                     shortOfAckers.next(Primaries.isShortOfAckers(view), now),

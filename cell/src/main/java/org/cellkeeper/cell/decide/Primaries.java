@@ -187,8 +187,9 @@ public final class Primaries {
             return crashed ? PrimaryFault.CRASHED : PrimaryFault.NONE;
         }
         boolean unwritable = timers.writesFailed().lasts(now, timing.silence());
-        boolean hung = view.database().process() == DatabaseView.Process.UNRESPONSIVE
-                && timers.databaseAway().lasts(now, timing.isolation());
+        DatabaseView.Instance postgres = view.database().instance();
+        boolean silent = postgres instanceof DatabaseView.Unresponsive || postgres instanceof DatabaseView.Orphaned;
+        boolean hung = silent && timers.databaseAway().lasts(now, timing.isolation());
         return unwritable || hung ? PrimaryFault.UNWRITABLE : PrimaryFault.NONE;
     }
 }

@@ -17,7 +17,7 @@ final class Promotions {
         boolean opened = view.local().primaryEpoch() == state.epoch();
         Reign reign = state.reign();
         DatabaseView.Primary primary = database.primary();
-        if (primary != null && database.isPrimary()) {
+        if (primary != null) {
             if (!opened) {
                 return PromotionStage.UNLAWFUL;
             }

@@ -114,8 +114,8 @@ public final class SelfReport {
         if (timers.writesFailed().lasts(now, silence) || timers.unsaved().lasts(now, silence)) {
             return Health.CANNOT_WRITE;
         }
-        return switch (database.process()) {
-            case STOPPED -> {
+        return switch (database.instance()) {
+            case DatabaseView.Stopped _ -> {
                 boolean aboutToStart = facts.standing() == Facts.Standing.PRIMARY
                         && facts.switchoverStage() == Facts.SwitchoverStage.NONE
                         && facts.primaryFault() == Facts.PrimaryFault.NONE
@@ -124,9 +124,11 @@ public final class SelfReport {
                         && !facts.stopping();
                 yield aboutToStart ? Health.STARTING : Health.DOWN;
             }
-            case STARTING -> Health.STARTING;
-            case UNRESPONSIVE -> timers.databaseAway().lasts(now, silence) ? Health.DOWN : Health.STARTING;
-            case RUNNING -> timers.shortOfAckers().lasts(now, silence) ? Health.CANNOT_REPLICATE : Health.OK;
+            case DatabaseView.Starting _ -> Health.STARTING;
+            case DatabaseView.Orphaned _, DatabaseView.Unresponsive _ ->
+                timers.databaseAway().lasts(now, silence) ? Health.DOWN : Health.STARTING;
+            case DatabaseView.Running _ ->
+                timers.shortOfAckers().lasts(now, silence) ? Health.CANNOT_REPLICATE : Health.OK;
         };
     }
 }

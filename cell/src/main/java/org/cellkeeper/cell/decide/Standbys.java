@@ -166,8 +166,7 @@ public final class Standbys {
         Upstream upstream = database.upstreamOnDisk();
         // T12: a predecessor may have written what is on disk, and died before the reload.
         boolean loaded = view.memory().applied().upstreamSetIn() == database.postmaster();
-        boolean closed = database.closed() != null
-                && database.process() == DatabaseView.Process.STARTING
+        boolean closed = database.closed() instanceof DatabaseView.Starting
                 && view.memory()
                         .timers()
                         .closed()

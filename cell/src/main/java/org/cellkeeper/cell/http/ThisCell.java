@@ -23,6 +23,7 @@ import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterReport;
+import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.App;
@@ -87,9 +88,9 @@ final class ThisCell {
 
     private static String postgres(Operator.Local local) {
         return switch (local.postgres()) {
-            case STOPPED -> DEAD;
-            case STARTING -> START;
-            case RUNNING, UNRESPONSIVE -> RUNNING;
+            case DatabaseView.Stopped _ -> DEAD;
+            case DatabaseView.Starting _ -> START;
+            case DatabaseView.Running _, DatabaseView.Unresponsive _, DatabaseView.Orphaned _ -> RUNNING;
         };
     }
 

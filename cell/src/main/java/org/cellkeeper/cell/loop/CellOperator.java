@@ -103,7 +103,7 @@ public final class CellOperator implements Operator {
                 self.state(),
                 self.readOnly(),
                 self.rule(),
-                view.database().process(),
+                view.database().instance(),
                 view.coordinationKnown(),
                 view.memory().timers().coordinationAway().heldFor(now),
                 self.state() == CellState.PRIMARY || primaryServes,

@@ -284,12 +284,12 @@ public final class CellMetrics {
         };
     }
 
-    private static double number(DatabaseView.Process process) {
-        return switch (process) {
-            case STOPPED -> 0;
-            case STARTING -> 1;
-            case RUNNING -> 2;
-            case UNRESPONSIVE -> 3;
+    private static double number(DatabaseView.Instance postgres) {
+        return switch (postgres) {
+            case DatabaseView.Stopped _ -> 0;
+            case DatabaseView.Starting _ -> 1;
+            case DatabaseView.Running _ -> 2;
+            case DatabaseView.Unresponsive _, DatabaseView.Orphaned _ -> 3;
         };
     }
 }

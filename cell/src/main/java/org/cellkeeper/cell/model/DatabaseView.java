@@ -5,19 +5,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One observation of the local PostgreSQL, taken as a whole. What could not be asked is null or UNKNOWN, never a guess.
+ * One observation of the local PostgreSQL, taken as a whole. What could not be asked is null or UNKNOWN, or not there, never a guess.
  *
  * @param data what lies in the data directory
- * @param process how the postmaster is
- * @param role what a running instance is; UNKNOWN unless {@code process} is RUNNING
- * @param postmaster tells one run of the postmaster from the next; 0 while none runs
  * @param systemId of the data directory, or null when there is none
  * @param control read from pg_control, or null when there is none or it is torn
  * @param startsAsStandby whether the directory, started now, would come up in recovery (standby.signal)
- * @param standby only for a running standby
- * @param primary only for a running primary
- * @param closed only for a standby that runs and lets nobody in
- * @param rest only for a stopped instance whose WAL has been read to its end since it stopped
  * @param upstreamOnDisk the upstream in the settings file; null when it is empty
  * @param syncOnDisk the commit rule in the settings file, null when the file is not ours
  * @param syncInForce the commit rule that a new session shows, null when not asked or unreadable
@@ -29,16 +22,10 @@ import org.jspecify.annotations.Nullable;
  */
 public record DatabaseView(
         Data data,
-        Process process,
-        Role role,
-        long postmaster,
         @Nullable String systemId,
         @Nullable Control control,
         boolean startsAsStandby,
-        @Nullable Standby standby,
-        @Nullable Primary primary,
-        @Nullable Closed closed,
-        @Nullable Rest rest,
+        Instance instance,
         @Nullable Upstream upstreamOnDisk,
         @Nullable SyncSetting syncOnDisk,
         @Nullable SyncSetting syncInForce,
@@ -56,23 +43,44 @@ public record DatabaseView(
         PRESENT
     }
 
-    /** How the postmaster is. */
-    @SuppressWarnings("JavaLangClash")
-    public enum Process {
-        STOPPED,
-        /** It runs, and does not take connections yet, or again after a crash of one of its children. */
-        STARTING,
-        RUNNING,
-        /** It runs, but does not answer within the probe's deadline. */
-        UNRESPONSIVE
+    /** How PostgreSQL is, with all that can be known of it then. */
+    public sealed interface Instance {
+        /** Tells one run of the postmaster from the next; 0 while none runs. */
+        default long postmaster() {
+            return 0;
+        }
     }
 
-    /** What a running instance is. */
-    public enum Role {
-        PRIMARY,
-        STANDBY,
-        UNKNOWN
+    /**
+     * No process of it is left.
+     *
+     * @param rest null unless its WAL has been read to its end since it stopped
+     */
+    public record Stopped(@Nullable Rest rest) implements Instance {}
+
+    /** Its postmaster is dead, and processes of it are still there. */
+    public record Orphaned() implements Instance {}
+
+    /** It runs, and cannot be asked. */
+    public sealed interface Closed extends Instance {
+        /** Whether a walreceiver of it runs, by what the operating system says; false for one that is not to be a standby. */
+        boolean receives();
     }
+
+    /**
+     * It does not take connections yet, or again after a crash of one of its children. A standby may stay so for as long as the
+     * primary's transactions keep it from opening.
+     */
+    public record Starting(long postmaster, boolean receives) implements Closed {}
+
+    /** It does not answer within the probe's deadline. */
+    public record Unresponsive(long postmaster, boolean receives) implements Closed {}
+
+    /** It runs, and answers. */
+    public sealed interface Running extends Instance {}
+
+    /** A primary the history of whose timeline cannot be read, or a standby that has replayed nothing yet. */
+    public record Unclear(long postmaster) implements Running {}
 
     /** What the write probe said. */
     public enum Writes {
@@ -115,6 +123,7 @@ public record DatabaseView(
      * @param standstill in words, what keeps replay from going on; empty when nothing does
      */
     public record Standby(
+            long postmaster,
             Receiver receiver,
             long silentMillis,
             boolean endKnown,
@@ -122,15 +131,8 @@ public record DatabaseView(
             Lsn replayed,
             int timeline,
             long replayLagMillis,
-            String standstill) {}
-
-    /**
-     * A standby that runs and cannot be asked: it starts, and may do so for as long as the primary's transactions keep it from
-     * opening, or it does not answer.
-     *
-     * @param receives whether a walreceiver of it runs, by what the operating system says
-     */
-    public record Closed(boolean receives) {}
+            String standstill)
+            implements Running {}
 
     /**
      * What lies on the disk of a stopped instance: nobody can receive more, for no process of it is left.
@@ -149,12 +151,14 @@ public record DatabaseView(
      * @param oldestWal from where on there is WAL to send; null when not known
      */
     public record Primary(
+            long postmaster,
             int timeline,
             Lsn timelineStart,
             Lsn flushed,
             List<WalSender> senders,
             int waiting,
-            @Nullable Lsn oldestWal) {
+            @Nullable Lsn oldestWal)
+            implements Running {
         public Primary {
             senders = List.copyOf(senders);
         }
@@ -184,16 +188,10 @@ public record DatabaseView(
     public static DatabaseView nothing() {
         return new DatabaseView(
                 Data.EMPTY,
-                Process.STOPPED,
-                Role.UNKNOWN,
-                0,
                 null,
                 null,
                 false,
-                null,
-                null,
-                null,
-                null,
+                new Stopped(null),
                 null,
                 null,
                 null,
@@ -204,24 +202,45 @@ public record DatabaseView(
                 "not observed yet");
     }
 
+    public long postmaster() {
+        return instance.postmaster();
+    }
+
     public boolean isStopped() {
-        return process == Process.STOPPED;
+        return instance instanceof Stopped;
+    }
+
+    public boolean isRunning() {
+        return instance instanceof Running;
+    }
+
+    public boolean isPrimary() {
+        return instance instanceof Primary;
+    }
+
+    public boolean isStandby() {
+        return instance instanceof Standby;
+    }
+
+    public @Nullable Primary primary() {
+        return instance instanceof Primary primary ? primary : null;
+    }
+
+    public @Nullable Standby standby() {
+        return instance instanceof Standby standby ? standby : null;
+    }
+
+    /** A standby that runs, and cannot be asked. */
+    public @Nullable Closed closed() {
+        return startsAsStandby && instance instanceof Closed closed ? closed : null;
     }
 
     /** Where the WAL of a standby ends, for sure, whether it runs or is at rest; null while that is not known. */
     public @Nullable Rest knownEnd() {
-        Standby running = standby;
-        if (running != null) {
-            return running.endKnown() ? new Rest(running.received(), running.timeline()) : null;
-        }
-        return isStopped() ? rest : null;
-    }
-
-    public boolean isPrimary() {
-        return role == Role.PRIMARY && primary != null;
-    }
-
-    public boolean isStandby() {
-        return role == Role.STANDBY && standby != null;
+        return switch (instance) {
+            case Stopped stopped -> stopped.rest;
+            case Standby standby -> standby.endKnown ? new Rest(standby.received, standby.timeline) : null;
+            case Orphaned _, Closed _, Unclear _, Primary _ -> null;
+        };
     }
 }

@@ -45,7 +45,7 @@ public interface Database {
      */
     CompletableFuture<DatabaseView> promoteAtRest(SyncSetting setting, int higherThan);
 
-    /** Reads the WAL of a stopped instance to its end ({@link DatabaseView#rest}). */
+    /** Reads the WAL of a stopped instance to its end ({@link DatabaseView.Rest}). */
     CompletableFuture<DatabaseView> readEnd();
 
     /** Stops in mode fast; when that takes longer than the deadline, in mode immediate. */

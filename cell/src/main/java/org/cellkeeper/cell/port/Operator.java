@@ -51,7 +51,7 @@ public interface Operator {
             CellState state,
             boolean readOnly,
             int rule,
-            DatabaseView.Process postgres,
+            DatabaseView.Instance postgres,
             boolean zookeeper,
             long zookeeperAwayMillis,
             boolean reachesPrimary,

@@ -11,7 +11,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.DatabaseView;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.SyncSetting;
@@ -132,13 +131,11 @@ final class Observer implements AutoCloseable {
      *
      * @param run null when none runs any more
      * @param seen null when it did not answer
+     * @param starting whether one that did not answer starts
      * @param fresh whether it was seen in a session of its own
      */
     private record Found(
-            Postmaster.@Nullable Run run,
-            Process process,
-            @Nullable Observation seen,
-            boolean fresh) {}
+            Postmaster.@Nullable Run run, @Nullable Observation seen, boolean starting, boolean fresh) {}
 
     private DatabaseView look(boolean thoroughly) {
         DatabaseView.Data present = data.state();
@@ -156,46 +153,34 @@ final class Observer implements AutoCloseable {
         Found found = find(begun, thoroughly || isDetaching(begun, content, seenFollows), problems);
         Postmaster.Run run = found.run;
         Observation seen = found.seen;
-        DatabaseView.Closed closed = null;
-        if (run != null) {
-            // Whoever started it: what lies on the disk changes from now on.
-            rest = null;
-            if (seen == null && data.startsAsStandby()) {
-                closed = new DatabaseView.Closed(postmaster.hasChild(run, "walreceiver"));
-            }
-        }
-        Process process = settle(found, problems);
-        DatabaseView.Primary primary = null;
-        DatabaseView.Standby standby = null;
-        DatabaseView.Role role = DatabaseView.Role.UNKNOWN;
+        boolean orphaned = settle(run, problems);
         String rule = seen != null && found.fresh ? seen.sync() : null;
         SyncSetting inForce = rule == null ? null : SyncNames.inForce(rule);
-        if (seen != null && run != null) {
-            if (seen.flushed() != null) {
-                role = DatabaseView.Role.PRIMARY;
-                if (inForce != null && content != null && inForce.equals(content.sync())) {
-                    reloads.seenInForce(ruleWrites, run.id(), pids(seen));
-                }
-                impostors.end(run, seen.impostors());
-                primary = primary(seen, seen.flushed(), run, thoroughly, problems);
-            } else {
-                role = DatabaseView.Role.STANDBY;
-                standby = standby(seen, found.fresh, run, seenFollows, content, problems);
-            }
-        }
         ControlData.Content read = seen == null && present == DatabaseView.Data.PRESENT ? control(problems) : null;
+        boolean startsAsStandby = data.startsAsStandby();
+        DatabaseView.Instance instance;
+        if (run == null) {
+            instance = orphaned ? new DatabaseView.Orphaned() : new DatabaseView.Stopped(rest);
+        } else if (seen == null) {
+            boolean receives = startsAsStandby && postmaster.hasChild(run, "walreceiver");
+            instance = found.starting
+                    ? new DatabaseView.Starting(run.id(), receives)
+                    : new DatabaseView.Unresponsive(run.id(), receives);
+        } else if (seen.flushed() == null) {
+            instance = standby(seen, found.fresh, run, seenFollows, content, problems);
+        } else {
+            if (inForce != null && content != null && inForce.equals(content.sync())) {
+                reloads.seenInForce(ruleWrites, run.id(), pids(seen));
+            }
+            impostors.end(run, seen.impostors());
+            instance = primary(seen, seen.flushed(), run, thoroughly, problems);
+        }
         return new DatabaseView(
                 present,
-                process,
-                role,
-                run == null ? 0 : run.id(),
                 seen != null ? seen.systemId() : read != null ? read.systemId() : null,
                 seen != null ? control(seen) : read != null ? read.control() : null,
-                data.startsAsStandby(),
-                standby,
-                primary,
-                closed,
-                run == null && process == Process.STOPPED ? rest : null,
+                startsAsStandby,
+                instance,
                 content == null ? null : content.upstream(),
                 content == null ? null : content.sync(),
                 inForce,
@@ -238,36 +223,37 @@ final class Observer implements AutoCloseable {
 
     private Found find(Postmaster.@Nullable Run begun, boolean fresh, List<String> problems) {
         if (begun == null) {
-            return new Found(null, Process.STOPPED, null, false);
+            return new Found(null, null, false, false);
         }
         try {
-            return new Found(begun, Process.RUNNING, fresh ? session.askAnew() : session.ask(begun), fresh);
+            return new Found(begun, fresh ? session.askAnew() : session.ask(begun), false, fresh);
         } catch (ObserverSession.NoAnswer e) {
             Postmaster.Run run = postmaster.find();
             if (run != null) {
                 problems.add("PostgreSQL does not answer: " + e.getMessage());
             }
-            return new Found(run, run == null ? Process.STOPPED : e.process(), null, fresh);
+            return new Found(run, null, e.isStarting(), fresh);
         }
     }
 
-    /** Keeps in mind which run there is. Says how the process is, what a dead one has left behind included. */
-    private Process settle(Found found, List<String> problems) {
-        Postmaster.Run run = found.run;
+    /** Keeps in mind which run there is. Says whether a dead one has left processes behind. */
+    private boolean settle(Postmaster.@Nullable Run run, List<String> problems) {
         if (run != null) {
+            // Whoever started it: what lies on the disk changes from now on.
+            rest = null;
             lastRun = run.id();
             String waits = reconfiguration.waitsForStart(run);
             if (!waits.isEmpty()) {
                 problems.add(waits);
             }
-            return found.process;
+            return false;
         }
         forgetRun();
         if (postmaster.isClean()) {
-            return found.process;
+            return false;
         }
         problems.add("processes of a dead postmaster are still there");
-        return Process.UNRESPONSIVE;
+        return true;
     }
 
     private ControlData.@Nullable Content control(List<String> problems) {
@@ -283,12 +269,12 @@ final class Observer implements AutoCloseable {
                 false, seen.checkpointTimeline(), seen.checkpoint(), seen.checkpointTimeline(), seen.flushed() == null);
     }
 
-    private DatabaseView.@Nullable Primary primary(
+    private DatabaseView.Running primary(
             Observation seen, Lsn flushed, Postmaster.Run run, boolean thoroughly, List<String> problems) {
         Lsn start = data.startOf(seen.timeline());
         if (start == null) {
             problems.add("the history of timeline " + seen.timeline() + " cannot be read");
-            return null;
+            return new DatabaseView.Unclear(run.id());
         }
         OldestWal oldest = oldestWal;
         if (thoroughly || oldest == null || oldest.run != run.id() || oldest.timeline != seen.timeline()) {
@@ -299,14 +285,15 @@ final class Observer implements AutoCloseable {
         List<DatabaseView.WalSender> senders = seen.senders().stream()
                 .map(sender -> sender.olderThanReload(older.contains(sender.pid())))
                 .toList();
-        return new DatabaseView.Primary(seen.timeline(), start, flushed, senders, seen.waiting(), oldest.from);
+        return new DatabaseView.Primary(
+                run.id(), seen.timeline(), start, flushed, senders, seen.waiting(), oldest.from);
     }
 
     private static Set<Integer> pids(Observation seen) {
         return seen.senders().stream().map(DatabaseView.WalSender::pid).collect(Collectors.toSet());
     }
 
-    private DatabaseView.@Nullable Standby standby(
+    private DatabaseView.Running standby(
             Observation seen,
             boolean fresh,
             Postmaster.Run run,
@@ -316,7 +303,7 @@ final class Observer implements AutoCloseable {
         Lsn replayed = seen.replayed();
         if (replayed == null) {
             problems.add("the standby has replayed nothing yet");
-            return null;
+            return new DatabaseView.Unclear(run.id());
         }
         Lsn received = seen.received() == null ? replayed : replayed.max(seen.received());
         Life life = new Life(run.id(), seen.startup());
@@ -348,6 +335,7 @@ final class Observer implements AutoCloseable {
                 ? receiving.timeline()
                 : Math.max(data.timelineOfWalBefore(received), 0);
         return new DatabaseView.Standby(
+                run.id(),
                 receiver,
                 streaming && receiving != null ? elapsed.silentMillis(receiving.lastMessage(), now) : 0,
                 knownEnd.isKnown(life, seen.startupWaits(), seen.received(), replayed),

@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.jspecify.annotations.Nullable;
 
 /** The session that observations are asked in, kept from one to the next, or a new one for each. Observer's thread only. */
@@ -21,18 +20,18 @@ final class ObserverSession {
 
     private record Kept(long run, Connection session, PreparedStatement statement) {}
 
-    /** The instance did not answer; how it is instead. */
+    /** The instance did not answer. */
     static final class NoAnswer extends Exception {
         private static final long serialVersionUID = 1L;
-        private final Process process;
+        private final boolean starting;
 
-        NoAnswer(Process process, String message, Throwable cause) {
+        NoAnswer(boolean starting, String message, Throwable cause) {
             super(message, cause);
-            this.process = process;
+            this.starting = starting;
         }
 
-        Process process() {
-            return process;
+        boolean isStarting() {
+            return starting;
         }
     }
 
@@ -86,15 +85,9 @@ final class ObserverSession {
 
     private NoAnswer noAnswer(SQLException e) {
         Postmaster.Run run = postmaster.find();
-        Process process;
-        if (CANNOT_CONNECT_NOW.equals(e.getSQLState())) {
-            process = Process.STARTING;
-        } else if (isSilence(e)) {
-            process = Process.UNRESPONSIVE;
-        } else {
-            process = run != null && !postmaster.saysReady(run) ? Process.STARTING : Process.UNRESPONSIVE;
-        }
-        return new NoAnswer(process, String.valueOf(e.getMessage()), e);
+        boolean starting = CANNOT_CONNECT_NOW.equals(e.getSQLState())
+                || (!isSilence(e) && run != null && !postmaster.saysReady(run));
+        return new NoAnswer(starting, String.valueOf(e.getMessage()), e);
     }
 
     private static boolean isSilence(Throwable e) {

@@ -32,16 +32,10 @@ final class MemoryTest {
     private static DatabaseView run(long postmaster) {
         return new DatabaseView(
                 DatabaseView.Data.PRESENT,
-                DatabaseView.Process.RUNNING,
-                DatabaseView.Role.STANDBY,
-                postmaster,
                 "7",
                 null,
                 true,
-                null,
-                null,
-                null,
-                null,
+                new DatabaseView.Unclear(postmaster),
                 null,
                 null,
                 null,

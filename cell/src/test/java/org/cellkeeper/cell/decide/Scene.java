@@ -1,8 +1,5 @@
 package org.cellkeeper.cell.decide;
 
-import static org.cellkeeper.cell.model.DatabaseView.Process.RUNNING;
-import static org.cellkeeper.cell.model.DatabaseView.Process.STOPPED;
-
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -52,10 +49,8 @@ final class Scene {
     LocalState local;
     boolean connected = true;
     Memory memory = Memory.atStart(now);
-    DatabaseView.Process process = STOPPED;
+    DatabaseView.Instance instance = new DatabaseView.Stopped(null);
     DatabaseView.@Nullable Control control = shutDown(END);
-    DatabaseView.@Nullable Standby standby;
-    DatabaseView.@Nullable Primary primary;
     boolean startsAsStandby;
 
     @Nullable
@@ -92,18 +87,14 @@ final class Scene {
     }
 
     void runsAsStandby(DatabaseView.Receiver receiver, boolean endKnown) {
-        process = RUNNING;
-        standby = new DatabaseView.Standby(receiver, 0, endKnown, END, END, 1, 0, "");
-        primary = null;
+        instance = new DatabaseView.Standby(RUN, receiver, 0, endKnown, END, END, 1, 0, "");
     }
 
     void runsAsPrimary(int timeline, CellId... standbys) {
-        process = RUNNING;
-        standby = null;
         List<DatabaseView.WalSender> senders = List.of(standbys).stream()
                 .map(cell -> new DatabaseView.WalSender(new StreamName(cell, state.epoch()), true, END, 1, false, 4711))
                 .toList();
-        primary = new DatabaseView.Primary(timeline, Lsn.ZERO, END, senders, 0, Lsn.ZERO);
+        instance = new DatabaseView.Primary(RUN, timeline, Lsn.ZERO, END, senders, 0, Lsn.ZERO);
     }
 
     /** It begins, and is done. */
@@ -150,21 +141,13 @@ final class Scene {
     private DatabaseView database() {
         return new DatabaseView(
                 DatabaseView.Data.PRESENT,
-                process,
-                primary != null
-                        ? DatabaseView.Role.PRIMARY
-                        : standby != null ? DatabaseView.Role.STANDBY : DatabaseView.Role.UNKNOWN,
-                process == STOPPED ? 0 : RUN,
                 "7",
                 control,
                 startsAsStandby,
-                standby,
-                primary,
-                null,
-                null,
+                instance,
                 upstreamOnDisk,
                 syncOnDisk,
-                process == STOPPED ? null : syncInForce,
+                instance instanceof DatabaseView.Stopped ? null : syncInForce,
                 readOnly,
                 Set.of(),
                 DatabaseView.Writes.OK,

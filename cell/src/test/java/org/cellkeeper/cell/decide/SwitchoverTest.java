@@ -473,16 +473,12 @@ final class SwitchoverTest {
     private DatabaseView database() {
         return new DatabaseView(
                 DatabaseView.Data.PRESENT,
-                runs ? DatabaseView.Process.RUNNING : DatabaseView.Process.STOPPED,
-                runs ? DatabaseView.Role.PRIMARY : DatabaseView.Role.UNKNOWN,
-                runs ? RUN : 0,
                 "7",
                 new DatabaseView.Control(!runs, 1, END, 1, false),
                 false,
-                null,
-                runs ? new DatabaseView.Primary(1, Lsn.ZERO, END, senders, 0, Lsn.ZERO) : null,
-                null,
-                null,
+                runs
+                        ? new DatabaseView.Primary(RUN, 1, Lsn.ZERO, END, senders, 0, Lsn.ZERO)
+                        : new DatabaseView.Stopped(null),
                 null,
                 state.syncSetting(),
                 null,

@@ -38,7 +38,6 @@ import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
-import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Coordination;
@@ -205,10 +204,10 @@ final class ApplianceApiTest {
                     .isEqualTo(400);
         }
         operator.local = new Operator.Local(
-                CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
+                CellState.STREAMING, false, 711, FakeOperator.RUNS, true, 0, true, 9, 0, 0, -1, 20, false);
         assertThat(send(request(port, "/standby").GET()).body()).contains("unknown");
         operator.local = new Operator.Local(
-                CellState.PRIMARY, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, -1, 20, false);
+                CellState.PRIMARY, false, 711, FakeOperator.RUNS, true, 0, true, 9, 0, 0, -1, 20, false);
         assertThat(send(request(port, "/standby").GET()).body())
                 .contains("not-standby")
                 .contains("it is PRIMARY");

@@ -148,7 +148,7 @@ final class CellRoutesTest {
     @Test
     void servicesFollowWhatTheCellSees() throws Exception {
         operator.mode = FailoverMode.MANUAL;
-        operator.local = local(CellState.DOWN, DatabaseView.Process.STOPPED, false, 0);
+        operator.local = local(CellState.DOWN, new DatabaseView.Stopped(null), false, 0);
         app.status = App.Status.DEAD;
         zookeeper = Standing.WAITING;
         assertThat(services(port))
@@ -158,11 +158,11 @@ final class CellRoutesTest {
                         Map.entry("repmgrd", "dead (normal when appliance is in manual failover mode)"),
                         Map.entry("appliance-sync.timer", "dead"),
                         Map.entry("zookeeper", "start"));
-        operator.local = local(CellState.STARTING, DatabaseView.Process.STARTING, true, 0);
+        operator.local = local(CellState.STARTING, new DatabaseView.Starting(815, false), true, 0);
         zookeeper = Standing.SILENT;
         assertThat(service("vpostgres")).isEqualTo("start");
         assertThat(service("zookeeper")).isEqualTo("dead");
-        operator.local = local(CellState.DOWN, DatabaseView.Process.UNRESPONSIVE, true, 0);
+        operator.local = local(CellState.DOWN, new DatabaseView.Unresponsive(815, false), true, 0);
         assertThat(service("vpostgres")).isEqualTo("running");
     }
 
@@ -285,11 +285,11 @@ final class CellRoutesTest {
         assertThat(JSON.readTree(get("/livez").body()).get("ok").asBoolean()).isTrue();
         assertThat(JSON.readTree(get("/readyz").body()).get("ok").asBoolean()).isTrue();
 
-        operator.local = local(CellState.CLONING, DatabaseView.Process.STOPPED, true, 0);
+        operator.local = local(CellState.CLONING, new DatabaseView.Stopped(null), true, 0);
         assertThat(get("/livez").statusCode()).isEqualTo(200);
         assertProblem(get("/readyz"), 503, "not-ready");
 
-        operator.local = local(CellState.PRIMARY, DatabaseView.Process.RUNNING, true, 60_000);
+        operator.local = local(CellState.PRIMARY, FakeOperator.RUNS, true, 60_000);
         assertProblem(get("/livez"), 503, "not-alive");
         assertProblem(get("/readyz"), 503, "not-ready");
 
@@ -772,7 +772,7 @@ final class CellRoutesTest {
 
     // ---- helpers
 
-    private static Operator.Local local(CellState state, DatabaseView.Process postgres, boolean zookeeper, long ago) {
+    private static Operator.Local local(CellState state, DatabaseView.Instance postgres, boolean zookeeper, long ago) {
         return new Operator.Local(state, false, 1, postgres, zookeeper, 0, true, 9, 0, 0, 0, ago, false);
     }
 

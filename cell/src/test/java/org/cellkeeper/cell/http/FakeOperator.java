@@ -23,8 +23,10 @@ public final class FakeOperator implements Operator {
     public static final CellName CELL_3 = new CellName("cell-3");
     public static final Instant NOON = Instant.parse("2026-01-02T12:00:00.123Z");
 
-    public static final Local LOCAL = new Local(
-            CellState.STREAMING, false, 711, DatabaseView.Process.RUNNING, true, 0, true, 9, 0, 0, 2048, 20, false);
+    public static final DatabaseView.Instance RUNS = new DatabaseView.Unclear(815);
+
+    public static final Local LOCAL =
+            new Local(CellState.STREAMING, false, 711, RUNS, true, 0, true, 9, 0, 0, 2048, 20, false);
 
     /** Who asked last. */
     public volatile String caller = "";

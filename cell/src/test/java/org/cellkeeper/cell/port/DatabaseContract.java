@@ -10,9 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Data;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
-import org.cellkeeper.cell.model.DatabaseView.Role;
 import org.cellkeeper.cell.model.DatabaseView.WalSender;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
@@ -53,12 +51,10 @@ public abstract class DatabaseContract {
     void anEmptyDirectoryIsEmptyAndStopped() {
         DatabaseView view = look(A);
         assertThat(view.data()).isEqualTo(Data.EMPTY);
-        assertThat(view.process()).isEqualTo(Process.STOPPED);
-        assertThat(view.role()).isEqualTo(Role.UNKNOWN);
+        assertThat(view.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(view.systemId()).isNull();
         assertThat(view.control()).isNull();
         assertThat(view.upstreamOnDisk()).isNull();
-        assertThat(view.postmaster()).isZero();
         refuses(() -> bench.database(A).startPrimary());
         refuses(() -> bench.database(A).checkpoint(10_000));
     }
@@ -67,7 +63,7 @@ public abstract class DatabaseContract {
     void initialiseLeavesAStoppedPrimaryThatNobodyAcknowledges() {
         DatabaseView view = bench.get(bench.database(A).initialise());
         assertThat(view.data()).isEqualTo(Data.PRESENT);
-        assertThat(view.process()).isEqualTo(Process.STOPPED);
+        assertThat(view.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(view.startsAsStandby()).isFalse();
         assertThat(view.systemId()).isNotEmpty();
         assertThat(view.control()).isNotNull();
@@ -87,7 +83,7 @@ public abstract class DatabaseContract {
     void aPrimaryWithNobodyNamedRunsAndAcknowledgesNothing() {
         bench.found(A);
         DatabaseView view = bench.get(bench.database(A).startPrimary());
-        assertThat(view.process()).isEqualTo(Process.RUNNING);
+        assertThat(view.instance()).isInstanceOf(DatabaseView.Running.class);
         assertThat(view.isPrimary()).isTrue();
         assertThat(view.postmaster()).isNotZero();
         assertThat(view.primary().timeline()).isEqualTo(1);
@@ -111,7 +107,7 @@ public abstract class DatabaseContract {
         bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
         DatabaseView view = clone(B, A);
         assertThat(view.data()).isEqualTo(Data.PRESENT);
-        assertThat(view.process()).isEqualTo(Process.STOPPED);
+        assertThat(view.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(view.startsAsStandby()).isTrue();
         assertThat(view.systemId()).isEqualTo(look(A).systemId());
         assertThat(view.upstreamOnDisk()).isNull();
@@ -443,9 +439,8 @@ public abstract class DatabaseContract {
         name(A, 1, EPOCH, B);
         assertThat(bench.commit(A, QUICK)).isTrue();
         DatabaseView stopped = bench.get(bench.database(A).stopFast(SOON));
-        assertThat(stopped.process()).isEqualTo(Process.STOPPED);
+        assertThat(stopped.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(stopped.control().cleanlyShutDown()).isTrue();
-        assertThat(stopped.primary()).isNull();
         Lsn end = stopped.control().end();
         await(B, v -> v.standby().received().equals(end));
 
@@ -478,10 +473,9 @@ public abstract class DatabaseContract {
     void anImmediateStopIsNoCleanShutdown() {
         primary(A);
         DatabaseView stopped = bench.get(bench.database(A).stopImmediate());
-        assertThat(stopped.process()).isEqualTo(Process.STOPPED);
+        assertThat(stopped.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(stopped.control().cleanlyShutDown()).isFalse();
-        assertThat(stopped.postmaster()).isZero();
-        assertThat(bench.get(bench.database(A).stopImmediate()).process()).isEqualTo(Process.STOPPED);
+        assertThat(bench.get(bench.database(A).stopImmediate()).instance()).isInstanceOf(DatabaseView.Stopped.class);
         DatabaseView started = bench.get(bench.database(A).startPrimary());
         assertThat(started.isPrimary()).isTrue();
     }
@@ -493,7 +487,7 @@ public abstract class DatabaseContract {
         bench.database(A).listen(told::incrementAndGet);
         long run = look(A).postmaster();
         bench.crash(A);
-        DatabaseView down = await(A, v -> v.process() == Process.STOPPED);
+        DatabaseView down = await(A, DatabaseView::isStopped);
         assertThat(down.control().cleanlyShutDown()).isFalse();
         assertThat(told.get()).isPositive();
         DatabaseView started = bench.get(bench.database(A).startPrimary());
@@ -534,7 +528,7 @@ public abstract class DatabaseContract {
         bench.get(bench.database(A).keepSlots(bench.id(A), Set.of(bench.id(B))));
         clone(B, A);
         DatabaseView standby = bench.get(bench.database(B).startStandby(null, bench.id(B)));
-        assertThat(standby.process()).isEqualTo(Process.RUNNING);
+        assertThat(standby.instance()).isInstanceOf(DatabaseView.Running.class);
         for (int round = 1; round <= 20; round++) {
             // Others observe at the same time.
             var _ = bench.database(B).observe();
@@ -549,7 +543,7 @@ public abstract class DatabaseContract {
             assertThat(unfollowed.upstreamOnDisk()).isNull();
             assertThat(unfollowed.syncOnDisk()).isEqualTo(setting);
         }
-        assertThat(bench.get(bench.database(B).stopFast(SOON)).process()).isEqualTo(Process.STOPPED);
+        assertThat(bench.get(bench.database(B).stopFast(SOON)).instance()).isInstanceOf(DatabaseView.Stopped.class);
         DatabaseView whileStopped = bench.get(bench.database(B).follow(bench.upstream(A, EPOCH), bench.id(B)));
         assertThat(whileStopped.upstreamOnDisk()).isEqualTo(bench.upstream(A, EPOCH));
     }

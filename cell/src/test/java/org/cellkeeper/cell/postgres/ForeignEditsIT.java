@@ -86,7 +86,7 @@ final class ForeignEditsIT {
 
     private void restartAfterACrash() {
         bench.crash("a");
-        bench.awaitTrue(SOON, () -> seen("a").process() == DatabaseView.Process.STOPPED, "it is gone");
+        bench.awaitTrue(SOON, () -> seen("a").isStopped(), "it is gone");
         bench.get(bench.database("a").startPrimary());
     }
 
@@ -120,7 +120,7 @@ final class ForeignEditsIT {
                 reload();
             }
             DatabaseView view = seen("a");
-            assertThat(view.process()).as(damage.getKey()).isEqualTo(DatabaseView.Process.RUNNING);
+            assertThat(view.instance()).as(damage.getKey()).isInstanceOf(DatabaseView.Running.class);
             assertThat(view.problem())
                     .as(damage.getKey())
                     .contains(name + " had been changed, which the cell alone writes");
@@ -139,7 +139,7 @@ final class ForeignEditsIT {
         for (Map.Entry<String, Damage> damage : DAMAGES.entrySet()) {
             damage.getValue().doneTo(file);
             DatabaseView view = seen("a");
-            assertThat(view.process()).as(damage.getKey()).isEqualTo(DatabaseView.Process.RUNNING);
+            assertThat(view.instance()).as(damage.getKey()).isInstanceOf(DatabaseView.Running.class);
             assertThat(view.isPrimary()).as(damage.getKey()).isTrue();
             bench.get(bench.database("a").applySync(SyncSetting.NOBODY));
             assertThat(seen("a").problem()).as(damage.getKey()).doesNotContain(SettingsFile.NAME);

@@ -29,7 +29,6 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Data;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.DatabaseView.Writes;
 import org.cellkeeper.cell.model.Lsn;
@@ -286,7 +285,7 @@ final class LocalPostgresIT {
         await("a", v -> exitWatches() == 1);
         bench.crash("a");
         assertThat(told.await(1, TimeUnit.SECONDS)).isTrue();
-        await("a", v -> v.process() == Process.STOPPED);
+        await("a", DatabaseView::isStopped);
     }
 
     private int exitWatches() {
@@ -361,7 +360,7 @@ final class LocalPostgresIT {
                 .write(
                         data.resolve("postmaster.pid"),
                         ProcessHandle.current().pid() + "\n" + data + "\n1\n5432\n\n\n\nready\n");
-        assertThat(look("a").process()).isEqualTo(Process.STOPPED);
+        assertThat(look("a").instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThat(bench.get(bench.database("a").startPrimary()).isPrimary()).isTrue();
     }
 
@@ -509,7 +508,7 @@ final class LocalPostgresIT {
         assertThat(begun.await(10, TimeUnit.SECONDS)).isTrue();
         assertThat(look("b").data()).isEqualTo(Data.INCOMPLETE);
         DatabaseView stopped = bench.get(bench.database("b").stopImmediate());
-        assertThat(stopped.process()).isEqualTo(Process.STOPPED);
+        assertThat(stopped.instance()).isInstanceOf(DatabaseView.Stopped.class);
         assertThatThrownBy(() -> clone.get(5, TimeUnit.SECONDS))
                 .isInstanceOf(ExecutionException.class)
                 .hasCauseInstanceOf(DatabaseFailure.class);
@@ -534,13 +533,13 @@ final class LocalPostgresIT {
         PostgresBench.run(kill.toArray(String[]::new));
         long begun = System.nanoTime();
         DatabaseView frozen = look("a");
-        assertThat(frozen.process()).isEqualTo(Process.UNRESPONSIVE);
+        assertThat(frozen.instance()).isInstanceOf(DatabaseView.Unresponsive.class);
         assertThat(System.nanoTime() - begun).isLessThan(Duration.ofMillis(2500).toNanos());
         assertThat(frozen.problem()).contains("does not answer");
         measure(
                 "stop immediate of a frozen instance",
-                () -> assertThat(bench.get(bench.database("a").stopImmediate()).process())
-                        .isEqualTo(Process.STOPPED));
+                () -> assertThat(bench.get(bench.database("a").stopImmediate()).instance())
+                        .isInstanceOf(DatabaseView.Stopped.class));
         assertThat(ProcessHandle.of(pid)).isEmpty();
         assertThat(bench.get(bench.database("a").startPrimary()).isPrimary()).isTrue();
     }
@@ -593,7 +592,8 @@ final class LocalPostgresIT {
                 SOON,
                 () -> {
                     DatabaseView view = look("a");
-                    assertThat(view.process()).isIn(Process.STARTING, Process.RUNNING);
+                    assertThat(view.instance())
+                            .isInstanceOfAny(DatabaseView.Starting.class, DatabaseView.Running.class);
                     return view.isPrimary();
                 },
                 "recovered");
@@ -619,7 +619,7 @@ final class LocalPostgresIT {
             ProcessHandle.of(bench.postmasterPid("a")).orElseThrow().destroyForcibly();
             assertThatThrownBy(() -> busy.get(10, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
         }
-        await("a", v -> v.process() == Process.STOPPED);
+        await("a", DatabaseView::isStopped);
         assertThat(bench.get(bench.database("a").startPrimary()).isPrimary()).isTrue();
     }
 

@@ -285,7 +285,7 @@ final class PostgresBehaviourIT {
         assertThat(told.await(2, TimeUnit.SECONDS)).isTrue();
         long millis = (System.nanoTime() - begun) / 1_000_000;
         System.out.println("MEASURED exit noticed after " + millis + " ms");
-        await("a", v -> v.process() == DatabaseView.Process.STOPPED);
+        await("a", DatabaseView::isStopped);
     }
 
     // ---- building blocks

@@ -13,7 +13,6 @@ import org.cellkeeper.cell.decide.View;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.CoordinationView;
-import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Incarnation;
 import org.cellkeeper.cell.model.Lsn;
@@ -246,12 +245,6 @@ final class BrokenRefinements {
     }
 
     private static View withoutOwnOldestWal(View view) {
-        DatabaseView.Primary primary = view.database().primary();
-        return primary == null
-                ? view
-                : Records.with(
-                        view,
-                        "database",
-                        Records.with(view.database(), "primary", Records.with(primary, "oldestWal", null)));
+        return view.database().isPrimary() ? Records.with(view, "database.instance.oldestWal", null) : view;
     }
 }

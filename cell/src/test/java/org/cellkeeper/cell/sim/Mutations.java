@@ -317,7 +317,7 @@ final class Mutations {
         }
         List<DatabaseView.WalSender> senders = new ArrayList<>();
         primary.senders().forEach(sender -> senders.add(change.apply(sender)));
-        return Records.with(old, "primary", Records.with(primary, "senders", senders));
+        return Records.with(old, "instance", Records.with(primary, "senders", senders));
     }
 
     private static DatabaseView.WalSender young(DatabaseView.WalSender sender) {
@@ -351,7 +351,7 @@ final class Mutations {
             senders.add(new DatabaseView.WalSender(
                     new StreamName(cell, state.epoch()), true, primary.flushed(), 0, false, ++pid));
         }
-        return Records.with(old, "primary", Records.with(primary, "senders", senders));
+        return Records.with(old, "instance", Records.with(primary, "senders", senders));
     }
 
     private static DatabaseView detached(DatabaseView old) {
@@ -359,7 +359,7 @@ final class Mutations {
         if (standby == null || old.upstreamOnDisk() != null) {
             return old;
         }
-        return Records.with(old, "standby", Records.with(standby, "receiver", DatabaseView.Receiver.DETACHED));
+        return Records.with(old, "instance", Records.with(standby, "receiver", DatabaseView.Receiver.DETACHED));
     }
 
     /** Knowledge of one run of the postmaster, whatever has become of its children since. */
@@ -371,14 +371,15 @@ final class Mutations {
         if (standby.endKnown()) {
             endKnownIn = old.postmaster();
         }
-        return Records.with(old, "standby", Records.with(standby, "endKnown", endKnownIn == old.postmaster()));
+        return Records.with(old, "instance", Records.with(standby, "endKnown", endKnownIn == old.postmaster()));
     }
 
     private DatabaseView restAsBefore(DatabaseView old) {
-        if (old.rest() != null) {
-            lastRest = lastRest == null ? old.rest() : lastRest;
+        if (!old.isStopped()) {
+            return old;
         }
-        return old.isStopped() && lastRest != null ? Records.with(old, "rest", lastRest) : old;
+        lastRest = lastRest == null ? old.knownEnd() : lastRest;
+        return Records.with(old, "instance", new DatabaseView.Stopped(lastRest));
     }
 
     /** L as one who does not look closely reads it. */

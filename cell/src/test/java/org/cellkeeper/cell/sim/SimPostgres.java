@@ -18,7 +18,6 @@ import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.DatabaseView.Data;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
-import org.cellkeeper.cell.model.DatabaseView.Role;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.StreamName;
 import org.cellkeeper.cell.model.SyncSetting;
@@ -1636,14 +1635,8 @@ final class SimPostgres {
     }
 
     DatabaseView view(@Nullable SyncSetting syncInForce, boolean withSlots, Set<Integer> olderSenders) {
-        DatabaseView.Process process = processState();
-        boolean answers = process == DatabaseView.Process.RUNNING;
-        Role role = !answers ? Role.UNKNOWN : standby ? Role.STANDBY : Role.PRIMARY;
         return new DatabaseView(
                 data,
-                process,
-                role,
-                postmasterRun(),
                 systemId,
                 data == Data.PRESENT
                         ? new DatabaseView.Control(
@@ -1654,10 +1647,7 @@ final class SimPostgres {
                                 controlInRecovery)
                         : null,
                 standbySignal,
-                role == Role.STANDBY ? standbyView() : null,
-                role == Role.PRIMARY ? primaryView(withSlots, olderSenders) : null,
-                !answers && state != State.STOPPED && standbySignal ? new DatabaseView.Closed(receiver != null) : null,
-                state == State.STOPPED && endRead ? rest() : null,
+                instance(withSlots, olderSenders),
                 data == Data.PRESENT ? file.upstream() : null,
                 data == Data.PRESENT ? file.sync() : null,
                 syncInForce,
@@ -1675,20 +1665,24 @@ final class SimPostgres {
         return cell.diskHung() ? DatabaseView.Writes.UNKNOWN : DatabaseView.Writes.OK;
     }
 
-    private DatabaseView.Process processState() {
+    private DatabaseView.Instance instance(boolean thoroughly, Set<Integer> olderSenders) {
         if (state == State.STOPPED) {
-            return DatabaseView.Process.STOPPED;
+            return new DatabaseView.Stopped(endRead ? rest() : null);
         }
         if (hungPostmaster) {
-            return DatabaseView.Process.UNRESPONSIVE;
+            return new DatabaseView.Unresponsive(postmasters, receiver != null);
         }
-        return state == State.RUNNING ? DatabaseView.Process.RUNNING : DatabaseView.Process.STARTING;
+        if (state != State.RUNNING) {
+            return new DatabaseView.Starting(postmasters, receiver != null);
+        }
+        return standby ? standbyView() : primaryView(thoroughly, olderSenders);
     }
 
     private DatabaseView.Standby standbyView() {
         WalStream mine = receiver;
         Receiver how = mine != null ? Receiver.STREAMING : detached() ? Receiver.DETACHED : Receiver.WAITING;
         return new DatabaseView.Standby(
+                postmasters,
                 how,
                 mine == null ? 0 : silence(mine),
                 endKnown,
@@ -1733,6 +1727,7 @@ final class SimPostgres {
                     one.pid));
         }
         return new DatabaseView.Primary(
+                postmasters,
                 history.timeline(),
                 new Lsn(history.at()),
                 new Lsn(flushed),

@@ -33,7 +33,6 @@ import java.util.function.BooleanSupplier;
 import org.cellkeeper.cell.decide.WalHistory;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.DatabaseView;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.model.Reign;
@@ -256,7 +255,7 @@ final class Torture implements AutoCloseable {
     }
 
     private void revivePrimary() {
-        if (look(primary).process() == Process.STOPPED) {
+        if (look(primary).isStopped()) {
             tried("start", primary.adapter().startPrimary());
         }
     }
@@ -282,7 +281,7 @@ final class Torture implements AutoCloseable {
                     repair = System.nanoTime() + BACK_WITHIN.toNanos() / 3;
                 }
                 revivePrimary();
-                if (look(standby).process() == Process.STOPPED) {
+                if (look(standby).isStopped()) {
                     tried("start", standby.adapter().startStandby(primary.asUpstream(epoch()), standby.id()));
                 }
                 pass(20);
@@ -578,7 +577,7 @@ final class Torture implements AutoCloseable {
         WalFiles.Truth truth = server.disk().truth();
         try {
             DatabaseView read = done("read the end", server.adapter().readEnd());
-            if (read.rest() == null) {
+            if (read.knownEnd() == null) {
                 throw new Mismatch(server.name() + ": the end was read, and is not told: " + read);
             }
             DatabaseView.Control said = read.control();
@@ -613,7 +612,7 @@ final class Torture implements AutoCloseable {
                 pass(unfollowed ? 0 : 50);
             }
             DatabaseView seen = look(server);
-            if (seen.process() == Process.STOPPED) {
+            if (seen.isStopped()) {
                 break;
             }
             if (unfollowed && seen.standby() != null && seen.standby().receiver() == Receiver.DETACHED) {
@@ -624,7 +623,7 @@ final class Torture implements AutoCloseable {
             }
             pass(5);
         }
-        if (look(server).process() != Process.STOPPED) {
+        if (!look(server).isStopped()) {
             count("stopped since it did not come to rest");
             need("stop", server.adapter().stopImmediate());
         }
@@ -642,7 +641,7 @@ final class Torture implements AutoCloseable {
         Watch watch = watches.get(standby);
         Watch.Rested rested = watch.restOnceDetached();
         sealUntilKnown(standby, rested);
-        if (look(standby).process() == Process.STOPPED) {
+        if (look(standby).isStopped()) {
             atRest(standby);
         } else {
             WalFiles.Truth before = standby.disk().truth();

@@ -16,7 +16,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cellkeeper.cell.model.DatabaseView;
-import org.cellkeeper.cell.model.DatabaseView.Process;
 import org.cellkeeper.cell.model.DatabaseView.Receiver;
 import org.cellkeeper.cell.model.DatabaseView.Rest;
 
@@ -169,7 +168,7 @@ final class Watch implements AutoCloseable {
                 throw wrong("said not to receive, closed as it is, while a walreceiver runs", view);
             }
         }
-        if (view.process() == Process.STOPPED && look.before.has(look.after, "")) {
+        if (view.isStopped() && look.before.has(look.after, "")) {
             throw wrong("said to be stopped while there are " + look.after.children, view);
         }
         if (look.before.settings.equals(look.after.settings) && !look.before.settings.isEmpty()) {
