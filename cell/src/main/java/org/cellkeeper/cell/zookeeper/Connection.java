@@ -14,7 +14,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.curator.RetryPolicy;
 import org.apache.curator.RetrySleeper;
-import org.apache.curator.framework.AuthInfo;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.api.ACLProvider;
@@ -79,7 +78,7 @@ final class Connection {
         this.client = curator(target, thread, factory);
         client.getCuratorListenable().addListener((curator, event) -> {
             if (event.getType() == CuratorEventType.WATCHED) {
-                hand(() -> events.accept(event.getWatchedEvent()));
+                hand(() -> told(event.getWatchedEvent(), events));
             }
         });
         this.changes = event -> {
@@ -93,23 +92,29 @@ final class Connection {
     }
 
     private CuratorFramework curator(Target target, ScheduledExecutorService curatorThread, Handle.Factory factory) {
-        List<AuthInfo> authorization = keys.shown().stream()
-                .peek(key -> shown.add(new String(key, StandardCharsets.UTF_8)))
-                .map(key -> new AuthInfo(NodeKeys.SCHEME, key))
-                .toList();
         return CuratorFrameworkFactory.builder()
                 .connectString(target.address())
                 .zookeeperFactory(factory)
                 .sessionTimeoutMs(target.sessionMillis())
                 .connectionTimeoutMs(0) // what cannot be sent now is never sent
                 .retryPolicy(new NoRetry())
-                .authorization(authorization)
                 .aclProvider(new CellsOnly(keys))
                 .ensembleTracker(false)
                 .dontUseContainerParents()
                 .threadFactory(Thread.ofVirtual().name("curator-", 0).factory())
                 .runSafeService(curatorThread)
                 .build();
+    }
+
+    /**
+     * The keys are shown when the session stands, and before anything is asked for. ZooKeeper's client that encrypts would send them together
+     * with the wish for a session; a server may answer them first, which the client cannot read, and so gives the connection up.
+     */
+    private void told(WatchedEvent event, Consumer<WatchedEvent> events) {
+        if (event.getState() == Watcher.Event.KeeperState.SyncConnected) {
+            showKeys();
+        }
+        events.accept(event);
     }
 
     private static void sayFailure(String what, Throwable failure) {

@@ -1,7 +1,14 @@
 package org.cellkeeper.cell.zookeeper;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,11 +22,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import org.apache.zookeeper.ClientCnxn;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException.Code;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher.Event.KeeperState;
 import org.cellkeeper.cell.port.Coordination.Outcome;
+import org.cellkeeper.cell.trust.Certified;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -114,6 +124,45 @@ final class ConnectionIT {
                 .map(Thread::getName)
                 .filter(name -> name.contains("SendThread") || name.contains("EventThread") || name.contains("urator"))
                 .count();
+    }
+
+    /** An encrypted server may answer what is sent together with the wish for a session before it answers that. */
+    @Test
+    void nothingIsSentBeforeTheSessionStands() throws Exception {
+        SSLContext shown = Certified.cells().identity("cell-1", "127.0.0.1").context();
+        try (ServerSocket server =
+                shown.getServerSocketFactory().createServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            server.setSoTimeout(10_000);
+            Connection.Target target = new Connection.Target(
+                    "127.0.0.1",
+                    server.getLocalPort(),
+                    Duration.ofSeconds(20),
+                    Duration.ofSeconds(5),
+                    ensemble.trust());
+            NodeKeys keys = new NodeKeys(() -> List.of(ZooKeeperBench.SECRET));
+            Connection connection = new Connection(target, null, keys, thread, this::heard, () -> {}, reply -> {});
+            try (Socket client = server.accept()) {
+                DataInputStream in = new DataInputStream(client.getInputStream());
+                in.readNBytes(in.readInt());
+                client.setSoTimeout(300);
+                assertThatThrownBy(in::read).isInstanceOf(SocketTimeoutException.class);
+
+                DataOutputStream out = new DataOutputStream(client.getOutputStream());
+                out.writeInt(4 + 4 + 8 + 4 + 16 + 1);
+                out.writeInt(0);
+                out.writeInt(20_000);
+                out.writeLong(7);
+                out.writeInt(16);
+                out.write(new byte[16 + 1]);
+                out.flush();
+                await(KeeperState.SyncConnected);
+                client.setSoTimeout(5000);
+                int length = in.readInt();
+                assertThat(length).isPositive();
+                assertThat(in.readInt()).isEqualTo(ClientCnxn.AUTHPACKET_XID);
+            }
+            connection.abandon();
+        }
     }
 
     @Test
