@@ -6,15 +6,17 @@ import org.cellkeeper.cell.decide.Facts.SwitchoverStage;
 import org.cellkeeper.cell.model.CellId;
 import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.model.ClusterState;
+import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.PeerView;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The doors of the cluster before and after a handover. A transaction comes to the primary through any of them, so the primary calls for
- * all to be held before it hands over, and each says when nothing is in flight through it any more. Whatever becomes of the call, each
- * door ends its hold by itself (I8).
+ * The doors of the cluster while the primary changes. A transaction comes to the primary through any of them, so the primary calls for
+ * all to be held before it hands over, and each says when nothing is in flight through it any more. Where the primary is lost nobody is
+ * asked: each cell holds its own door as soon as it sees that another primary may be expected, so that what comes waits instead of
+ * failing. Whatever becomes of it, each door ends its hold by itself (I8).
  */
 final class Doors {
     static final long DRAIN_MILLIS = 3000;
@@ -22,13 +24,19 @@ final class Doors {
     /** How long a call that came to nothing is not repeated: its task has to be read as ended. */
     private static final long REPEAT_MILLIS = 2000;
 
+    /** In place of a call's number: nobody called, the primary is lost. */
+    private static final long LOSS = 0;
+
+    /** How long those who wait for another primary are kept waiting at most. */
+    static final long LOSS_MILLIS = 10_000;
+
     private Doors() {}
 
     private static Memory.@Nullable DoorHold hold(View view) {
         return view.memory().applied().door().hold();
     }
 
-    /** How long a door is held at most. */
+    /** How long a door is held at most for a handover. */
     static long holdMillis(View view) {
         return DRAIN_MILLIS + view.settings().timing().handover().toMillis();
     }
@@ -38,19 +46,20 @@ final class Doors {
         Memory.DoorHold hold = hold(view);
         return hold != null
                 && view.memory().applied().doorOpenTo() == null
-                && view.now() - hold.at() < holdMillis(view);
+                && view.now() - hold.at() < (hold.call() == LOSS ? LOSS_MILLIS : holdMillis(view));
     }
 
+    /** Whether this cell holds its door because it has called for it itself. */
     private static boolean isCaller(View view) {
         Memory.DoorHold hold = hold(view);
-        return hold != null && hold.caller().equals(view.self());
+        return hold != null && hold.call() != LOSS && hold.caller().equals(view.self());
     }
 
     /** What this cell tells the others. */
     static PeerView.Doors said(View view) {
         Memory.DoorHold hold = hold(view);
         ClusterState state = view.state();
-        if (hold == null || state == null || !isHeld(view)) {
+        if (hold == null || hold.call() == LOSS || state == null || !isHeld(view)) {
             return PeerView.Doors.OPEN;
         }
         boolean calls = isCaller(view) && state.primary().equals(view.self());
@@ -111,16 +120,51 @@ final class Doors {
         return target(view) != null ? DoorDuty.OPEN : DoorDuty.NONE;
     }
 
-    /** The hold that the primary calls for, and that this cell has not asked its door for yet. */
+    /** What this cell is to ask of its door, and has not asked yet: to be held for the primary's call, or for its loss. */
     static Action.@Nullable HoldDoor answer(View view) {
         ClusterState state = view.state();
-        if (state == null || !state.isSteady() || state.primary().equals(view.self())) {
+        if (state == null) {
             return null;
         }
-        long call = callOf(view, state.primary());
+        if (state.isSteady() && !state.primary().equals(view.self())) {
+            long call = callOf(view, state.primary());
+            Memory.DoorHold hold = hold(view);
+            boolean isKnown = hold != null && hold.caller().equals(state.primary()) && hold.call() == call;
+            if (call > 0 && !isKnown) {
+                return new Action.HoldDoor(state.primary(), call, DRAIN_MILLIS, holdMillis(view));
+            }
+        }
+        return isLossDue(view) ? new Action.HoldDoor(state.primary(), LOSS, LOSS_MILLIS, LOSS_MILLIS) : null;
+    }
+
+    /** Once for each loss: a hold that came to its end is not begun again. */
+    private static boolean isLossDue(View view) {
+        Long since = view.memory().timers().primaryAwaited().start();
         Memory.DoorHold hold = hold(view);
-        boolean isKnown = hold != null && hold.caller().equals(state.primary()) && hold.call() == call;
-        return call <= 0 || isKnown ? null : new Action.HoldDoor(state.primary(), call, DRAIN_MILLIS, holdMillis(view));
+        return since != null && awaitsPrimary(view) && (hold == null || hold.at() < since);
+    }
+
+    /** Whether nobody can write, and somebody is expected to let them again soon: by a ballot, or a start of the same primary. */
+    static boolean awaitsPrimary(View view) {
+        ClusterState state = view.state();
+        if (state == null) {
+            return false;
+        }
+        return switch (state.phase()) {
+            case Phase.Sealing _ -> true;
+            case Phase.Handover _ -> false;
+            case Phase.Steady() -> state.reign() == null || awaitsPrimaryOf(view, state);
+        };
+    }
+
+    private static boolean awaitsPrimaryOf(View view, ClusterState state) {
+        if (state.primary().equals(view.self())) {
+            return !view.stopRequested() && !view.database().isRunning();
+        }
+        PeerView said = view.fresh(state.primary());
+        boolean isLost =
+                Suspicion.suspects(view) || (said != null && said.health().isLost());
+        return Suspicion.primaryIsStarting(view) || (isLost && state.failoverMode() == FailoverMode.AUTOMATIC);
     }
 
     /** 0 when it calls for nothing, -1 when it is not heard. */
@@ -150,7 +194,13 @@ final class Doors {
      */
     private static boolean isHeldForGood(View view, ClusterState state) {
         Memory.DoorHold hold = hold(view);
-        if (hold == null || !isHeld(view) || !hold.caller().equals(state.primary())) {
+        if (hold == null || !isHeld(view)) {
+            return false;
+        }
+        if (hold.call() == LOSS) {
+            return awaitsPrimary(view);
+        }
+        if (!hold.caller().equals(state.primary())) {
             return false;
         }
         if (!isCaller(view)) {

@@ -30,7 +30,7 @@ public record Facts(
     /** What is to be done with this cell's door. */
     public enum DoorDuty {
         NONE,
-        /** The primary has all doors held. */
+        /** The primary has all doors held, or is lost. */
         HOLD,
         /** It is held for nothing any more, or leads to another than the primary. */
         OPEN

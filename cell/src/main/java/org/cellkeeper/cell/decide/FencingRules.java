@@ -26,7 +26,7 @@ final class FencingRules {
         Chapter chapter = new Chapter(Section.FENCING);
         chapter.rule(
                         100,
-                        "This cell is halted and PostgreSQL is stopped, but its door is not as it is to be: hold it for a handover, or open it to the primary.")
+                        "This cell is halted and PostgreSQL is stopped, but its door is not as it is to be: hold it for a handover or a ballot, or open it to the primary.")
                 .when(f -> f.standing() == Standing.HALTED
                         && f.postgres() == Postgres.STOPPED
                         && f.pendingSave() != Facts.PendingSave.HALT

@@ -182,6 +182,7 @@ public record Memory(
      * Since when things are so.
      *
      * @param suspected the primary is suspected
+     * @param primaryAwaited nobody can write, and somebody is expected to let them again
      * @param primaryStarting the primary says that its PostgreSQL is starting
      * @param coordinationAway ZooKeeper cannot be asked
      * @param coordinationBack this session reaches it
@@ -195,6 +196,7 @@ public record Memory(
      */
     public record Timers(
             Since suspected,
+            Since primaryAwaited,
             Since primaryStarting,
             Since coordinationAway,
             Since coordinationBack,
@@ -207,7 +209,7 @@ public record Memory(
             Since stopRequested) {
         private static Timers atStart(long now) {
             Since not = Since.NOT_SO;
-            return new Timers(not, not, Since.of(now), not, not, not, not, not, not, not, not);
+            return new Timers(not, not, not, Since.of(now), not, not, not, not, not, not, not, not);
         }
 
         private Timers after(View view) {
@@ -217,6 +219,7 @@ public record Memory(
             boolean standsStill = standby != null && !standby.standstill().isEmpty();
             return new Timers(
                     suspected.next(Suspicion.suspects(view), now),
+                    primaryAwaited.next(Doors.awaitsPrimary(view), now),
                     primaryStarting.next(Suspicion.primaryIsStarting(view), now),
                     coordinationAway.next(!view.coordinationKnown(), now),
                     coordinationBack.next(view.coordination().connected(), now),

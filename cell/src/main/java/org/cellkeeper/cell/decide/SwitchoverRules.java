@@ -120,8 +120,11 @@ final class SwitchoverRules {
                 .pace(FAST)
                 .told(HISTORY)
                 .plan(SwitchoverRules::giveUp);
-        chapter.rule(314, "The primary is about to hand over: hold this cell's door.")
-                .when(f -> f.doorDuty() == Facts.DoorDuty.HOLD && f.standing() == Standing.ACTIVE)
+        chapter.rule(
+                        314,
+                        "The primary is about to hand over, or is lost and another one is expected: hold this cell's door.")
+                .when(f -> f.doorDuty() == Facts.DoorDuty.HOLD
+                        && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY))
                 .may(Kind.HOLD_DOOR)
                 .pace(FAST)
                 .told(NOWHERE)

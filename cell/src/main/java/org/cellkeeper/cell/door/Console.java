@@ -50,6 +50,11 @@ final class Console implements AutoCloseable {
         this.socket = socket;
     }
 
+    /** So that the next command has not to wait for that. */
+    void connect() throws IOException {
+        var _ = open();
+    }
+
     /** Zero waits for ever, or until it is closed. */
     List<Map<String, String>> execute(String command, Duration limit) throws IOException {
         Session open = open();
@@ -83,6 +88,13 @@ final class Console implements AutoCloseable {
                             row.getOrDefault("paused", "0").equals("1")));
         }
         return places;
+    }
+
+    /** How many connections to PostgreSQL it is making just now. */
+    int logins(Duration limit) throws IOException {
+        return execute("SHOW POOLS", limit).stream()
+                .mapToInt(pool -> Integer.parseInt(pool.getOrDefault("sv_login", "0")))
+                .sum();
     }
 
     private Session open() throws IOException {

@@ -27,6 +27,9 @@ import org.slf4j.LoggerFactory;
  * A door by PgBouncer. What it is to be is noted at once; a thread of its own brings PgBouncer there, starts it when it is not there, and
  * looks after it every second. All deadlines of a hold are that thread's, and so none depends on the loop (I8). A PgBouncer that cannot be
  * steered is ended and started anew, as one that stays held would be worse than connections that are closed.
+ *
+ * <p>A PgBouncer whose primary is gone sends away whoever comes, unless it is held. So it is held for a moment as soon as the primary's
+ * PostgreSQL is seen to end, before anybody can know what that means; it is the loop's to have it held for longer.
  */
 public final class PgBouncerDoor implements Door, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PgBouncerDoor.class);
@@ -41,10 +44,16 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private static final Duration OPENS_WITHIN = Duration.ofSeconds(1);
     private static final long LOOK_MILLIS = 1000;
     private static final long SOON_MILLIS = 20;
+    /** How long it is held by itself when the primary's PostgreSQL has ended. */
+    private static final long STARTLED_MILLIS = 1000;
     /** One that carries nothing out for so long cannot be steered: while clients wait to be let go on, and else. */
     private static final Duration STEERED_IN_HASTE = Duration.ofSeconds(1);
 
     private static final Duration STEERED = Duration.ofSeconds(10);
+    /** How long it is waited at most for connections that are being made: while clients wait to be let go on, and else. */
+    private static final Duration CONNECTS_IN_HASTE = Duration.ofMillis(60);
+
+    private static final Duration CONNECTS = Duration.ofSeconds(2);
     /** How soon one is started again that ended, or could not listen. */
     private static final Duration AGAIN = Duration.ofSeconds(3);
 
@@ -56,6 +65,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private final Console console;
     private final Console holder;
     private final ScheduledExecutorService thread;
+    private final PrimaryWatch watch;
 
     private volatile Status status = new Status(null, "it has not been started yet");
     private volatile boolean closed;
@@ -67,7 +77,10 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private boolean asking;
     private @Nullable Hold hold;
     private boolean pausing;
+    private boolean readersAtPrimary;
     private boolean reloaded;
+    /** Since when it waits to be told to read its files again; 0 while it does not. */
+    private long reloadDue;
     /** When it last carried something out, since it has been failing; 0 while it does not. */
     private long failingSince;
 
@@ -76,8 +89,14 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private final List<CompletableFuture<Void>> opening = new ArrayList<>();
 
     private static final class Hold {
+        private final boolean startled;
         private final Instant since = Instant.now();
         private final CompletableFuture<Void> drained = new CompletableFuture<>();
+
+        /** @param startled the door holds by itself */
+        Hold(boolean startled) {
+            this.startled = startled;
+        }
     }
 
     /** What keeps a door from working, in words. */
@@ -109,6 +128,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         this.holder = new Console(files.socket());
         this.thread = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("door").daemon().factory());
+        this.watch = new PrimaryWatch(gone -> execute(() -> startle(gone)), there -> execute(() -> calm(there)));
         settings.credentials().onRenewal(renewed -> execute(this::settle));
     }
 
@@ -134,10 +154,9 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
 
     @Override
     public CompletableFuture<Void> hold(long drainMillis, long holdMillis) {
-        Hold mine = new Hold();
+        Hold mine = new Hold(false);
         execute(() -> {
-            end(hold, "held anew");
-            hold = mine;
+            begin(mine);
             after(drainMillis, () -> {
                 if (hold == mine && !mine.drained.isDone()) {
                     end(mine, "transactions did not end within " + drainMillis + " ms");
@@ -156,12 +175,47 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         return mine.drained;
     }
 
+    private void begin(Hold next) {
+        end(hold, "held anew");
+        hold = next;
+        if (process.isAlive() && !pausing) {
+            // Before all else: clients are being sent away.
+            pause(next);
+        }
+    }
+
+    private void startle(Upstream gone) {
+        if (hold != null || closed || !gone.equals(primary)) {
+            return;
+        }
+        LOG.info("The primary's PostgreSQL has ended: held for a moment");
+        Hold mine = new Hold(true);
+        begin(mine);
+        after(STARTLED_MILLIS, () -> {
+            if (hold == mine) {
+                end(mine, "nobody had it held for longer");
+                settle();
+            }
+        });
+        settle();
+    }
+
+    /** The primary that startled it is there, or there again. */
+    private void calm(Upstream there) {
+        Hold mine = hold;
+        if (mine != null && mine.startled && there.equals(primary)) {
+            end(mine, "the primary is there");
+            settle();
+        }
+    }
+
     @Override
     public CompletableFuture<Void> openTo(Upstream to) {
         CompletableFuture<Void> opened = new CompletableFuture<>();
         execute(() -> {
             end(hold, "opened meanwhile");
             primary = to;
+            watch.watch(to);
             opening.add(opened);
             after(OPENS_WITHIN.toMillis(), () -> opened.complete(null));
             settle();
@@ -361,6 +415,10 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
 
     private void lead(Leads leads, String complaint) throws IOException, Unsteerable, Shut {
         if (!reloaded) {
+            if (isConnecting()) {
+                after(SOON_MILLIS, this::settle);
+                return;
+            }
             console.execute("RELOAD", ANSWER);
         }
         Map<String, Place> places = console.places(ANSWER);
@@ -377,7 +435,11 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             throw new Shut(complaint);
         }
         Hold held = hold;
+        readersAtPrimary = leads.readsFromPrimary();
         if (held == null) {
+            if (!pausing) {
+                holder.connect();
+            }
             resume(places);
             opening.forEach(opened -> opened.complete(null));
             opening.clear();
@@ -385,9 +447,24 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             Place place = places.get(settings.database());
             boolean paused = held.drained.isDone() && place != null && place.paused();
             if (!pausing && !paused) {
-                pause(held, leads.readsFromPrimary());
+                pause(held);
             }
         }
+    }
+
+    /**
+     * Whether a RELOAD has to wait. A connection that is being made to PostgreSQL is dropped by it, and taken for one that failed: where
+     * there is no other one, whoever comes next is sent away.
+     */
+    private boolean isConnecting() throws IOException {
+        long now = System.nanoTime();
+        reloadDue = reloadDue == 0 ? now : reloadDue;
+        Duration patience = hold == null && opening.isEmpty() ? CONNECTS : CONNECTS_IN_HASTE;
+        if (now - reloadDue < patience.toNanos() && console.logins(ANSWER) > 0) {
+            return true;
+        }
+        reloadDue = 0;
+        return false;
     }
 
     /** RELOAD says that it is done also when a file cannot be used. */
@@ -399,8 +476,9 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         }
     }
 
-    private void pause(Hold held, boolean readersToo) {
+    private void pause(Hold held) {
         pausing = true;
+        boolean readersToo = readersAtPrimary;
         Thread.ofVirtual().start(() -> {
             String problem = "";
             try {
@@ -457,6 +535,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     /** Leaves PgBouncer to the next agent, as an agent does that is killed. */
     void abandon() {
         closed = true;
+        watch.close();
         thread.shutdownNow();
         console.close();
         holder.close();
@@ -466,6 +545,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        watch.close();
         execute(process::kill);
         thread.shutdown();
         try {

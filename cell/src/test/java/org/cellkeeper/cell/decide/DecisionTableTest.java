@@ -141,12 +141,13 @@ class DecisionTableTest {
                                 : f.data() == Data.OWN || f.data() == Data.FOREIGN ? "nobody asked for it" : null;
             case CHECKPOINT -> f.switchoverStage() != SwitchoverStage.CHECKPOINT_DUE ? "no handover is wanted" : null;
             case HOLD_DOOR -> {
-                boolean called = f.doorDuty() == DoorDuty.HOLD && f.standing() == Standing.ACTIVE;
+                boolean answers = f.doorDuty() == DoorDuty.HOLD
+                        && (f.standing() == Standing.ACTIVE || f.standing() == Standing.PRIMARY);
                 // The one rule of a halted cell does whichever of the two is due.
                 boolean halted = f.doorDuty() != DoorDuty.NONE && f.standing() == Standing.HALTED;
-                yield f.switchoverStage() == SwitchoverStage.DOORS_DUE || called || halted
+                yield f.switchoverStage() == SwitchoverStage.DOORS_DUE || answers || halted
                         ? null
-                        : "no handover is wanted, or not yet";
+                        : "no handover is wanted, or not yet, and no primary is awaited";
             }
             case STOP_IMMEDIATE, STOP_FAST ->
                 f.standing() == Standing.PRIMARY

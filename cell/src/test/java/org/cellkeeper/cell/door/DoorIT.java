@@ -15,9 +15,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.cellkeeper.cell.postgres.PostgresBench;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -320,6 +324,111 @@ final class DoorIT {
                 () -> bench.door().status().problem().contains("ldapserver=x"),
                 "says what it cannot follow");
         assertThatThrownBy(() -> bench.client("vcloud")).isInstanceOf(SQLException.class);
+    }
+
+    /** Transactions without a pause, each of them in a connection of its own when the one before has failed. */
+    private final class Busy implements Runnable {
+        private final List<String> failed = new CopyOnWriteArrayList<>();
+        private final Set<String> seen = ConcurrentHashMap.newKeySet();
+        private final AtomicLong longest = new AtomicLong();
+        private final CountDownLatch ended = new CountDownLatch(1);
+        private volatile boolean over;
+
+        @Override
+        public void run() {
+            long since = System.nanoTime();
+            while (!over && failed.size() < 100) {
+                try (Connection client = bench.client("vcloud")) {
+                    while (!over) {
+                        seen.add(DoorBench.ask(client));
+                        long now = System.nanoTime();
+                        longest.accumulateAndGet(now - since, Math::max);
+                        since = now;
+                    }
+                } catch (SQLException e) {
+                    failed.add(e.getMessage());
+                }
+            }
+            ended.countDown();
+        }
+    }
+
+    private List<Busy> busy(int clients) {
+        List<Busy> all = new ArrayList<>();
+        for (int i = 0; i < clients; i++) {
+            all.add(new Busy());
+            Thread.ofVirtual().start(all.getLast());
+        }
+        return all;
+    }
+
+    private static void end(List<Busy> clients) throws InterruptedException {
+        clients.forEach(client -> client.over = true);
+        for (Busy client : clients) {
+            assertThat(client.ended.await(5, TimeUnit.SECONDS)).isTrue();
+        }
+        System.out.println(
+                "  failed " + clients.stream().map(client -> client.failed).toList() + ", longest pauses "
+                        + clients.stream()
+                                .map(client -> client.longest.get() / 1_000_000)
+                                .toList() + " ms");
+    }
+
+    @Test
+    void whenThePrimaryIsKilledOnlyWhatWasInFlightFailsAndAllElseWaits() throws Exception {
+        List<Busy> clients = busy(8);
+        try (Connection idle = bench.client("vcloud")) {
+            DoorBench.ask(idle);
+            bench.postgres.pass(1000);
+            bench.postgres.crash("a");
+            CompletableFuture<String> fresh = connecting();
+            bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
+            bench.postgres.pass(300);
+            var _ = bench.door().hold(HOLD, HOLD);
+            bench.postgres.pass(200);
+            bench.postgres.get(bench.door().openTo(bench.to("b")));
+            assertThat(within(fresh, 2000)).isEqualTo(bench.portOf("b"));
+            assertThat(within(asking(idle), 2000)).isEqualTo(bench.portOf("b"));
+        }
+        bench.postgres.pass(500);
+        end(clients);
+        assertThat(clients).allSatisfy(client -> {
+            assertThat(client.seen).contains(bench.portOf("b"));
+            // What was in flight; and one that comes anew within the millisecond until it is held may be sent away.
+            assertThat(client.failed).hasSizeLessThanOrEqualTo(2);
+        });
+    }
+
+    @Test
+    void aPrimaryThatCrashesAndIsThereAgainIsWaitedFor() throws Exception {
+        try (Connection idle = bench.client("vcloud")) {
+            DoorBench.ask(idle);
+            bench.postgres.crashChild("a");
+            assertThat(within(connecting(), 5000)).isEqualTo(bench.portOf("a"));
+            assertThat(within(asking(idle), 5000)).isEqualTo(bench.portOf("a"));
+        }
+        bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() == null, "open");
+    }
+
+    @Test
+    void aPrimaryThatDoesNotComeBackHoldsNobodyForLong() throws Exception {
+        bench.postgres.crash("a");
+        bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
+        bench.postgres.awaitTrue(
+                Duration.ofMillis(1500), () -> bench.door().status().heldSince() == null, "open");
+    }
+
+    @Test
+    void aPostgresThatSoonClosesWhatSaysNothingIsNotTakenForLost() throws Exception {
+        bench.postgres.execute("a", "ALTER SYSTEM SET authentication_timeout = '1s'");
+        bench.postgres.execute("a", "SELECT pg_reload_conf()");
+        List<Busy> clients = busy(4);
+        bench.postgres.pass(8000);
+        end(clients);
+        assertThat(clients).allSatisfy(client -> {
+            assertThat(client.failed).isEmpty();
+            assertThat(client.longest.get()).isLessThan(1_000_000_000L);
+        });
     }
 
     @Test
