@@ -135,10 +135,15 @@ build_program() {
 # it they run as well, only slower at first.
 rehearse_program() {
   local target=$project/cell/target
-  [[ ! $target/cell.aot -nt $target/cell.jar && -w $target ]] || return 0
-  say 'rehearsing: three cells run for half a minute, once, so that the next ones start faster'
-  "$project/appliance-image/rehearse" "$(find_java)/bin/java" "$target/cell.jar" "$target/cell.aot" >/dev/null ||
-    complain 'the rehearsal failed: the cells run without what it would have made'
+  [[ -w $target ]] || return 0
+  # Two labs that begin at the same time need it once.
+  (
+    flock 9
+    [[ ! $target/cell.aot -nt $target/cell.jar ]] || exit 0
+    say 'rehearsing: three cells run for half a minute, once, so that the next ones start faster'
+    "$project/appliance-image/rehearse" "$(find_java)/bin/java" "$target/cell.jar" "$target/cell.aot" >/dev/null ||
+      complain 'the rehearsal failed: the cells run without what it would have made'
+  ) 9>"$target/cell.aot.lock"
 }
 
 # Lets what is made in these folders lie far apart on the disk, each with its own files. Beside many that were removed a moment ago,
