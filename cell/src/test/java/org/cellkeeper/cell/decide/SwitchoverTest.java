@@ -266,7 +266,8 @@ final class SwitchoverTest {
         runs = false;
         memory = memory.after(view());
         state = before;
-        memory = memory.after(view()).done(new Action.OpenDoor(Standbys.rightUpstream(view())), null, now);
+        memory = memory.after(view());
+        memory = memory.begun(Doors.answer(view()), null, now);
         assertThat(facts().primaryFault()).isEqualTo(Facts.PrimaryFault.NONE);
         assertThat(new CellRules(() -> Incarnation.of(9)).decide(view()).rule().number())
                 .isEqualTo(602);
