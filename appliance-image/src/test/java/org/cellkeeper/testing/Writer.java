@@ -21,6 +21,10 @@ public final class Writer implements AutoCloseable {
     private static final int ROWS_AT_START = 20;
     private static final Duration BETWEEN_ROWS = Duration.ofMillis(5);
     private static final Duration BEFORE_RETRY = Duration.ofMillis(20);
+    /** While nobody has taken a row for longer than a failover lasts: each try costs both ends a handshake, and others wait for a processor. */
+    private static final Duration IN_AN_OUTAGE = Duration.ofMillis(200);
+
+    private static final Duration OUTAGE = Duration.ofSeconds(3);
 
     /** Makes the session that is written on. */
     interface Connector {
@@ -132,6 +136,7 @@ public final class Writer implements AutoCloseable {
 
     private void write() {
         long number = 0;
+        long written = System.nanoTime();
         while (!isClosed()) {
             try (Connection connection = connector.connect()) {
                 if (!use(connection)) {
@@ -150,6 +155,7 @@ public final class Writer implements AutoCloseable {
                             throw insert.getWarnings();
                         }
                         note(new Acknowledgement(number, sent, System.nanoTime()));
+                        written = System.nanoTime();
                         Patience.pass(BETWEEN_ROWS);
                     }
                 }
@@ -158,7 +164,7 @@ public final class Writer implements AutoCloseable {
                 if (!reconnects) {
                     return;
                 }
-                Patience.pass(BEFORE_RETRY);
+                Patience.pass(System.nanoTime() - written < OUTAGE.toNanos() ? BEFORE_RETRY : IN_AN_OUTAGE);
             }
         }
     }

@@ -22,6 +22,10 @@ final class Writer implements AutoCloseable {
     private static final Duration SILENCE = Duration.ofSeconds(2);
     private static final Duration BETWEEN_ROWS = Duration.ofMillis(4);
     private static final Duration BEFORE_RETRY = Duration.ofMillis(20);
+    /** While nobody has taken a row for longer than a failover lasts: each try costs both ends a handshake, and others wait for a processor. */
+    private static final Duration IN_AN_OUTAGE = Duration.ofMillis(200);
+
+    private static final Duration OUTAGE = Duration.ofSeconds(3);
 
     /** Makes the session that is written on. */
     interface Connector {
@@ -170,6 +174,7 @@ final class Writer implements AutoCloseable {
 
     private void write() {
         long number = 0;
+        long written = System.nanoTime();
         while (!isClosed()) {
             try (Connection connection = connector.connect()) {
                 if (!use(connection)) {
@@ -188,6 +193,7 @@ final class Writer implements AutoCloseable {
                             throw insert.getWarnings();
                         }
                         note(new Acknowledgement(number, sent, System.nanoTime()));
+                        written = System.nanoTime();
                         Patience.pass(BETWEEN_ROWS);
                     }
                 }
@@ -196,7 +202,7 @@ final class Writer implements AutoCloseable {
                 if (!reconnects) {
                     return;
                 }
-                Patience.pass(BEFORE_RETRY);
+                Patience.pass(System.nanoTime() - written < OUTAGE.toNanos() ? BEFORE_RETRY : IN_AN_OUTAGE);
             }
         }
     }
