@@ -41,6 +41,7 @@ import org.cellkeeper.cell.guard.StartSteps;
 import org.cellkeeper.cell.http.ApiServing;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.Companions;
 import org.cellkeeper.cell.http.Users;
 import org.cellkeeper.cell.journal.FileJournal;
 import org.cellkeeper.cell.loop.BackupTaskRunner;
@@ -351,13 +352,16 @@ public final class Wiring implements AutoCloseable {
                 new Signatures(() -> secrets.derived("backups")));
         CellBackupOperator backupOperator = opened(new CellBackupOperator(loop, ports, backups));
         BackupTaskRunner backupTasks = opened(new BackupTaskRunner(loop, ports, backups));
+        Supplier<Door.Status> doorStatus =
+                config.door().software() == CellConfig.Door.Software.NONE ? null : door::status;
         CellMetrics metrics = new CellMetrics(operator, () -> {
             CellLoop.Snapshot snapshot = loop.snapshot();
             return new CellMetrics.Agent(
                     mailbox.busy(),
                     postgres.looks(),
                     snapshot == null ? 0 : snapshot.takeovers().ballots(),
-                    snapshot == null ? 0 : snapshot.takeovers().vetoed());
+                    snapshot == null ? 0 : snapshot.takeovers().vetoed(),
+                    doorStatus == null ? null : doorStatus.get());
         });
         loop.onTakeover(metrics::takeover);
         CellApp app = opened(new CellApp(
@@ -374,7 +378,7 @@ public final class Wiring implements AutoCloseable {
                 app,
                 coordination,
                 new PostgresReload(postgresSettings),
-                zookeeperStanding(zooKeeperCredentials(credentials)),
+                new Companions(zookeeperStanding(zooKeeperCredentials(credentials)), doorStatus),
                 metrics::scrape)));
         steps.made("all parts are made, the loop begins");
         Heartbeat heartbeat = opened(new Heartbeat(run(config)));

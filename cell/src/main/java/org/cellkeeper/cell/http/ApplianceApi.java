@@ -5,13 +5,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.cellkeeper.api.ApiPaths;
-import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.port.Reloadable;
 import org.cellkeeper.cell.port.Revocations;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +31,6 @@ public final class ApplianceApi implements AutoCloseable {
 
     /**
      * @param postgres the configuration of this cell's PostgreSQL
-     * @param zookeeper how this cell's ZooKeeper server is; null where it runs none
      * @param metrics in Prometheus' text format
      */
     public ApplianceApi(
@@ -43,7 +40,7 @@ public final class ApplianceApi implements AutoCloseable {
             App app,
             Revocations revocations,
             Reloadable postgres,
-            @Nullable Supplier<Standing> zookeeper,
+            Companions companions,
             Supplier<String> metrics) {
         ObjectMapper json = Requests.strictJson();
         Requests requests = new Requests(json);
@@ -65,7 +62,7 @@ public final class ApplianceApi implements AutoCloseable {
                 new ThisCellRoutes(
                         requests,
                         answers,
-                        new ThisCell(settings, operator, app, zookeeper),
+                        new ThisCell(settings, operator, app, companions),
                         operator,
                         app,
                         Map.of("vpostgres", postgres, "nginx", certificate),

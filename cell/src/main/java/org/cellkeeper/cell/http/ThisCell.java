@@ -27,6 +27,7 @@ import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.App;
+import org.cellkeeper.cell.port.Door;
 import org.cellkeeper.cell.port.Operator;
 import org.cellkeeper.cell.wire.Build;
 import org.jspecify.annotations.Nullable;
@@ -44,16 +45,15 @@ final class ThisCell {
     private final ApiSettings settings;
     private final Operator operator;
     private final App app;
-    private final @Nullable Supplier<Standing> zookeeper;
+    private final Companions companions;
     private final long started = System.nanoTime();
     private final AtomicReference<@Nullable CompletableFuture<StorageInfo>> looking = new AtomicReference<>();
 
-    /** @param zookeeper how this cell's ZooKeeper server is; null where it runs none */
-    ThisCell(ApiSettings settings, Operator operator, App app, @Nullable Supplier<Standing> zookeeper) {
+    ThisCell(ApiSettings settings, Operator operator, App app, Companions companions) {
         this.settings = settings;
         this.operator = operator;
         this.app = app;
-        this.zookeeper = zookeeper;
+        this.companions = companions;
     }
 
     List<ServiceInfo> services() {
@@ -65,8 +65,13 @@ final class ThisCell {
         services.add(new ServiceInfo("repmgrd", manual ? DEAD_IN_MANUAL_MODE : RUNNING));
         services.add(
                 new ServiceInfo("appliance-sync.timer", local == null ? START : local.zookeeper() ? RUNNING : DEAD));
+        Supplier<Standing> zookeeper = companions.zookeeper();
         if (zookeeper != null) {
             services.add(new ServiceInfo("zookeeper", zookeeper(zookeeper.get())));
+        }
+        Supplier<Door.Status> door = companions.door();
+        if (door != null) {
+            services.add(new ServiceInfo("pgbouncer", door.get().problem().isEmpty() ? RUNNING : DEAD));
         }
         return services;
     }

@@ -20,6 +20,7 @@ import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.Takeover;
 import org.cellkeeper.cell.model.Task;
+import org.cellkeeper.cell.port.Door;
 import org.cellkeeper.cell.port.Operator;
 import org.jspecify.annotations.Nullable;
 
@@ -49,8 +50,9 @@ public final class CellMetrics {
      * @param loop what the loop's thread has had to do
      * @param probes how it has looked at PostgreSQL
      * @param ballots how many ballots it has seen; {@code vetoed} how many of them vetoed
+     * @param door how this cell's door is; null where there is none
      */
-    public record Agent(Busy loop, Busy probes, long ballots, long vetoed) {}
+    public record Agent(Busy loop, Busy probes, long ballots, long vetoed, Door.@Nullable Status door) {}
 
     /** All that one scrape tells. */
     private record Seen(ClusterReport report, Operator.@Nullable Local local, List<Task> tasks, Agent agent) {}
@@ -61,6 +63,7 @@ public final class CellMetrics {
         this.seen = look();
         cluster();
         cell();
+        door();
         agent();
     }
 
@@ -168,6 +171,19 @@ public final class CellMetrics {
                 "cellkeeper.cell.configuration.refused",
                 "Whether the cell cannot use its configuration, or a file that it names, as it is now",
                 cell -> flag(cell.refusesConfiguration()));
+    }
+
+    private void door() {
+        gauge(
+                "cellkeeper.cell.door",
+                "This cell's door: 0 nobody comes through, 1 open, 2 held; NaN where there is none",
+                at -> {
+                    Door.Status door = at.agent().door();
+                    if (door == null) {
+                        return Double.NaN;
+                    }
+                    return !door.problem().isEmpty() ? 0 : door.heldSince() == null ? 1 : 2;
+                });
     }
 
     private void agent() {

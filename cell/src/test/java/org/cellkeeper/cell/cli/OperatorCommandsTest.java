@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import org.cellkeeper.cell.FreePort;
 import org.cellkeeper.cell.http.ApiSettings;
 import org.cellkeeper.cell.http.ApplianceApi;
+import org.cellkeeper.cell.http.Companions;
 import org.cellkeeper.cell.http.FakeApp;
 import org.cellkeeper.cell.http.FakeBackups;
 import org.cellkeeper.cell.http.FakeOperator;
@@ -81,7 +82,7 @@ final class OperatorCommandsTest {
                 new FakeApp(),
                 new FakeRevocations(),
                 reload,
-                () -> EnsembleServer.Standing.SERVING,
+                new Companions(() -> EnsembleServer.Standing.SERVING, null),
                 () -> "");
         api.start();
         cell = "https://127.0.0.1:" + port;

@@ -22,7 +22,7 @@ final class ApiAlone {
                 new FakeApp(),
                 new FakeRevocations(),
                 new FakeReload(),
-                null,
+                Companions.NONE,
                 () -> "");
         api.start();
         return api;

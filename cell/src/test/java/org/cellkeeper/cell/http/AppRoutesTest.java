@@ -57,7 +57,7 @@ final class AppRoutesTest {
                 app,
                 new FakeRevocations(),
                 new FakeReload(),
-                null,
+                Companions.NONE,
                 () -> "");
         api.start();
         cell = URI.create("https://127.0.0.1:" + port);

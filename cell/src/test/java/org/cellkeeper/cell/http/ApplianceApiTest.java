@@ -78,7 +78,7 @@ final class ApplianceApiTest {
         metrics = new CellMetrics(
                 operator,
                 () -> new CellMetrics.Agent(
-                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1));
+                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1, null));
         api = api(settings(port));
         api.start();
     }
@@ -736,7 +736,7 @@ final class ApplianceApiTest {
                 new FakeApp(),
                 revocations,
                 new FakeReload(),
-                () -> Standing.SERVING,
+                new Companions(() -> Standing.SERVING, null),
                 metrics::scrape);
     }
 

@@ -60,7 +60,7 @@ final class BackupRoutesTest {
                 new FakeApp(),
                 new FakeRevocations(),
                 new FakeReload(),
-                null,
+                Companions.NONE,
                 () -> "");
         made.start();
         return made;

@@ -42,6 +42,7 @@ import org.cellkeeper.cell.model.HistoryEntry;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.Coordination;
+import org.cellkeeper.cell.port.Door;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -71,6 +72,7 @@ final class CellRoutesTest {
     private static HttpClient http;
     private static ApplianceApi otherApi;
     private static volatile Standing zookeeper;
+    private static volatile Door.Status door = Door.Status.OPEN;
 
     @BeforeAll
     static void start() throws IOException {
@@ -78,16 +80,16 @@ final class CellRoutesTest {
         operator = new FakeOperator();
         revocations = new FakeRevocations();
         port = FreePort.find();
-        api = serve(port, () -> zookeeper);
+        api = serve(port, new Companions(() -> zookeeper, () -> door));
         otherPort = FreePort.find();
-        otherApi = serve(otherPort, null);
+        otherApi = serve(otherPort, Companions.NONE);
     }
 
-    private static ApplianceApi serve(int onPort, java.util.function.Supplier<Standing> zookeeperStanding) {
+    private static ApplianceApi serve(int onPort, Companions companions) {
         CellMetrics metrics = new CellMetrics(
                 operator,
                 () -> new CellMetrics.Agent(
-                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1));
+                        new Busy(7, 2_000_000_000L, 500_000_000L), new Busy(9, 3_000_000L, 1_000_000L), 4, 1, door));
         ApplianceApi made = new ApplianceApi(
                 ApiSettings.of(
                         FakeOperator.CELL_1,
@@ -100,7 +102,7 @@ final class CellRoutesTest {
                 app,
                 revocations,
                 reload,
-                zookeeperStanding,
+                companions,
                 metrics::scrape);
         made.start();
         return made;
@@ -127,9 +129,23 @@ final class CellRoutesTest {
         revocations.known = true;
         revocations.outcome = Coordination.Outcome.APPLIED;
         zookeeper = Standing.SERVING;
+        door = Door.Status.OPEN;
         synchronized (operator.asked) {
             operator.asked.clear();
         }
+    }
+
+    // ---- the door
+
+    @Test
+    void metricsTellOfADoorWhereThereIsOne() throws Exception {
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cell_door 1.0\n");
+        door = new Door.Status(Instant.now(), "");
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cell_door 2.0\n");
+        door = new Door.Status(null, "there is no program pgbouncer on this machine");
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cell_door 0.0\n");
+        door = null;
+        assertThat(get("/metrics").body()).contains("\ncellkeeper_cell_door NaN\n");
     }
 
     // ---- services
@@ -142,7 +158,8 @@ final class CellRoutesTest {
                         Map.entry("vpostgres", "running"),
                         Map.entry("repmgrd", "running"),
                         Map.entry("appliance-sync.timer", "running"),
-                        Map.entry("zookeeper", "running"));
+                        Map.entry("zookeeper", "running"),
+                        Map.entry("pgbouncer", "running"));
     }
 
     @Test
@@ -157,11 +174,16 @@ final class CellRoutesTest {
                         Map.entry("vpostgres", "dead"),
                         Map.entry("repmgrd", "dead (normal when appliance is in manual failover mode)"),
                         Map.entry("appliance-sync.timer", "dead"),
-                        Map.entry("zookeeper", "start"));
+                        Map.entry("zookeeper", "start"),
+                        Map.entry("pgbouncer", "running"));
         operator.local = local(CellState.STARTING, new DatabaseView.Starting(815, false), true, 0);
         zookeeper = Standing.SILENT;
         assertThat(service("vpostgres")).isEqualTo("start");
         assertThat(service("zookeeper")).isEqualTo("dead");
+        door = new Door.Status(Instant.now(), "");
+        assertThat(service("pgbouncer")).isEqualTo("running");
+        door = new Door.Status(null, "there is no program pgbouncer on this machine");
+        assertThat(service("pgbouncer")).isEqualTo("dead");
         operator.local = local(CellState.DOWN, new DatabaseView.Unresponsive(815, false), true, 0);
         assertThat(service("vpostgres")).isEqualTo("running");
     }
@@ -176,7 +198,9 @@ final class CellRoutesTest {
         JsonNode vcd = JSON.readTree(get("/services/vmware-vcd").body());
         assertThat(vcd.get("serviceName").asText()).isEqualTo("vmware-vcd");
         assertThat(vcd.get("status").asText()).isEqualTo("running");
-        assertProblem(get("/services/pgbouncer"), 404, "no-such-service");
+        assertThat(get("/services/pgbouncer").statusCode()).isEqualTo(200);
+        assertProblem(
+                send(authorized(otherPort, "/services/pgbouncer", PASSWORD).GET()), 404, "no-such-service");
     }
 
     // ---- this cell
@@ -422,7 +446,7 @@ final class CellRoutesTest {
                 .contains("\ncellkeeper_node_lag_seconds{cell=\"cell-3\"} NaN\n")
                 .contains("\ncellkeeper_node_healthy{cell=\"cell-2\"} 1.0\n");
         assertThat(answer.body().lines().filter(line -> line.startsWith("# TYPE ")))
-                .hasSizeLessThanOrEqualTo(40);
+                .hasSizeLessThanOrEqualTo(41);
 
         operator.mode = null;
         operator.local = null;

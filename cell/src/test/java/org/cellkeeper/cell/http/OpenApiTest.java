@@ -47,7 +47,7 @@ final class OpenApiTest {
                 new FakeApp(),
                 new FakeRevocations(),
                 new FakeReload(),
-                null,
+                Companions.NONE,
                 () -> "")) {
             served = api.served();
         }

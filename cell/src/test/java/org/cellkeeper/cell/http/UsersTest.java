@@ -88,7 +88,7 @@ final class UsersTest {
                     new FakeApp(),
                     revocations,
                     new FakeReload(),
-                    null,
+                    Companions.NONE,
                     () -> "cellkeeper_up 1\n");
             api.start();
             ports.add(port);
