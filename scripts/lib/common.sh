@@ -175,7 +175,7 @@ require_docker() {
     command -v dockerd >/dev/null || install_packages docker.io || return 1
     say 'starting dockerd; it goes on running, and says what it does in /var/log/dockerd.log'
     forget_dead_engine
-    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null 8<&- &
   fi
   deadline=$((SECONDS + 30))
   while ((SECONDS < deadline)); do
