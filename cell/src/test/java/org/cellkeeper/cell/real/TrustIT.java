@@ -32,6 +32,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 final class TrustIT {
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final Duration LONGEST_GAP = Duration.ofSeconds(1);
+    private static final Duration SLOW_MACHINE = Duration.ofMillis(1200);
     private static final Duration LONGEST_GAP_OF_A_STEP = Duration.ofSeconds(2);
     private static final int API = 5480;
     private static final int LINK = 5481;
@@ -149,21 +150,30 @@ final class TrustIT {
         restartAll("off");
         cells.awaitHealth("HEALTHY", Duration.ofSeconds(60));
         try (Writer writer = new Writer(cells)) {
+            // A machine on which handing over as such takes longer than the bound cannot show that encryption adds
+            // nothing to it.
+            Duration usual = gapWhileRestarted(writer, cells.primary());
+            System.out.println("  not encrypted, the primary: longest gap " + usual.toMillis() + " ms");
+            Duration bound = usual.compareTo(SLOW_MACHINE) < 0 ? LONGEST_GAP_OF_A_STEP : usual.multipliedBy(3);
             for (String step : List.of("accepted", "preferred", "required")) {
                 for (String cell : standbysFirst()) {
-                    long begun = System.nanoTime();
                     encrypt(cell, step);
-                    cells.stop(cell);
-                    cells.start(cell);
-                    cells.awaitHealth("HEALTHY", Duration.ofSeconds(60));
-                    Duration gap = writer.longestGapSince(begun);
+                    Duration gap = gapWhileRestarted(writer, cell);
                     System.out.println("  " + step + ", " + cell + ": longest gap " + gap.toMillis() + " ms");
-                    assertThat(gap).as(step + ": " + cell).isLessThan(LONGEST_GAP_OF_A_STEP);
+                    assertThat(gap).as(step + ": " + cell).isLessThan(bound);
                 }
             }
             writer.awaitRow(SOON);
             cells.assertNothingLost(writer);
         }
+    }
+
+    private Duration gapWhileRestarted(Writer writer, String cell) {
+        long begun = System.nanoTime();
+        cells.stop(cell);
+        cells.start(cell);
+        cells.awaitHealth("HEALTHY", Duration.ofSeconds(60));
+        return writer.longestGapSince(begun);
     }
 
     private void restartAll(String encryption) throws IOException {
