@@ -15,7 +15,7 @@ import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Notices within a millisecond that the primary's PostgreSQL is gone, as a PgBouncer in front of it does: by a connection of its own, on
+ * Notices within milliseconds that the primary's PostgreSQL is gone, as a PgBouncer in front of it does: by a connection of its own, on
  * which nothing is said, and which ends with the postmaster. PostgreSQL closes such a one after its authentication_timeout, so it is
  * replaced sooner. A machine that is silent is noticed by others.
  */
