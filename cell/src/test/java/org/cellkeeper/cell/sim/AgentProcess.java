@@ -44,6 +44,7 @@ final class AgentProcess extends SimProcess implements Executor {
     void start() {
         // It reads its state file first.
         post(0, () -> cell.onDisk(this, core::start));
+        door.start();
     }
 
     void post(long delayMicros, Runnable task) {

@@ -10,9 +10,11 @@ import org.junit.jupiter.api.Test;
 
 /** A transaction comes to the primary through the door of any cell: what becomes of it in a switchover? */
 final class AllDoorsTest {
+    private static final DoorState.Client TRANSACTION = new Passer(() -> {});
+
     private static Stage withATransactionThroughTheDoorOf(String cell) {
         Stage stage = new Stage(3).born();
-        stage.cell(cell).doorState().begun();
+        stage.cell(cell).doorState().begun(TRANSACTION);
         stage.ask("a", new Operator.Request.Switchover(new CellName("b"), false));
         stage.pass(1_500);
         return stage;
@@ -33,7 +35,7 @@ final class AllDoorsTest {
         assertThat(stage.cell("a").postgres().isStopped()).isFalse();
         assertThat(stage.world().cells()).allMatch(cell -> cell.doorState().held());
 
-        stage.cell("c").doorState().ended();
+        stage.cell("c").doorState().ended(TRANSACTION);
 
         assertThat(stage.await("b is writable", () -> stage.isWritable("b"))).isLessThan(1_000);
         stage.pass(500);
@@ -78,7 +80,7 @@ final class AllDoorsTest {
     void while_the_begin_of_the_handover_is_being_made_durable_the_primarys_door_stays_held() {
         Stage stage = withATransactionThroughTheDoorOf("c");
         stage.cell("a").hangDisk();
-        stage.cell("c").doorState().ended();
+        stage.cell("c").doorState().ended(TRANSACTION);
         stage.await("the handover is begun", () -> !stage.state().isSteady());
         stage.pass(300);
         assertThat(stage.cell("a").doorState().held()).isTrue();

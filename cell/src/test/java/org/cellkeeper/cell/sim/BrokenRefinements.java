@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.cellkeeper.cell.decide.Action;
+import org.cellkeeper.cell.decide.Memory;
 import org.cellkeeper.cell.decide.Plan;
 import org.cellkeeper.cell.decide.Since;
 import org.cellkeeper.cell.decide.View;
@@ -27,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The {@link Mutation}s of the protocol's refinements, and of the rules that judge the end of a ballot and of a promotion. */
 final class BrokenRefinements {
+    private static final long LOSS_HELD_MILLIS = 10_000;
+
     private final World world;
     private final Map<CellName, Vote> votesOfBurntBallots = new TreeMap<>();
 
@@ -82,6 +85,7 @@ final class BrokenRefinements {
             case STANDBY_WITHOUT_WAL_KEPT ->
                 withoutOldestWalOf(view, state.primary().name());
             case VOTERS_WITHOUT_WAL_KEPT -> withoutOwnOldestWal(view);
+            case LOSS_HELD_FOR_AGAIN -> withForgottenHold(view);
             default -> view;
         };
     }
@@ -111,6 +115,12 @@ final class BrokenRefinements {
             }
             default -> plan;
         };
+    }
+
+    private static View withForgottenHold(View view) {
+        Memory.DoorHold hold = view.memory().applied().door().hold();
+        boolean isOver = hold != null && view.now() - hold.at() >= LOSS_HELD_MILLIS;
+        return isOver ? Records.with(view, "memory.applied.door.hold", null) : view;
     }
 
     private static Map<String, Long> agedByTimeOfDay(View view) {

@@ -51,6 +51,7 @@ final class Faults {
         STANDBY_CLOSED,
         PROMOTIONS_FAIL,
         OVERRULED,
+        DOOR_KILLED,
         CLOCK_SET,
         CONFIGURED_ANEW,
         MODE,
@@ -62,7 +63,7 @@ final class Faults {
     }
 
     /** Drawn apart, as they came later: a seed that draws none of them replays as it did before. */
-    private static final Set<Kind> LATER = EnumSet.of(Kind.OVERRULED);
+    private static final Set<Kind> LATER = EnumSet.of(Kind.OVERRULED, Kind.DOOR_KILLED);
 
     private static final Kind[] FIRST =
             EnumSet.complementOf(EnumSet.copyOf(LATER)).toArray(Kind[]::new);
@@ -170,6 +171,7 @@ final class Faults {
         world.weather.partialRecords = (int) world.between(0, 300);
         world.weather.slowReloads = world.perMille(400) ? (int) world.between(0, 300) : 20;
         world.weather.oldFirstReads = (int) world.between(0, 600);
+        world.weather.doorsFail = world.perMille(300) ? (int) world.between(1, 300) : 0;
         world.weather.waitsCancelled = world.perMille(300) ? (int) world.between(1, 200) : 0;
     }
 
@@ -491,6 +493,7 @@ final class Faults {
                 world.after(span() * 8, () -> cell.postgres().failPromotions(false));
             }
             case OVERRULED -> cell.postgres().overrule();
+            case DOOR_KILLED -> cell.doorState().kill();
             case STANDBY_CLOSED -> {
                 cell.postgres().keepClosed(true);
                 if (world.perMille(500)) {

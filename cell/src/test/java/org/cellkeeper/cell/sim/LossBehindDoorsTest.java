@@ -38,7 +38,8 @@ final class LossBehindDoorsTest {
         stage.await("the doors hold", () -> isHeld("b") && isHeld("c"));
         assertThat(stage.ballotIsOpen()).isFalse();
         List<String> came = new ArrayList<>();
-        Stream.of("b", "c").forEach(cell -> stage.cell(cell).doorState().enter(() -> came.add(leadsTo(cell))));
+        Stream.of("b", "c")
+                .forEach(cell -> stage.cell(cell).doorState().enter(new Passer(() -> came.add(leadsTo(cell)))));
 
         stage.await("a ballot", stage::ballotIsOpen);
         assertThat(came).isEmpty();
@@ -90,13 +91,49 @@ final class LossBehindDoorsTest {
     }
 
     @Test
-    void in_manual_mode_they_are_told_at_once() {
+    void in_manual_mode_they_are_told_after_the_moment_that_a_door_holds_by_itself() {
         setManual();
         stage.kill("a");
+        stage.within(100, "the doors hold", () -> isHeld("b") && isHeld("c"));
+        stage.within(1_100, "the doors are open", () -> !isHeld("b") && !isHeld("c"));
         for (int look = 0; look < 100; look++) {
             stage.pass(50);
             assertThat(isHeld("b") || isHeld("c")).isFalse();
         }
+    }
+
+    @Test
+    void a_door_that_dies_while_it_holds_is_held_again() {
+        stage.cell("b").kill(true);
+        stage.pass(100);
+        stage.kill("a");
+        stage.await("the door holds", () -> isHeld("c"));
+        stage.pass(1_500);
+        stage.cell("c").doorState().kill();
+        stage.within(3_000, "the door holds again", () -> isHeld("c"));
+        stage.boot("b");
+        stage.awaitWritable("b", "c");
+        stage.within(500, "the door is open", () -> !isHeld("c"));
+        assertThat(leadsTo("c")).isEqualTo(stage.primary().label());
+        stage.endWell();
+    }
+
+    @Test
+    void a_door_that_dies_and_its_agent_with_it_comes_back_with_the_next_agent() {
+        stage.cell("c").doorState().kill();
+        stage.cell("c").killAgent();
+        stage.kill("a");
+        stage.pass(3_000);
+        assertThat(stage.cell("c").doorState().isDown()).isTrue();
+        stage.boot("c");
+        stage.awaitWritable("b", "c");
+        stage.within(5_000, "the door leads to the primary", () -> {
+            DoorState door = stage.cell("c").doorState();
+            return !door.isDown()
+                    && !door.held()
+                    && leadsTo("c").equals(stage.primary().label());
+        });
+        stage.endWell();
     }
 
     @Test

@@ -135,7 +135,9 @@ enum Mutation {
     /** A standby does not hear that its next WAL is gone. */
     STANDBY_WITHOUT_WAL_KEPT,
     /** A primary does not see that its voters need WAL that is gone. */
-    VOTERS_WITHOUT_WAL_KEPT;
+    VOTERS_WITHOUT_WAL_KEPT,
+    /** A door that was held for a loss, and let go at its time, is held for the same loss again. */
+    LOSS_HELD_FOR_AGAIN;
 
     /** Those that break rules of liveness alone: nothing but I7, at last, can tell. */
     boolean ofLiveness() {
@@ -144,7 +146,8 @@ enum Mutation {
                     AWAY_VOTER_KEPT,
                     VOTERS_OF_OTHERS_KEPT,
                     STANDBY_WITHOUT_WAL_KEPT,
-                    VOTERS_WITHOUT_WAL_KEPT -> true;
+                    VOTERS_WITHOUT_WAL_KEPT,
+                    LOSS_HELD_FOR_AGAIN -> true;
             default -> false;
         };
     }

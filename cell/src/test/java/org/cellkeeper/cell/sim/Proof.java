@@ -128,7 +128,8 @@ record Proof(Mutation mutation, int cells, int unfit, Consumer<Stage> story, Set
             loses(Mutation.FOLLOWED_EPOCH_VOTED, 5, Stories::followedAndNotHeld),
             hangs(Mutation.TASKS_AGED_BY_THE_TIME_OF_DAY, 3, Stories::askedUnderAnotherClock),
             hangs(Mutation.STANDBY_WITHOUT_WAL_KEPT, 3, Stories::walOfOneIsRemoved),
-            hangs(Mutation.VOTERS_WITHOUT_WAL_KEPT, 3, Stories::walOfAllIsRemoved));
+            hangs(Mutation.VOTERS_WITHOUT_WAL_KEPT, 3, Stories::walOfAllIsRemoved),
+            hangs(Mutation.LOSS_HELD_FOR_AGAIN, 3, Stories::nobodyTakesOver));
 
     /** What goes wrong in its story while the mutation is at work; null when nobody notices. */
     @Nullable

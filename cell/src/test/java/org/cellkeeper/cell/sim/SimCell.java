@@ -310,7 +310,7 @@ final class SimCell {
             stateFile.powerLost();
         }
         postgres.crash("machine gone");
-        doorState.reset();
+        doorState.kill();
         parkedOnDisk.clear();
     }
 

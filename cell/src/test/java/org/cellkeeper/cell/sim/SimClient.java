@@ -4,7 +4,7 @@ import org.cellkeeper.cell.model.Upstream;
 import org.jspecify.annotations.Nullable;
 
 /** An application that writes, one transaction after the other, and remembers what was promised to it. */
-final class SimClient implements Commit.Listener {
+final class SimClient implements Commit.Listener, DoorState.Client {
     /** How it finds a database to write to. */
     enum Manner {
         /** Asks the cells in turn which of them is the primary, as a load balancer does. */
@@ -80,19 +80,33 @@ final class SimClient implements Commit.Listener {
                 if (to == null) {
                     elsewhere();
                 } else {
-                    cell.doorState().enter(() -> {
-                        Upstream now = cell.doorState().target();
-                        SimCell primary = now == null ? null : world.at(now.host());
-                        if (primary == null) {
-                            elsewhere();
-                        } else {
-                            through = cell.doorState();
-                            cell.doorState().begun();
-                            send(primary);
-                        }
-                    });
+                    cell.doorState().enter(this);
                 }
             }
+        }
+    }
+
+    @Override
+    public void goesOn() {
+        DoorState door = world.cells().get(target).doorState();
+        Upstream now = door.target();
+        SimCell primary = now == null ? null : world.at(now.host());
+        if (primary == null) {
+            elsewhere();
+        } else {
+            through = door;
+            door.begun(this);
+            send(primary);
+        }
+    }
+
+    @Override
+    public void isCutOff() {
+        Commit commit = pending;
+        if (commit == null) {
+            elsewhere();
+        } else {
+            answered(commit, Commit.Answer.UNKNOWN);
         }
     }
 
@@ -137,7 +151,7 @@ final class SimClient implements Commit.Listener {
         DoorState door = through;
         if (door != null) {
             through = null;
-            door.ended();
+            door.ended(this);
         }
         switch (answer) {
             case ACKNOWLEDGED -> {

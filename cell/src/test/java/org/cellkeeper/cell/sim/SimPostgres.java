@@ -591,6 +591,7 @@ final class SimPostgres {
         leaveInTransit();
         run.end();
         postmaster.end();
+        world.databaseEnded(cell);
         state = State.STOPPED;
         hungPostmaster = false;
         loseMemory();
@@ -729,6 +730,7 @@ final class SimPostgres {
         note("PostgreSQL has shut down", null, null);
         run.end();
         postmaster.end();
+        world.databaseEnded(cell);
         state = State.STOPPED;
         loseMemory();
         changed();

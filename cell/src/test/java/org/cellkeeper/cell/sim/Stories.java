@@ -1102,4 +1102,17 @@ final class Stories {
             stage.mendWal("a", name);
         }
     }
+
+    /** The primary is lost, and a standby with it: those who came to c's door wait for a while, and then no more. Three cells. */
+    static void nobodyTakesOver(Stage stage) {
+        DoorState door = stage.cell("c").doorState();
+        stage.cell("b").kill(true);
+        stage.pass(100);
+        stage.kill("a");
+        stage.await("the door holds", door::held);
+        stage.await(
+                "the door is open for good",
+                () -> !door.held() && stage.world().now() - door.changedAt() > 15 * World.SECOND);
+        stage.endWell();
+    }
 }

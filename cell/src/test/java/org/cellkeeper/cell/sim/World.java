@@ -97,6 +97,8 @@ final class World {
         boolean judged = true;
         /** Whether only lost commits (I1, I2) are violations. */
         boolean lossesOnly;
+        /** Chance (per mille) that a door does not do, or does not say, what it is told. */
+        int doorsFail;
         /** Whether I8 is asked of doors too. */
         boolean doorsWatched = true;
         /** Whether the delays of the world vary; the traces switch that off. */
@@ -324,6 +326,17 @@ final class World {
 
     void restoreAddresses() {
         strangers.clear();
+    }
+
+    /** Those who have a connection to this PostgreSQL hear that it has ended, unless its machine is silent. */
+    void databaseEnded(SimCell ended) {
+        for (SimCell other : cells) {
+            AgentProcess agent = other.agent();
+            boolean hears = ended.on() && (other == ended || network.open(SimNetwork.Kind.WAL, ended, other));
+            if (agent != null && hears) {
+                agent.post(delay(500, 3 * MILLI), () -> agent.door().startle(ended));
+            }
+        }
     }
 
     @Nullable
