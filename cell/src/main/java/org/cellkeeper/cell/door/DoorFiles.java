@@ -24,7 +24,10 @@ final class DoorFiles {
     private static final Version PREPARES = new Version(1, 21);
 
     /** The last bound of a hold, and of any wait for the primary: then a client is told, and closed. */
-    static final int QUERY_WAIT_SECONDS = 30;
+    static final int WAITS_SECONDS = 30;
+
+    /** The same where the primary is gone and nobody has had the door held; an agent of a slow machine still may. */
+    static final int WAITS_IN_VAIN_SECONDS = 3;
 
     private final DoorSettings settings;
 
@@ -135,7 +138,7 @@ final class DoorFiles {
         map.put("max_client_conn", "1000");
         map.put("default_pool_size", "30");
         map.put("ignore_startup_parameters", "extra_float_digits");
-        map.put("query_wait_timeout", String.valueOf(QUERY_WAIT_SECONDS));
+        map.put("query_wait_timeout", String.valueOf(WAITS_SECONDS));
         map.put("server_connect_timeout", "2");
         map.put("server_login_retry", "0.1");
         map.put("tcp_user_timeout", "5000");

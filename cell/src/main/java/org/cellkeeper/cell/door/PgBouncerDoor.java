@@ -63,7 +63,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private final DoorFiles files;
     private final DoorProcess process;
     private final Console console;
-    private final Console holder;
+    private final Pauses pauses;
     private final ScheduledExecutorService thread;
     private final PrimaryWatch watch;
 
@@ -78,6 +78,11 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private @Nullable Hold hold;
     private boolean pausing;
     private boolean readersAtPrimary;
+    /** The primary's PostgreSQL has ended, and is not there again. */
+    private boolean gone;
+    /** PgBouncer has been told to keep nobody waiting. */
+    private boolean impatient;
+
     private boolean reloaded;
     /** Since when it waits to be told to read its files again; 0 while it does not. */
     private long reloadDue;
@@ -125,7 +130,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         this.files = new DoorFiles(settings);
         this.process = new DoorProcess(settings, files, () -> execute(this::settle));
         this.console = new Console(files.socket());
-        this.holder = new Console(files.socket());
+        this.pauses = new Pauses(files.socket(), settings.database(), settings.readDatabase());
         this.thread = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("door").daemon().factory());
         this.watch = new PrimaryWatch(gone -> execute(() -> startle(gone)), there -> execute(() -> calm(there)));
@@ -184,11 +189,15 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         }
     }
 
-    private void startle(Upstream gone) {
-        if (hold != null || closed || !gone.equals(primary)) {
+    private void startle(Upstream ended) {
+        if (closed || !ended.equals(primary)) {
             return;
         }
-        LOG.info("The primary's PostgreSQL has ended: held for a moment");
+        gone = true;
+        if (hold != null) {
+            return;
+        }
+        LOG.info("The primary's PostgreSQL has ended, or cannot be reached: held for a moment");
         Hold mine = new Hold(true);
         begin(mine);
         after(STARTLED_MILLIS, () -> {
@@ -202,11 +211,15 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
 
     /** The primary that startled it is there, or there again. */
     private void calm(Upstream there) {
-        Hold mine = hold;
-        if (mine != null && mine.startled && there.equals(primary)) {
-            end(mine, "the primary is there");
-            settle();
+        if (!there.equals(primary)) {
+            return;
         }
+        gone = false;
+        Hold mine = hold;
+        if (mine != null && mine.startled) {
+            end(mine, "the primary is there");
+        }
+        settle();
     }
 
     @Override
@@ -214,6 +227,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         CompletableFuture<Void> opened = new CompletableFuture<>();
         execute(() -> {
             end(hold, "opened meanwhile");
+            gone &= to.equals(primary);
             primary = to;
             watch.watch(to);
             opening.add(opened);
@@ -235,7 +249,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         hold = null;
         if (!over.drained.isDone()) {
             // PgBouncer does not answer a PAUSE that was resumed meanwhile.
-            holder.close();
+            pauses.close();
             over.drained.completeExceptionally(new TimeoutException(why));
         }
     }
@@ -309,7 +323,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         }
         failingSince = 0;
         LOG.warn("The door cannot be steered ({}): it is started anew", e.getMessage());
-        holder.close();
+        pauses.close();
         process.kill();
         hasStarted = false;
         after(SOON_MILLIS, this::settle);
@@ -396,10 +410,11 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             throw new Shut(complaint.isEmpty() ? "it has ended, and is started again soon" : complaint);
         }
         console.close();
-        holder.close();
+        pauses.close();
         Files.deleteIfExists(files.socket());
         startedAt = System.nanoTime();
         hasStarted = true;
+        impatient = false;
         process.start(Objects.requireNonNull(program));
         LOG.info("PgBouncer {} is started at port {}", version, settings.port());
         reloaded = true;
@@ -420,6 +435,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
                 return;
             }
             console.execute("RELOAD", ANSWER);
+            impatient = false;
         }
         Map<String, Place> places = console.places(ANSWER);
         check(
@@ -435,10 +451,11 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             throw new Shut(complaint);
         }
         Hold held = hold;
+        setPatience(held != null || !gone);
         readersAtPrimary = leads.readsFromPrimary();
         if (held == null) {
             if (!pausing) {
-                holder.connect();
+                pauses.connect();
             }
             resume(places);
             opening.forEach(opened -> opened.complete(null));
@@ -467,6 +484,15 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         return false;
     }
 
+    /** Who waits for a primary that is gone, and nobody expects another one, is told so. */
+    private void setPatience(boolean patient) throws IOException {
+        if (patient == impatient) {
+            int seconds = patient ? DoorFiles.WAITS_SECONDS : DoorFiles.WAITS_IN_VAIN_SECONDS;
+            console.execute("SET query_wait_timeout = " + seconds, ANSWER);
+            impatient = !patient;
+        }
+    }
+
     /** RELOAD says that it is done also when a file cannot be used. */
     private void check(@Nullable Place place, List<String> hosts, int port) throws Unsteerable {
         if (place == null || !place.hosts().equals(String.join(",", hosts)) || place.port() != port) {
@@ -478,30 +504,21 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
 
     private void pause(Hold held) {
         pausing = true;
-        boolean readersToo = readersAtPrimary;
-        Thread.ofVirtual().start(() -> {
-            String problem = "";
-            try {
-                holder.execute("PAUSE " + settings.database(), Duration.ZERO);
-                if (readersToo) {
-                    holder.execute("PAUSE " + settings.readDatabase(), Duration.ZERO);
-                }
-            } catch (IOException e) {
-                problem = String.valueOf(e.getMessage());
-            }
-            String found = problem;
-            execute(() -> {
-                pausing = false;
-                if (hold != held) {
-                    settle();
-                } else if (found.isEmpty()) {
-                    held.drained.complete(null);
-                } else {
-                    LOG.info("The door could not be held ({}): tried again", found);
-                    after(SOON_MILLIS, this::settle);
-                }
-            });
-        });
+        List<String> databases =
+                readersAtPrimary ? List.of(settings.database(), settings.readDatabase()) : List.of(settings.database());
+        pauses.pause(
+                databases,
+                problem -> execute(() -> {
+                    pausing = false;
+                    if (hold != held) {
+                        settle();
+                    } else if (problem.isEmpty()) {
+                        held.drained.complete(null);
+                    } else {
+                        LOG.info("The door could not be held ({}): tried again", problem);
+                        after(SOON_MILLIS, this::settle);
+                    }
+                }));
     }
 
     // ---- its thread
@@ -538,7 +555,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         watch.close();
         thread.shutdownNow();
         console.close();
-        holder.close();
+        pauses.close();
     }
 
     /** The cell stops, and its door with it. */
@@ -554,6 +571,6 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         console.close();
-        holder.close();
+        pauses.close();
     }
 }

@@ -37,7 +37,7 @@ final class PrimaryWatch implements AutoCloseable {
     private @Nullable Watch watch;
 
     /**
-     * @param lost told when the connection has ended
+     * @param lost told when the connection has ended, or cannot be made
      * @param back told when PostgreSQL lets sessions in again after that, also when it was never away
      */
     PrimaryWatch(Consumer<Upstream> lost, Consumer<Upstream> back) {
@@ -91,14 +91,12 @@ final class PrimaryWatch implements AutoCloseable {
                     }
                     Duration age = Duration.ofNanos(System.nanoTime() - since);
                     boolean stood = open != null;
-                    if (stood) {
-                        lost.accept(primary);
-                        close(open);
-                        open = null;
-                    }
+                    lost.accept(primary);
+                    close(open);
+                    open = null;
                     int asked = awaitAnswer();
-                    if (stood && asked > 0) {
-                        life = asked == 1 ? shorter(age) : life;
+                    if (asked > 0) {
+                        life = stood && asked == 1 ? shorter(age) : life;
                         back.accept(primary);
                     }
                 }

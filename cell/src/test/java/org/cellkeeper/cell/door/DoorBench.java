@@ -123,6 +123,16 @@ final class DoorBench implements AutoCloseable {
         }
     }
 
+    /** As PgBouncer sees it, which is a moment later than its agent. */
+    boolean isPaused() {
+        try (Console console = new Console(folder.resolve(".s.PGSQL." + port))) {
+            Console.Place place = console.places(SOON).get(PostgresSettings.APPLICATION);
+            return place != null && place.paused();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
     ProcessHandle process() {
         try {
             return ProcessHandle.of(Long.parseLong(

@@ -7,10 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -381,8 +379,11 @@ final class DoorIT {
             DoorBench.ask(idle);
             bench.postgres.pass(1000);
             bench.postgres.crash("a");
+            bench.postgres.awaitTrue(
+                    DoorBench.SOON,
+                    () -> bench.isPaused() && bench.door().status().heldSince() != null,
+                    "held by itself");
             CompletableFuture<String> fresh = connecting();
-            bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
             bench.postgres.pass(300);
             var _ = bench.door().hold(HOLD, HOLD);
             bench.postgres.pass(200);
@@ -419,6 +420,61 @@ final class DoorIT {
     }
 
     @Test
+    void whereNobodyComesBackThoseWhoWaitAreToldSoAndWhoComesLaterWaitsAgainForTheNextOne() throws Exception {
+        try (Connection idle = bench.client("vcloud")) {
+            DoorBench.ask(idle);
+            bench.postgres.crash("a");
+            bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
+            CompletableFuture<String> held = asking(idle);
+            CompletableFuture<String> fresh = connecting();
+            assertToldWithin(held, 6000);
+            assertToldWithin(fresh, 2000);
+            assertToldWithin(connecting(), 4000);
+
+            var _ = bench.door().hold(8000, 8000);
+            CompletableFuture<String> patient = connecting();
+            assertThatThrownBy(() -> within(patient, 5000)).isInstanceOf(TimeoutException.class);
+            bench.postgres.get(bench.door().openTo(bench.to("b")));
+            assertThat(within(patient, 2000)).isEqualTo(bench.portOf("b"));
+        }
+    }
+
+    @Test
+    void anAgentThatFindsThePrimaryGoneKeepsNobodyWaitingEither() throws Exception {
+        bench.postgres.crash("a");
+        bench.anotherAgent();
+        var _ = bench.door().openTo(bench.to("a"));
+        bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
+        assertToldWithin(connecting(), 6000);
+    }
+
+    private static void assertToldWithin(CompletableFuture<String> answer, long millis) {
+        assertThatThrownBy(() -> within(answer, millis))
+                .isInstanceOf(ExecutionException.class)
+                .cause()
+                .isInstanceOfSatisfying(
+                        SQLException.class,
+                        told -> assertThat(told.getSQLState()).isEqualTo("08P01"));
+    }
+
+    @Test
+    void thoseWhoReadFromThePrimaryAreHeldBeforeTheTransactionsOfOthersHaveEnded() throws Exception {
+        try (Connection busy = bench.client("vcloud");
+                Connection reader = bench.client("vcloud_ro")) {
+            DoorBench.ask(reader);
+            busy.setAutoCommit(false);
+            DoorBench.ask(busy);
+            var _ = bench.door().hold(3000, 8000);
+            bench.postgres.pass(200);
+            CompletableFuture<String> held = asking(reader);
+            assertWaits(held);
+            busy.commit();
+            bench.postgres.get(bench.door().openTo(bench.to("b")));
+            assertThat(within(held, 1000)).isEqualTo(bench.portOf("b"));
+        }
+    }
+
+    @Test
     void aPostgresThatSoonClosesWhatSaysNothingIsNotTakenForLost() throws Exception {
         bench.postgres.execute("a", "ALTER SYSTEM SET authentication_timeout = '1s'");
         bench.postgres.execute("a", "SELECT pg_reload_conf()");
@@ -433,38 +489,18 @@ final class DoorIT {
 
     @Test
     void aHundredHoldsInARowLoseNoTransaction() throws Exception {
-        List<CompletableFuture<String>> failures = new ArrayList<>();
-        Set<String> seen = new HashSet<>();
-        CompletableFuture<Void> over = new CompletableFuture<>();
-        for (int i = 0; i < 8; i++) {
-            Connection client = bench.client("vcloud");
-            CompletableFuture<String> end = new CompletableFuture<>();
-            failures.add(end);
-            Thread.ofVirtual().start(() -> {
-                try (client;
-                        Statement _ = client.createStatement()) {
-                    while (!over.isDone()) {
-                        String port = DoorBench.ask(client);
-                        synchronized (seen) {
-                            seen.add(port);
-                        }
-                    }
-                    end.complete("");
-                } catch (SQLException e) {
-                    end.complete(e.toString());
-                }
-            });
-        }
+        List<Busy> clients = busy(8);
         for (int i = 0; i < 100; i++) {
+            String next = i % 2 == 0 ? "b" : "a";
             bench.postgres.get(bench.door().hold(DRAIN, HOLD));
-            bench.postgres.get(bench.door().openTo(bench.to(i % 2 == 0 ? "b" : "a")));
-            // Else no client would get a turn.
-            bench.postgres.pass(30);
+            clients.forEach(client -> client.seen.clear());
+            bench.postgres.get(bench.door().openTo(bench.to(next)));
+            bench.postgres.awaitTrue(
+                    DoorBench.SOON,
+                    () -> clients.stream().anyMatch(client -> client.seen.contains(bench.portOf(next))),
+                    "somebody gets a turn");
         }
-        over.complete(null);
-        for (CompletableFuture<String> end : failures) {
-            assertThat(within(end, 3000)).isEmpty();
-        }
-        assertThat(seen).containsExactlyInAnyOrder(bench.portOf("a"), bench.portOf("b"));
+        end(clients);
+        assertThat(clients).allSatisfy(client -> assertThat(client.failed).isEmpty());
     }
 }
