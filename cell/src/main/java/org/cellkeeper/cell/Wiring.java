@@ -473,20 +473,24 @@ public final class Wiring implements AutoCloseable {
             PgBouncerDoor.endThatOf(settings);
             return new NoDoor();
         }
-        PgBouncerDoor door = opened(new PgBouncerDoor(settings, () -> readers(deciding.get()), roles::secrets));
+        PgBouncerDoor door = opened(new PgBouncerDoor(settings, () -> reader(deciding.get()), roles::secrets));
         door.start();
         return door;
     }
 
-    /** The standbys that stream and are not too far behind, as this cell knows it. */
-    private List<Reader> readers(@Nullable CellLoop loop) {
+    /**
+     * A standby that streams and is not too far behind, as this cell knows it: itself, else the next one by name, so that not all doors
+     * lead to the same one.
+     */
+    private @Nullable Reader reader(@Nullable CellLoop loop) {
         CellLoop.Snapshot snapshot = loop == null ? null : loop.snapshot();
         ClusterState state = snapshot == null ? null : snapshot.view().state();
         if (snapshot == null || state == null) {
-            return List.of();
+            return null;
         }
         View view = snapshot.view();
-        List<Reader> readers = new ArrayList<>();
+        List<Reader> before = new ArrayList<>();
+        List<Reader> after = new ArrayList<>();
         state.members().forEach((name, member) -> {
             CellId cell = new CellId(name, member.incarnation());
             PeerView said = cell.equals(view.self()) ? snapshot.self() : view.fresh(cell);
@@ -494,10 +498,14 @@ public final class Wiring implements AutoCloseable {
                     && said.state() == CellState.STREAMING
                     && said.lagMillis() >= 0
                     && said.lagMillis() <= config.door().maxLag().toMillis()) {
-                readers.add(new Reader(member.address().host(), member.address().postgresPort()));
+                boolean isBefore = name.compareTo(view.self().name()) < 0;
+                (isBefore ? before : after)
+                        .add(new Reader(
+                                member.address().host(), member.address().postgresPort()));
             }
         });
-        return readers;
+        after.addAll(before);
+        return after.isEmpty() ? null : after.getFirst();
     }
 
     /** @param servers the hosts of those that cells run; empty when others run them */

@@ -47,14 +47,14 @@ final class FencingRules {
                 .pace(FAST)
                 .told(HISTORY)
                 .plan(v -> Steps.of(Halts.reason(v), noteHalt(v)));
-        chapter.rule(103, "This cell is halted: tell the cluster so, and where its WAL ended.")
+        chapter.rule(103, "This cell is halted: tell the cluster so, read its WAL to the end, and tell where that is.")
                 .when(f -> f.standing() == Standing.HALTED
                         && f.pendingSave() == Facts.PendingSave.HALT_UNREPORTED
                         && f.coordination() == Coordination.KNOWN)
-                .may(Kind.CAS)
+                .may(Kind.READ_END, Kind.CAS)
                 .pace(NORMAL)
                 .told(NOWHERE)
-                .plan(v -> Plans.cas(v, state -> Halts.reported(v, state), "report the halt"));
+                .plan(FencingRules::reportHalt);
         chapter.rule(104, "This cell is halted: an operator must remove it (DELETE) and deploy it anew.")
                 .when(f -> f.standing() == Standing.HALTED)
                 .pace(NORMAL)
@@ -103,6 +103,12 @@ final class FencingRules {
                 .told(HISTORY)
                 .plan(v -> Steps.of("", new Action.StopImmediate()));
         return chapter.rules();
+    }
+
+    private static Steps reportHalt(View v) {
+        return Halts.isEndUnread(v)
+                ? Steps.of("", new Action.ReadEnd())
+                : Plans.cas(v, state -> Halts.reported(v, state), "report the halt");
     }
 
     private static Action.Persist noteHalt(View v) {

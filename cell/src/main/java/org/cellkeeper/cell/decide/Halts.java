@@ -3,6 +3,7 @@ package org.cellkeeper.cell.decide;
 import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView;
 import org.cellkeeper.cell.model.Halt;
+import org.jspecify.annotations.Nullable;
 
 /** What a halted cell says of itself. */
 final class Halts {
@@ -37,11 +38,29 @@ final class Halts {
         return halt.lsn() == null && view.database().control() != null && state.isMember(view.self());
     }
 
+    /**
+     * Whether it is to be read first where this cell's WAL ends: pg_control knows that of a primary that was shut down. Of one that crashed it
+     * names the last checkpoint, and what came after that is just what others may lack.
+     */
+    static boolean isEndUnread(View view) {
+        ClusterState state = view.state();
+        boolean isOnRecord =
+                state != null && state.halted().containsKey(view.settings().name());
+        return isOnRecord && view.database().control() != null && end(view) == null;
+    }
+
+    private static DatabaseView.@Nullable Rest end(View view) {
+        DatabaseView.Rest known = view.database().knownEnd();
+        DatabaseView.Control control = view.database().control();
+        return known == null && control != null && control.cleanlyShutDown()
+                ? new DatabaseView.Rest(control.end(), control.timeline())
+                : known;
+    }
+
     static ClusterState reported(View view, ClusterState state) {
         Halt halt = state.halted().get(view.settings().name());
         Halt known = halt != null ? halt : new Halt(state.epoch(), reason(view), view.wall(), null, null);
-        DatabaseView.Control control = view.database().control();
-        return state.withHalt(
-                view.settings().name(), control == null ? known : known.withEnd(control.end(), control.timeline()));
+        DatabaseView.Rest end = end(view);
+        return state.withHalt(view.settings().name(), end == null ? known : known.withEnd(end.end(), end.timeline()));
     }
 }

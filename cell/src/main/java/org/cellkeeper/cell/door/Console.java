@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Console implements AutoCloseable {
     /** What PgBouncer says of one of its databases. */
-    record Place(String hosts, int port, boolean paused) {}
+    record Place(String host, int port, boolean paused) {}
 
     /** It answered that it would not. */
     static final class Refused extends IOException {

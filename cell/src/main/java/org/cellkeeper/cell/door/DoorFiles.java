@@ -112,7 +112,7 @@ final class DoorFiles {
                                 leads.primary().port(),
                                 at)
                 + "%s = host=%s port=%d %s%n"
-                        .formatted(settings.readDatabase(), String.join(",", leads.readHosts()), leads.readPort(), at);
+                        .formatted(settings.readDatabase(), leads.readHost(), leads.readPort(), at);
     }
 
     private String program(Version version) {

@@ -58,7 +58,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     private static final Duration AGAIN = Duration.ofSeconds(3);
 
     private final DoorSettings settings;
-    private final Supplier<List<Reader>> readers;
+    private final Supplier<@Nullable Reader> reader;
     private final Secrets secrets;
     private final DoorFiles files;
     private final DoorProcess process;
@@ -122,10 +122,10 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         }
     }
 
-    /** @param readers the standbys that are not far behind, at the time */
-    public PgBouncerDoor(DoorSettings settings, Supplier<List<Reader>> readers, Secrets secrets) {
+    /** @param reader a standby that is not far behind, at the time; null while there is none */
+    public PgBouncerDoor(DoorSettings settings, Supplier<@Nullable Reader> reader, Secrets secrets) {
         this.settings = settings;
-        this.readers = readers;
+        this.reader = reader;
         this.secrets = secrets;
         this.files = new DoorFiles(settings);
         this.process = new DoorProcess(settings, files, () -> execute(this::settle));
@@ -349,7 +349,7 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
             letGo();
             return;
         }
-        Leads leads = new Leads(to, readers.get());
+        Leads leads = new Leads(to, reader.get());
         files.makeFolder();
         if (process.isAlive() && files.needsRestart(found)) {
             LOG.info("The door is started anew, with other settings");
@@ -440,9 +440,9 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
         Map<String, Place> places = console.places(ANSWER);
         check(
                 places.get(settings.database()),
-                List.of(leads.primary().host()),
+                leads.primary().host(),
                 leads.primary().port());
-        check(places.get(settings.readDatabase()), leads.readHosts(), leads.readPort());
+        check(places.get(settings.readDatabase()), leads.readHost(), leads.readPort());
         reloaded = true;
         if (!complaint.isEmpty()) {
             if (hasHad(AGAIN)) {
@@ -494,11 +494,11 @@ public final class PgBouncerDoor implements Door, AutoCloseable {
     }
 
     /** RELOAD says that it is done also when a file cannot be used. */
-    private void check(@Nullable Place place, List<String> hosts, int port) throws Unsteerable {
-        if (place == null || !place.hosts().equals(String.join(",", hosts)) || place.port() != port) {
+    private void check(@Nullable Place place, String host, int port) throws Unsteerable {
+        if (place == null || !place.host().equals(host) || place.port() != port) {
             reloaded = false;
-            throw new Unsteerable("it leads to " + (place == null ? "nowhere" : place.hosts() + ":" + place.port())
-                    + " instead of " + String.join(",", hosts) + ":" + port);
+            throw new Unsteerable("it leads to " + (place == null ? "nowhere" : place.host() + ":" + place.port())
+                    + " instead of " + host + ":" + port);
         }
     }
 

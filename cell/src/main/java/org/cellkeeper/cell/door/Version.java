@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Which PgBouncer this is. */
 record Version(int major, int minor) {
-    /** Since then one name leads to several hosts. */
+    /** Older ones were not tried. */
     static final Version OLDEST = new Version(1, 17);
 
     private static final Pattern WORDS = Pattern.compile("PgBouncer ([0-9]{1,4})\\.([0-9]{1,4})");

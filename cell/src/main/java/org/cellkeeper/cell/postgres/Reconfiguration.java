@@ -184,7 +184,10 @@ final class Reconfiguration {
             }
             return;
         }
-        if (!standby) {
+        if (has(statement, PostgresSettings.APPLICATION, now)) {
+            // By another cell, which was the primary then.
+            noteGiven(now);
+        } else if (!standby) {
             give(statement, PostgresSettings.APPLICATION, now);
             noteGiven(now);
             LOG.info("The role {} was given the password that is configured now", PostgresSettings.APPLICATION);
@@ -200,9 +203,15 @@ final class Reconfiguration {
             return;
         }
         if (role(statement, "true", "pg_roles", PostgresSettings.APP_ROLE) != null) {
-            give(statement, PostgresSettings.APP_ROLE, now);
+            if (!has(statement, PostgresSettings.APP_ROLE, now)) {
+                give(statement, PostgresSettings.APP_ROLE, now);
+            }
             files.write(givenToApp, digest + "\n");
         }
+    }
+
+    private static boolean has(Statement statement, String role, String password) throws SQLException {
+        return ScramSecret.isOf(password, role(statement, "rolpassword", "pg_authid", role));
     }
 
     private static void give(Statement statement, String role, String password) throws SQLException {

@@ -167,7 +167,7 @@ record Warnings(
         if (halted != null) {
             Long diverged = halted.divergedBytes();
             String holds = diverged == null
-                    ? ""
+                    ? "; whether it holds WAL that the primary lacks is not known"
                     : diverged == 0
                             ? "; it holds no WAL that the primary lacks"
                             : "; it holds " + diverged + " bytes of WAL that the primary lacks";

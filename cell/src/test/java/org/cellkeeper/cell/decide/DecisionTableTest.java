@@ -105,7 +105,11 @@ class DecisionTableTest {
                                 ? "PostgreSQL is not stopped"
                                 : f.data() != Data.OWN ? "the data are not its own" : null;
             case READ_END ->
-                !BALLOT.contains(f.ballotRole()) && f.stream() != Stream.CLOSED ? "nobody asks for it" : null;
+                !BALLOT.contains(f.ballotRole())
+                                && f.stream() != Stream.CLOSED
+                                && !(f.standing() == Standing.HALTED && stopped)
+                        ? "nobody asks for it"
+                        : null;
             case FOLLOW ->
                 f.standing() != Standing.ACTIVE
                         ? "it is no active standby"

@@ -19,6 +19,7 @@ import org.cellkeeper.cell.postgres.PostgresRoles;
 import org.cellkeeper.cell.postgres.PostgresSettings;
 import org.cellkeeper.cell.trust.Certified;
 import org.cellkeeper.cell.trust.Encryption;
+import org.jspecify.annotations.Nullable;
 
 /** A real PgBouncer in front of two real primaries, a and b, with the same roles. */
 final class DoorBench implements AutoCloseable {
@@ -29,7 +30,7 @@ final class DoorBench implements AutoCloseable {
     final int port = FreePort.find();
     private final PostgresRoles roles;
     private final Path folder;
-    volatile List<Reader> readers = List.of();
+    volatile @Nullable Reader reader;
     private PgBouncerDoor door;
 
     DoorBench() throws IOException {
@@ -57,7 +58,7 @@ final class DoorBench implements AutoCloseable {
     }
 
     private PgBouncerDoor another(List<String> rules) {
-        PgBouncerDoor fresh = new PgBouncerDoor(settings(rules), () -> readers, roles::secrets);
+        PgBouncerDoor fresh = new PgBouncerDoor(settings(rules), () -> reader, roles::secrets);
         fresh.start();
         return fresh;
     }

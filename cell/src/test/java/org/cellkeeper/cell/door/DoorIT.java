@@ -259,12 +259,12 @@ final class DoorIT {
     }
 
     @Test
-    void readersAreSharedOutAmongStandbysAndComeToThePrimaryWhenThereAreNone() throws Exception {
+    void readersComeToAStandbyAndToThePrimaryWhenThereIsNone() throws Exception {
         bench.open("b");
         try (Connection client = bench.client("vcloud_ro")) {
             assertThat(DoorBench.ask(client)).isEqualTo(bench.portOf("b"));
         }
-        bench.readers = List.of(new Reader("127.0.0.1", bench.to("a").port()));
+        bench.reader = new Reader("127.0.0.1", bench.to("a").port());
         bench.open("b");
         try (Connection client = bench.client("vcloud_ro")) {
             assertThat(DoorBench.ask(client)).isEqualTo(bench.portOf("a"));

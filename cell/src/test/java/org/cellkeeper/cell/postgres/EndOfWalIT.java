@@ -285,6 +285,18 @@ final class EndOfWalIT {
         assertThat(bench.ask("b", "SHOW " + parts[0])).isEqualTo(parts[1]);
     }
 
+    /** pg_control knows of its last checkpoint alone. */
+    @Test
+    void theEndOfACrashedPrimarysWalIsRead() throws Exception {
+        pair(Map.of());
+        bench.execute("a", "CREATE TABLE last AS SELECT 1");
+        Lsn end = look("a").primary().flushed();
+        bench.get(bench.database("a").stopImmediate());
+        assertThat(look("a").control().cleanlyShutDown()).isFalse();
+        assertThat(look("a").control().end()).isLessThan(end);
+        assertThat(restOf("a").end()).isEqualTo(end);
+    }
+
     @Test
     void defaultsOfTheClusterDoNotReachTheAgentsSessions() throws Exception {
         pair(Map.of("default_transaction_isolation", "serializable", "default_transaction_deferrable", "on"));

@@ -133,6 +133,20 @@ final class ReconfigurationIT {
         assertRefused("a", before);
     }
 
+    /** Else who stands at a door, which keeps what was made of it, would not be let in any more. */
+    @Test
+    void aPasswordThatAnotherCellGaveIsNotGivenOnceMore() throws Exception {
+        bench.awaitTrue(SOON, () -> bench.isGiven("a"), "the first look");
+        bench.execute("a", "ALTER ROLE vcloud PASSWORD 'next'");
+        String secret = bench.ask("a", "SELECT rolpassword FROM pg_authid WHERE rolname = 'vcloud'");
+        bench.reconfigure("a", PostgresBench.HOST, "next", Map.of());
+        bench.anotherAgent("a");
+        Thread.sleep(5_000);
+        assertThat(bench.ask("a", "SELECT rolpassword FROM pg_authid WHERE rolname = 'vcloud'"))
+                .isEqualTo(secret);
+        bench.client("a", "next").close();
+    }
+
     /** What a DBA changed by SQL stays, through any number of agents with the same file. */
     @Test
     void aPasswordThatWasChangedBySqlStays() throws Exception {

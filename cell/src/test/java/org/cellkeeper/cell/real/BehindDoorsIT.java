@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -182,6 +183,22 @@ final class BehindDoorsIT {
         assertThat(failures(clients, client -> client.refused)).isEmpty();
         assertThat(clients).allMatch(client -> client.transactions.get() > 0);
         assertThat(longestMillis(clients)).isLessThan(5000);
+    }
+
+    @Test
+    void whoReadsComesToAStandbyThroughEveryDoor() throws Exception {
+        for (String cell : cells.cells()) {
+            String door = cells.host(cell) + ":" + DOOR_PORT;
+            Patience.await("vcloud_ro at the door of " + cell, Duration.ofSeconds(10), () -> {
+                try (Connection session = cells.connectBy(door, "vcloud_ro");
+                        Statement statement = session.createStatement();
+                        ResultSet row = statement.executeQuery("SELECT pg_is_in_recovery()")) {
+                    return row.next() && row.getBoolean(1) ? null : "it leads to the primary";
+                } catch (SQLException e) {
+                    return e.toString();
+                }
+            });
+        }
     }
 
     @Test

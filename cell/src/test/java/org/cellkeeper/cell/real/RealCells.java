@@ -518,13 +518,17 @@ final class RealCells implements AutoCloseable {
 
     /** A session with whatever listens there, a proxy say, which no certificate names. */
     Connection connectBy(String hostAndPort) throws SQLException {
+        return connectBy(hostAndPort, "vcloud");
+    }
+
+    Connection connectBy(String hostAndPort, String database) throws SQLException {
         Properties properties = properties();
         if (!plaintext) {
             properties.setProperty("sslmode", "verify-ca");
         }
         properties.setProperty("socketTimeout", "5");
         properties.setProperty("loginTimeout", "3");
-        return DriverManager.getConnection("jdbc:postgresql://" + hostAndPort + "/vcloud", properties);
+        return DriverManager.getConnection("jdbc:postgresql://" + hostAndPort + "/" + database, properties);
     }
 
     /** A session on this cell that waits as long as it takes. */

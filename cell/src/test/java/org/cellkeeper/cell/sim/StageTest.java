@@ -3,11 +3,14 @@ package org.cellkeeper.cell.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Objects;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.CellName;
 import org.cellkeeper.cell.model.CellSettings;
 import org.cellkeeper.cell.model.FailoverMode;
+import org.cellkeeper.cell.model.Halt;
 import org.cellkeeper.cell.model.HistoryEntry;
+import org.cellkeeper.cell.model.Lsn;
 import org.cellkeeper.cell.port.Operator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -309,6 +312,29 @@ final class StageTest {
     @Test
     void a_reader_who_holds_up_replay_holds_up_no_failover() {
         Stories.replayIsBlocked(new Stage(3).born());
+    }
+
+    /** An operator decides by this whether to keep the data. */
+    @Test
+    void a_deposed_primary_tells_how_far_its_wal_reaches_though_it_crashed() {
+        Stage stage = new Stage(3).born();
+        stage.cutWal("a", "b");
+        stage.cutWal("a", "c");
+        stage.write("a");
+        stage.pass(50);
+        stage.kill("a");
+        Lsn end = new Lsn(stage.cell("a").postgres().flushed());
+        stage.awaitWritable("b", "c");
+        stage.boot("a");
+        CellName name = new CellName("a");
+        stage.await("it is told", () -> {
+            Halt halt = stage.state().halted().get(name);
+            return halt != null && halt.lsn() != null;
+        });
+        assertThat(stage.state().halted().get(name).lsn()).isEqualTo(end);
+        assertThat(end)
+                .isGreaterThan(Objects.requireNonNull(stage.state().reign()).startLsn());
+        stage.endWell();
     }
 
     @Test
