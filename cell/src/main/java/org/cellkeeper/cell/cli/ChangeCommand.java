@@ -49,7 +49,7 @@ abstract class ChangeCommand extends OperatorCommand {
             out().println(id);
             return OK;
         }
-        Optional<TaskInfo> end = client.await(id, Duration.ofSeconds(timeout), this::progress);
+        Optional<TaskInfo> end = await(client, id);
         if (end.isEmpty()) {
             complain("task " + id + " has not ended; ask again with: cellctl tasks");
             return REFUSED;
@@ -64,6 +64,19 @@ abstract class ChangeCommand extends OperatorCommand {
         }
         complain("failed: " + verdict);
         return REFUSED;
+    }
+
+    /** Whoever ends this command while it waits does not end what he asked for. */
+    private Optional<TaskInfo> await(ApplianceClient client, String id) {
+        Thread farewell = new Thread(() -> complain("task " + id + " goes on; see: cellctl tasks"));
+        Runtime.getRuntime().addShutdownHook(farewell);
+        Optional<TaskInfo> end = client.await(id, Duration.ofSeconds(timeout), this::progress);
+        try {
+            Runtime.getRuntime().removeShutdownHook(farewell);
+        } catch (IllegalStateException ends) {
+            // It has been said.
+        }
+        return end;
     }
 
     private int preflight(Checks checks) {

@@ -186,7 +186,8 @@ final class JoiningRules {
         }
         List<String> changes = new ArrayList<>();
         if (!before.address().equals(now.address())) {
-            changes.add("address " + before.address() + " becomes " + now.address());
+            changes.add("address " + before.address().words() + " becomes "
+                    + now.address().words());
         }
         if (before.priority() != now.priority()) {
             changes.add("priority " + before.priority() + " becomes " + now.priority());

@@ -42,10 +42,10 @@ public final class Preflight {
         checks.add(new Check(
                 "target-is-standby",
                 cell != null && !cell.equals(state.primary()),
-                target
-                        + (cell != null && cell.equals(state.primary())
-                                ? " is registered as the primary; it comes back by itself when it can, or promote another cell"
-                                : " is a member")));
+                cell != null && cell.equals(state.primary())
+                        ? target
+                                + " is registered as the primary; it comes back by itself when it can, or promote another cell"
+                        : membership(cell, target)));
         checks.add(alive(view, cell, target));
         boolean electable = Election.somebodyMayReign(view, state);
         checks.add(new Check(
@@ -106,7 +106,7 @@ public final class Preflight {
         checks.add(new Check(
                 "target-is-standby",
                 cell != null && !self,
-                self ? target + " is the primary already" : target + " is a member"));
+                self ? target + " is the primary already" : membership(cell, target)));
         checks.addAll(stream(view, state, cell, target));
         Member member = state.members().get(target);
         boolean eligible = member != null && member.priority() > 0;
@@ -202,6 +202,18 @@ public final class Preflight {
                 canDrop
                         ? "the voters can be changed"
                         : target + " is a voter and only a serving primary can drop it: promote first"));
+        boolean remains = !running
+                || state.members().entrySet().stream()
+                        .map(entry ->
+                                new CellId(entry.getKey(), entry.getValue().incarnation()))
+                        .anyMatch(other ->
+                                !other.equals(cell) && !other.equals(state.primary()) && isRunning(view, other));
+        checks.add(new Check(
+                "standby-remains",
+                force || remains,
+                remains
+                        ? "another standby remains, or this one does not run"
+                        : target + " is the last standby: without it writes are turned away"));
         return checks;
     }
 
@@ -220,6 +232,10 @@ public final class Preflight {
                 present,
                 present ? "its agent runs" : "no agent of the name " + target + " has a session: start it first"));
         return checks;
+    }
+
+    private static String membership(@Nullable CellId cell, CellName target) {
+        return target + (cell == null ? " is no member of the cluster: deploy it first" : " is a member");
     }
 
     static @Nullable CellId member(ClusterState state, CellName name) {
