@@ -302,6 +302,28 @@ final class DoorIT {
         assertThatThrownBy(() -> bench.client("vcloud", old, Map.of())).hasMessageContaining("authentication failed");
     }
 
+    /** PgBouncer makes its connections with what the last one has proven who came in. */
+    @Test
+    void whoStandsAtTheDoorGoesOnOnceSomebodyHasComeWithTheNewPassword() throws Exception {
+        try (Connection standing = bench.client("vcloud")) {
+            DoorBench.ask(standing);
+            bench.postgres.execute("a", "ALTER ROLE vcloud PASSWORD 'another one'");
+            bench.postgres.get(bench.door().hold(DRAIN, HOLD));
+            bench.postgres.get(bench.door().openTo(bench.to("a")));
+            bench.postgres.awaitTrue(
+                    DoorBench.SOON,
+                    () -> {
+                        try (Connection client = bench.client("vcloud", "another one", Map.of())) {
+                            return DoorBench.ask(client).equals(bench.portOf("a"));
+                        } catch (SQLException e) {
+                            return false;
+                        }
+                    },
+                    "the new password lets in");
+            assertThat(within(asking(standing), 5000)).isEqualTo(bench.portOf("a"));
+        }
+    }
+
     @Test
     void nobodyComesInWhoPostgresWouldNotLetIn() throws Exception {
         String password = bench.postgres.settings("a").passwords().application();
