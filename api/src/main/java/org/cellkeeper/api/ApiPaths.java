@@ -27,6 +27,11 @@ public final class ApiPaths {
     public static final String SERVER_STATUS = "/cloud/server_status";
     public static final String CELLS = "/cloudapi/1.0.0/cells";
 
+    /** A header of all answers of a cell that was removed: it hears of no other, so another one is to be asked about the cluster. */
+    public static final String CELL_HEADER = "Cellkeeper-Cell";
+
+    public static final String REMOVED = "removed";
+
     private ApiPaths() {}
 
     public static String promote(String name) {

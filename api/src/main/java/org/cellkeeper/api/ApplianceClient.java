@@ -82,6 +82,15 @@ public final class ApplianceClient implements AutoCloseable {
         return readAt(cell, ApiPaths.IS_PRIMARY, PrimaryAnswer.class).isPrimary();
     }
 
+    /** Whether this cell was removed, and so knows nothing of the cluster. */
+    public boolean isRemoved(URI cell) {
+        try {
+            return isOfRemoved(exchange(cell, "GET", ApiPaths.IS_PRIMARY, null));
+        } catch (IOException e) {
+            throw new ApplianceFailure.NobodyAnswers(cell + ": " + reason(e), e);
+        }
+    }
+
     private <T> T readAt(URI cell, String path, Class<T> type) {
         try {
             return decode(checked(exchange(cell, "GET", path, null)).body(), type);
@@ -402,6 +411,10 @@ public final class ApplianceClient implements AutoCloseable {
     }
 
     private HttpResponse<String> send(String method, String path, @Nullable String body, Retry retry) {
+        boolean changes = !method.equals("GET");
+        if (changes) {
+            skipRemoved();
+        }
         List<String> silent = new ArrayList<>();
         @Nullable IOException last = null;
         @Nullable HttpResponse<String> unavailable = null;
@@ -409,7 +422,7 @@ public final class ApplianceClient implements AutoCloseable {
             URI cell = cells.get(current);
             try {
                 HttpResponse<String> response = exchange(cell, method, path, body);
-                if (response.statusCode() != 503) {
+                if (response.statusCode() != 503 && (changes || !isOfRemoved(response))) {
                     return checked(response);
                 }
                 unavailable = response;
@@ -429,6 +442,27 @@ public final class ApplianceClient implements AutoCloseable {
             return checked(unavailable);
         }
         throw new ApplianceFailure.NobodyAnswers("no cell answers: " + String.join(", ", silent), last);
+    }
+
+    /** What is to be changed is asked of a member, where there is one. */
+    private void skipRemoved() {
+        for (int attempt = 0; attempt < cells.size(); attempt++) {
+            try {
+                if (!isOfRemoved(exchange(cells.get(current), "GET", ApiPaths.IS_PRIMARY, null))) {
+                    return;
+                }
+            } catch (IOException e) {
+                // Then the next one; who asks for the change will see it when there is none.
+            }
+            skipCell();
+        }
+    }
+
+    private static boolean isOfRemoved(HttpResponse<String> response) {
+        return response.headers()
+                .firstValue(ApiPaths.CELL_HEADER)
+                .filter(ApiPaths.REMOVED::equals)
+                .isPresent();
     }
 
     private HttpResponse<String> exchange(URI cell, String method, String path, @Nullable String body)

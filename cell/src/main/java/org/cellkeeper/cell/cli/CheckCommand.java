@@ -32,6 +32,10 @@ public final class CheckCommand extends OperatorCommand {
         Set<String> reigns = new TreeSet<>();
         for (URI cell : client.cells()) {
             try {
+                if (client.isRemoved(cell)) {
+                    say(writable, cell, "was removed from the cluster: deploy it, or leave it out of the cells to ask");
+                    continue;
+                }
                 Cluster cluster = client.nodes(cell);
                 answered++;
                 reigns.add("primary " + cluster.primary() + ", epoch " + cluster.epoch());

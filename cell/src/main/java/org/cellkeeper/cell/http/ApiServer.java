@@ -7,6 +7,8 @@ import io.javalin.config.JavalinConfig;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.MethodNotAllowedResponse;
 import java.util.concurrent.Executors;
+import java.util.function.BooleanSupplier;
+import org.cellkeeper.api.ApiPaths;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -43,7 +45,8 @@ final class ApiServer {
             Answers answers,
             ServedCertificate certificate,
             ApiStrangers strangers,
-            RouteTable routes) {
+            RouteTable routes,
+            BooleanSupplier removed) {
         this.settings = settings;
         this.json = json;
         this.answers = answers;
@@ -51,6 +54,11 @@ final class ApiServer {
         this.strangers = strangers;
         this.javalin = Javalin.create(config -> {
             configure(config);
+            config.routes.before(ctx -> {
+                if (removed.getAsBoolean()) {
+                    ctx.header(ApiPaths.CELL_HEADER, ApiPaths.REMOVED);
+                }
+            });
             routes.serve(config);
             problems(config);
         });

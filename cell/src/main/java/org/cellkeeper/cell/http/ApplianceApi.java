@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.cellkeeper.api.ApiPaths;
+import org.cellkeeper.cell.model.CellState;
 import org.cellkeeper.cell.port.App;
 import org.cellkeeper.cell.port.BackupOperator;
 import org.cellkeeper.cell.port.Operator;
@@ -70,7 +71,10 @@ public final class ApplianceApi implements AutoCloseable {
         routes.logIn(ApiPaths.SESSIONS, authentication::logIn);
         routes.logOut(ApiPaths.CURRENT_SESSION, authentication::logOut);
         routes.getAsRoot(ApiPaths.AUDIT, audit::read);
-        this.server = new ApiServer(settings, json, answers, certificate, strangers, routes);
+        this.server = new ApiServer(settings, json, answers, certificate, strangers, routes, () -> {
+            Operator.Local local = operator.local();
+            return local != null && local.state() == CellState.REMOVED;
+        });
     }
 
     /** Makes a certificate if there is none yet, and serves from then on. */

@@ -401,14 +401,12 @@ final class DoorIT {
             DoorBench.ask(idle);
             bench.postgres.pass(1000);
             bench.postgres.crash("a");
-            bench.postgres.awaitTrue(
-                    DoorBench.SOON,
-                    () -> bench.isPaused() && bench.door().status().heldSince() != null,
-                    "held by itself");
-            CompletableFuture<String> fresh = connecting();
+            bench.postgres.awaitTrue(DoorBench.SOON, () -> bench.door().status().heldSince() != null, "held by itself");
             bench.postgres.pass(300);
-            var _ = bench.door().hold(HOLD, HOLD);
-            bench.postgres.pass(200);
+            var _ = bench.door().hold(3 * HOLD, 3 * HOLD);
+            bench.postgres.awaitTrue(DoorBench.SOON, bench::isPaused, "held for the loss");
+            CompletableFuture<String> fresh = connecting();
+            assertWaits(fresh);
             bench.postgres.get(bench.door().openTo(bench.to("b")));
             assertThat(within(fresh, 2000)).isEqualTo(bench.portOf("b"));
             assertThat(within(asking(idle), 2000)).isEqualTo(bench.portOf("b"));

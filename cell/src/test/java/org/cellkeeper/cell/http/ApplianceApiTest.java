@@ -38,10 +38,12 @@ import org.cellkeeper.cell.metrics.CellMetrics;
 import org.cellkeeper.cell.model.Address;
 import org.cellkeeper.cell.model.Busy;
 import org.cellkeeper.cell.model.CellState;
+import org.cellkeeper.cell.model.ClusterReport;
 import org.cellkeeper.cell.model.EnsembleServer.Standing;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.port.Coordination;
 import org.cellkeeper.cell.port.Operator;
+import org.cellkeeper.cell.sim.Records;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -726,12 +728,47 @@ final class ApplianceApiTest {
         }
     }
 
+    /** It hears of no other, and would call a cluster lost that is well. */
+    @Test
+    void theClientAsksARemovedCellOnlyWhereThereIsNoOther(@TempDir Path kept) throws Exception {
+        int portOfRemoved = FreePort.find();
+        FakeOperator lonely = new FakeOperator();
+        lonely.local = Records.with(FakeOperator.LOCAL, "state", CellState.REMOVED);
+        lonely.health = ClusterReport.Health.SSH_PROBLEM;
+        operator.health = ClusterReport.Health.HEALTHY;
+        URI ofRemoved = URI.create("https://127.0.0.1:" + portOfRemoved);
+        try (ApplianceApi removed = api(settings(portOfRemoved, kept, null), lonely)) {
+            removed.start();
+            try (ApplianceClient client = client(PASSWORD, ofRemoved, uri())) {
+                assertThat(client.isRemoved(ofRemoved)).isTrue();
+                assertThat(client.isRemoved(uri())).isFalse();
+                assertThat(client.nodes().localClusterHealth()).isEqualTo("HEALTHY");
+            }
+            try (ApplianceClient client = client(PASSWORD, ofRemoved, uri())) {
+                client.switchover("cell-3");
+                assertThat(lonely.asked).isEmpty();
+                assertThat(operator.asked).hasSize(1);
+            }
+            try (ApplianceClient client = client(PASSWORD, ofRemoved)) {
+                assertThat(client.nodes().localClusterHealth()).isEqualTo("SSH_PROBLEM");
+                client.deploy("cell-1");
+                assertThat(lonely.asked).hasSize(1);
+            }
+        } finally {
+            operator.health = ClusterReport.Health.DEGRADED;
+        }
+    }
+
     // ---- tools
 
     private static ApplianceApi api(ApiSettings settings) {
+        return api(settings, operator);
+    }
+
+    private static ApplianceApi api(ApiSettings settings, FakeOperator asked) {
         return new ApplianceApi(
                 settings,
-                operator,
+                asked,
                 new FakeBackups(),
                 new FakeApp(),
                 revocations,
