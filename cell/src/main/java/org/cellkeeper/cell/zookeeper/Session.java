@@ -39,7 +39,7 @@ final class Session {
     private static final int HASTY_DELAY_MILLIS = 40;
 
     private static final int CALM_DELAY_MILLIS = 250;
-    private static final Duration HASTE_LASTS = Duration.ofSeconds(2);
+    static final Duration HASTE_LASTS = Duration.ofSeconds(2);
 
     /** How long a server may say nothing; each time twice as long. */
     private static final int FIRST_CONNECT_TIMEOUT_MILLIS = 250;
@@ -241,17 +241,24 @@ final class Session {
         }
     }
 
-    /** After a loss the nearest, or the one after it; then the next one that is not passed by. If all are, the next. */
+    /**
+     * After a loss the nearest, or the one after it; then the next one that is not passed by. If all are, the next; but in haste one that
+     * answers late before one that is known to be gone.
+     */
     private int nextServer(long now, boolean hasty) {
         int all = settings.servers().size();
         int last = failures == 0 && server != 0 ? all - 1 : server;
+        int late = -1;
         for (int step = 1; step <= all; step++) {
             int next = (last + step) % all;
-            boolean dead = hasty && gone.test(settings.servers().get(next));
-            if (!dead && now - passedByUntil[next] >= 0) {
+            if (hasty && gone.test(settings.servers().get(next))) {
+                continue;
+            }
+            if (now - passedByUntil[next] >= 0) {
                 return next;
             }
+            late = late < 0 ? next : late;
         }
-        return (last + 1) % all;
+        return late < 0 ? (last + 1) % all : late;
     }
 }

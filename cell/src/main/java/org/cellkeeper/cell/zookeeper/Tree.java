@@ -1,5 +1,7 @@
 package org.cellkeeper.cell.zookeeper;
 
+import static java.util.concurrent.CompletableFuture.completedFuture;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -21,6 +23,9 @@ final class Tree {
     final String revoked;
     final String secrets;
 
+    /** Nobody but cells makes anything at the root, as was last seen or done. */
+    private boolean rootIsClosed;
+
     Tree(String base) {
         this.base = base;
         state = base + "/state";
@@ -39,20 +44,28 @@ final class Tree {
         return c.create(path, data, mode)
                 .thenCompose(reply -> reply.isAbsent()
                         ? make(c).thenCompose(made -> c.create(path, data, mode))
-                        : CompletableFuture.completedFuture(reply));
+                        : completedFuture(reply));
     }
 
     /**
      * Leaves nobody but cells room beside it, once it is there: a node that is made at the root while that is being closed has ZooKeeper
      * reckon wrong what all nodes amount to, and complain of it ever after.
+     *
+     * @param fresh with a new session, so perhaps with other servers; else only what a lost connection cut short is done once more
      */
-    void closeRoot(Connection c) {
-        var unused = c.acl("/").thenCompose(root -> {
-            boolean open = root.isOk()
-                    && root.acl().stream()
-                            .anyMatch(acl -> !acl.getId().getScheme().equals(NodeKeys.SCHEME));
-            return open ? make(c).thenCompose(made -> c.closeRoot()) : CompletableFuture.completedFuture(root);
-        });
+    void closeRoot(Connection c, boolean fresh) {
+        if (rootIsClosed && !fresh) {
+            return;
+        }
+        rootIsClosed = false;
+        var unused = c.acl("/")
+                .thenCompose(root -> isOpen(root) ? make(c).thenCompose(made -> c.closeRoot()) : completedFuture(root))
+                .thenAccept(last -> rootIsClosed = last.isOk());
+    }
+
+    private static boolean isOpen(Reply root) {
+        return root.isOk()
+                && root.acl().stream().anyMatch(acl -> !acl.getId().getScheme().equals(NodeKeys.SCHEME));
     }
 
     private CompletableFuture<Reply> make(Connection c) {
@@ -61,7 +74,7 @@ final class Tree {
             paths.add(base.substring(0, slash));
         }
         paths.addAll(List.of(base, members, votes, tasks, history, revoked, secrets));
-        CompletableFuture<Reply> last = CompletableFuture.completedFuture(Reply.of(Code.OK, base));
+        CompletableFuture<Reply> last = completedFuture(Reply.of(Code.OK, base));
         for (String path : paths) {
             CompletableFuture<Reply> made = c.create(path, NO_DATA, CreateMode.PERSISTENT);
             last = last.thenCompose(ignored -> made);

@@ -251,8 +251,8 @@ public final class ZooKeeperCoordination implements Coordination, Revocations, A
             connection = current;
             loaded = false;
             shared.connected();
-            if (fresh && own) {
-                tree.closeRoot(current);
+            if (own) {
+                tree.closeRoot(current, fresh);
             }
             if (fresh) {
                 birth.lost();

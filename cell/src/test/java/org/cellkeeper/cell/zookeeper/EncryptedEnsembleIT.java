@@ -22,6 +22,7 @@ import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.client.ZKClientConfig;
+import org.apache.zookeeper.data.Stat;
 import org.cellkeeper.cell.model.CoordinationView;
 import org.cellkeeper.cell.port.CoordinationWatcher;
 import org.cellkeeper.cell.trust.Authority;
@@ -174,9 +175,21 @@ final class EncryptedEnsembleIT {
         Ensemble ensemble = ensemble(Encryption.REQUIRED);
         agent(ensemble, ensemble.trust());
         ZooKeeper client = client(ensemble.server(1), ensemble.trust());
+        Ensemble.await("the agent has closed the root", () -> !readsAcl(client));
         assertThat(creates(client)).isFalse();
         client.addAuthInfo("digest", ("cell:" + ZooKeeperBench.SECRET).getBytes(StandardCharsets.UTF_8));
         assertThat(creates(client)).isTrue();
+    }
+
+    /** To whom the root is open: told only to those to whom it is. */
+    private static boolean readsAcl(ZooKeeper client) {
+        try {
+            return !client.getACL("/", new Stat()).isEmpty();
+        } catch (KeeperException.NoAuthException refused) {
+            return false;
+        } catch (KeeperException | InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static boolean creates(ZooKeeper client) throws Exception {

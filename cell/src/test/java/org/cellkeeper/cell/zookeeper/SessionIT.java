@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -57,12 +58,14 @@ final class SessionIT {
     private static final class Mute implements AutoCloseable {
         private final ServerSocket door = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         private final Queue<Socket> taken = new ConcurrentLinkedQueue<>();
+        private final CompletableFuture<Long> firstTaken = new CompletableFuture<>();
 
         Mute() throws IOException {
             Thread.ofVirtual().start(() -> {
                 while (!door.isClosed()) {
                     try {
                         taken.add(door.accept());
+                        firstTaken.complete(System.nanoTime());
                     } catch (IOException e) {
                         // closed: the loop's condition tells
                     }
@@ -140,11 +143,14 @@ final class SessionIT {
     @Test
     void aServerThatIsKnownToBeGoneIsTriedOnlyWhenNoOtherWasFoundForAWhile() throws Exception {
         Session session = connected(mute.address()::equals);
+        long cut = System.nanoTime();
         way.cut();
         assertThat(notes.next()).isEqualTo("disconnected");
-        Ensemble.await("it tries again and again", () -> way.turnedAway() >= 8);
-        assertThat(mute.taken).isEmpty();
-        Ensemble.await("it tries the other, too", () -> !mute.taken.isEmpty());
+        long tried = mute.firstTaken.get(20, TimeUnit.SECONDS);
+        assertThat(Duration.ofNanos(tried - cut))
+                .as("until it tries the other, too")
+                .isGreaterThan(Session.HASTE_LASTS);
+        assertThat(way.turnedAway()).as("tries at the first until then").isGreaterThan(1);
         goesOn(session);
     }
 }
