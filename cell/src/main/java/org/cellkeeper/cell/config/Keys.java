@@ -203,7 +203,7 @@ final class Keys {
     static final Key<Duration> BALLOT =
             timing("ballot", TIMING.ballot(), "A ballot that has not been decided by then is given up.");
     static final Key<Duration> HANDOVER =
-            timing("handover", TIMING.handover(), "A handover that is not taken by then may be taken back.");
+            timing("handover", TIMING.handover(), "A handover that is not taken by then, counted from the old primary's stop, may be taken back.");
     static final Key<Duration> ISOLATION =
             timing("isolation", TIMING.isolation(), "How long a primary may be cut off before the isolation response.");
     static final Key<Duration> READ_ONLY_AFTER = timing(

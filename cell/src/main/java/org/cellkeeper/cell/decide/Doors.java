@@ -38,7 +38,7 @@ final class Doors {
 
     /** How long a door is held at most for a handover. */
     static long holdMillis(View view) {
-        return DRAIN_MILLIS + view.settings().timing().handover().toMillis();
+        return DRAIN_MILLIS + Handovers.atMost(view).toMillis();
     }
 
     /** Whether this cell's door is held, by all that its agent knows. */
@@ -183,8 +183,7 @@ final class Doors {
                 || right.equals(view.memory().applied().doorOpenTo())) {
             return null;
         }
-        boolean handing = state.phase() instanceof Phase.Handover
-                && !view.phaseLasts(view.settings().timing().handover());
+        boolean handing = state.phase() instanceof Phase.Handover && !view.phaseLasts(Handovers.atMost(view));
         return handing || isHeldForGood(view, state) ? null : right;
     }
 

@@ -193,6 +193,7 @@ public record Memory(
      * @param replayStands something keeps this standby's replay from going on
      * @param closed a standby runs that lets nobody in
      * @param stopRequested this cell is asked to stop
+     * @param stoppedToHandOver this primary's PostgreSQL has stopped for a handover
      */
     public record Timers(
             Since suspected,
@@ -206,10 +207,11 @@ public record Memory(
             Since shortOfAckers,
             Since replayStands,
             Since closed,
-            Since stopRequested) {
+            Since stopRequested,
+            Since stoppedToHandOver) {
         private static Timers atStart(long now) {
             Since not = Since.NOT_SO;
-            return new Timers(not, not, not, Since.of(now), not, not, not, not, not, not, not, not);
+            return new Timers(not, not, not, Since.of(now), not, not, not, not, not, not, not, not, not);
         }
 
         private Timers after(View view) {
@@ -229,7 +231,8 @@ public record Memory(
                     shortOfAckers.next(Primaries.isShortOfAckers(view), now),
                     replayStands.next(standsStill, now),
                     closed.next(database.closed() != null, now),
-                    stopRequested.next(view.stopRequested(), now));
+                    stopRequested.next(view.stopRequested(), now),
+                    stoppedToHandOver.next(Handovers.hasStopped(view), now));
         }
     }
 

@@ -1,5 +1,6 @@
 package org.cellkeeper.cell.decide;
 
+import java.time.Duration;
 import org.cellkeeper.cell.decide.Facts.FailureSuspicion;
 import org.cellkeeper.cell.decide.Facts.Standing;
 import org.cellkeeper.cell.decide.quorum.CommitQuorum;
@@ -128,9 +129,16 @@ public final class Suspicion {
             case Phase.Sealing ignored -> false;
             case Phase.Handover ignored ->
                 // A little longer than the old primary waits itself: it can take the handover back without a halt.
-                view.phaseLasts(
-                        view.settings().timing().handover().multipliedBy(5).dividedBy(4));
+                view.phaseLasts(takenBackWithin(view, state).multipliedBy(5).dividedBy(4));
         };
+    }
+
+    /** A primary that is heard, and can take its handover back, has the time that PostgreSQL may take to stop, too. */
+    private static Duration takenBackWithin(View view, ClusterState state) {
+        PeerView said = view.fresh(state.primary());
+        return said != null && said.zookeeper()
+                ? Handovers.atMost(view)
+                : view.settings().timing().handover();
     }
 
     /** Whether this cell should open a ballot by itself, now. */

@@ -32,22 +32,28 @@ final class SwitchoverRules {
         Chapter chapter = new Chapter(Section.HANDOVER);
         chapter.rule(300, "The handover's target is gone and has not taken over: take it back at once.")
                 .when(f -> f.switchoverStage() == SwitchoverStage.DESERTED && f.coordination() == Coordination.KNOWN)
-                .may(Kind.CAS)
+                .may(Kind.CAS, Kind.PUT_TASK)
                 .pace(FAST)
                 .told(HISTORY)
-                .plan(v -> takeBack(v));
+                .plan(v -> takeBack(v, target(v) + " is gone"));
         chapter.rule(301, "The handover is past its deadline: take it back.")
                 .when(f -> f.switchoverStage() == SwitchoverStage.OVERDUE && f.coordination() == Coordination.KNOWN)
-                .may(Kind.CAS)
+                .may(Kind.CAS, Kind.PUT_TASK)
                 .pace(FAST)
                 .told(HISTORY)
-                .plan(v -> takeBack(v));
+                .plan(v -> takeBack(
+                        v,
+                        target(v) + " did not take over within "
+                                + v.settings().timing().handover().toMillis() + " ms (timing.handover)"));
         chapter.rule(302, "PostgreSQL did not shut down cleanly for the handover: take it back.")
                 .when(f -> f.switchoverStage() == SwitchoverStage.UNCLEAN && f.coordination() == Coordination.KNOWN)
-                .may(Kind.CAS)
+                .may(Kind.CAS, Kind.PUT_TASK)
                 .pace(FAST)
                 .told(HISTORY)
-                .plan(v -> takeBack(v));
+                .plan(v -> takeBack(
+                        v,
+                        "PostgreSQL of " + v.self().name() + " did not shut down cleanly within "
+                                + v.settings().timing().stop().toMillis() + " ms (timing.stop)"));
         chapter.rule(303, "A handover is under way: stop PostgreSQL, so that all of its WAL goes to the standbys.")
                 .when(f -> f.switchoverStage() == SwitchoverStage.STOPPING)
                 .may(Kind.STOP_FAST)
@@ -151,13 +157,25 @@ final class SwitchoverRules {
         return new Steps(actions, false, "through the door of " + where);
     }
 
-    private static Steps takeBack(View v) {
+    private static Steps takeBack(View v, String reason) {
         ClusterState state = v.state();
         if (state == null) {
             return Steps.none("");
         }
-        return Steps.of(
-                "take the handover back", new Action.Cas(v.version(), state.steadyAgain(), "take the handover back"));
+        List<Action> actions = new ArrayList<>();
+        actions.add(new Action.Cas(v.version(), state.steadyAgain(), "take the handover back"));
+        Task task = Tasks.mine(v, Task.Operation.SWITCHOVER);
+        if (task != null && task.ballot() == state.lastBallot()) {
+            actions.add(new Action.PutTask(task.running(task.ballot(), task.progress(), reason)));
+        }
+        return new Steps(actions, false, reason);
+    }
+
+    private static String target(View v) {
+        ClusterState state = v.state();
+        return state != null && state.phase() instanceof Phase.Handover handover
+                ? handover.target().name().value()
+                : "the target";
     }
 
     private static Steps mark(View v) {

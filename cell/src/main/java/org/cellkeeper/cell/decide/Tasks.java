@@ -314,8 +314,7 @@ public final class Tasks {
                 ? badly(
                         view,
                         task,
-                        "called off: " + task.target() + " did not take over, "
-                                + state.primary().name() + " stays primary")
+                        "called off: " + task.message() + "; " + state.primary().name() + " stays primary")
                 : null;
     }
 }

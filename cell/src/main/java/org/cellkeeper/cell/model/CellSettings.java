@@ -85,7 +85,7 @@ public record CellSettings(
      * @param silence nothing heard for so long counts as silent
      * @param coldStartGrace how long a cell that has not streamed since its start waits for the primary
      * @param ballot a ballot that has not been decided by then is given up
-     * @param handover a handover that is not taken by then may be taken back
+     * @param handover a handover that is not taken by then, counted from the stop, may be taken back
      * @param isolation how long a primary may be cut off before the isolation response
      * @param readOnlyAfter how long a primary may be without enough acknowledging standbys before it turns read-only
      * @param restartPatience how long a primary in AUTOMATIC mode leaves its crashed PostgreSQL down for others to take over

@@ -52,7 +52,7 @@ public interface Coordination {
 
     CompletableFuture<Outcome> resignLeader();
 
-    /** Makes a task, or replaces the one of the same id. */
+    /** Makes a task, or replaces the one of the same id. CONFLICT: it has ended, or somebody else has just changed it. */
     CompletableFuture<Outcome> putTask(Task task);
 
     CompletableFuture<Outcome> appendHistory(HistoryEntry entry);

@@ -3,8 +3,10 @@ package org.cellkeeper.cell.zookeeper;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.apache.zookeeper.CreateMode;
+import org.apache.zookeeper.KeeperException;
 import org.cellkeeper.cell.model.Task;
 import org.cellkeeper.cell.port.Coordination.Outcome;
+import org.cellkeeper.cell.wire.Json;
 
 /** The tasks: a copy of them, and how one is put and the oldest are dropped. Lives on the coordination thread. */
 final class TaskList extends Folder<Task> {
@@ -21,23 +23,36 @@ final class TaskList extends Folder<Task> {
         return newestFirst().stream().map(Entry::value).toList();
     }
 
+    /** A task that has ended stays as it ended. */
     CompletableFuture<Outcome> put(Connection c, String id, byte[] data) {
         String path = child(id);
-        return c.set(path, data, -1)
-                .thenCompose(
-                        reply -> reply.isAbsent() ? create(c, path, data) : CompletableFuture.completedFuture(reply))
+        return c.get(path)
+                .thenCompose(read -> {
+                    if (read.isAbsent()) {
+                        return create(c, path, data);
+                    }
+                    return read.isOk() && !hasEnded(read)
+                            ? c.set(path, data, read.statOfOk().getVersion())
+                            : CompletableFuture.completedFuture(
+                                    read.isOk() ? Reply.of(KeeperException.Code.BADVERSION, path) : read);
+                })
                 .thenApply(Reply::outcome);
     }
 
+    private static boolean hasEnded(Reply read) {
+        try {
+            return !Json.read(read.data(), Task.class).isOpen();
+        } catch (Json.Unreadable e) {
+            return false;
+        }
+    }
+
     private CompletableFuture<Reply> create(Connection c, String path, byte[] data) {
-        return tree.create(c, path, data, CreateMode.PERSISTENT).thenCompose(reply -> {
-            if (reply.isThere()) {
-                return c.set(path, data, -1);
-            }
+        return tree.create(c, path, data, CreateMode.PERSISTENT).thenApply(reply -> {
             if (reply.isOk()) {
                 prune(c);
             }
-            return CompletableFuture.completedFuture(reply);
+            return reply;
         });
     }
 

@@ -435,6 +435,21 @@ public abstract class CoordinationContract {
     }
 
     @Test
+    void aTaskThatHasEndedStaysAsItEnded() throws Exception {
+        CoordinationWatcher one = client();
+        CoordinationWatcher two = client();
+        outcome(one.coordination.putTask(task("a", Task.Status.RUNNING)));
+        assertThat(outcome(one.coordination.putTask(task("a", Task.Status.ERROR))))
+                .isEqualTo(Outcome.APPLIED);
+
+        for (Task.Status later : List.of(Task.Status.SUCCESS, Task.Status.RUNNING)) {
+            assertThat(outcome(two.coordination.putTask(task("a", later)))).isEqualTo(Outcome.CONFLICT);
+        }
+
+        two.awaits("the task", view -> view.tasks().equals(List.of(task("a", Task.Status.ERROR))));
+    }
+
+    @Test
     void oldTasksAreDroppedButNeverOpenOnes() throws Exception {
         CoordinationWatcher one = client();
         outcome(one.coordination.putTask(task("open", Task.Status.RUNNING)));

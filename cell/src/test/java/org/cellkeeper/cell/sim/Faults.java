@@ -52,6 +52,7 @@ final class Faults {
         PROMOTIONS_FAIL,
         OVERRULED,
         DOOR_KILLED,
+        STOP_SLOW,
         CLOCK_SET,
         CONFIGURED_ANEW,
         MODE,
@@ -63,7 +64,7 @@ final class Faults {
     }
 
     /** Drawn apart, as they came later: a seed that draws none of them replays as it did before. */
-    private static final Set<Kind> LATER = EnumSet.of(Kind.OVERRULED, Kind.DOOR_KILLED);
+    private static final Set<Kind> LATER = EnumSet.of(Kind.OVERRULED, Kind.DOOR_KILLED, Kind.STOP_SLOW);
 
     private static final Kind[] FIRST =
             EnumSet.complementOf(EnumSet.copyOf(LATER)).toArray(Kind[]::new);
@@ -474,6 +475,14 @@ final class Faults {
                     ask(cell, new Operator.Request.Switchover(other.name(), false));
                 }
                 world.after(span(), () -> cell.checkpointsTake(0));
+            }
+            case STOP_SLOW -> {
+                cell.stopsTake(world.between(500 * World.MILLI, 12 * World.SECOND));
+                SimCell other = other(cell);
+                if (world.perMille(700)) {
+                    ask(cell, new Operator.Request.Switchover(other.name(), false));
+                }
+                world.after(span(), () -> cell.stopsTake(0));
             }
             case BULK_LOAD -> {
                 cell.postgres().writeNoise("bulk load", world.between(0x1000, 0x40000));

@@ -37,6 +37,7 @@ final class SimCell {
     private long diskHungSince;
     private boolean diskFull;
     private long checkpointsTake;
+    private long stopsTake;
     private boolean guarded = true;
     private int runs;
     private int wipes;
@@ -195,6 +196,16 @@ final class SimCell {
         return checkpointsTake;
     }
 
+    /** PostgreSQL takes so long at least to end its sessions when it is stopped fast. */
+    void stopsTake(long micros) {
+        world.note(label(), "fast stops take", micros / World.MILLI, null);
+        stopsTake = micros;
+    }
+
+    long stopsTake() {
+        return stopsTake;
+    }
+
     void healDisk() {
         if (diskHung) {
             world.note(label(), "disk answers again", null, null);
@@ -206,6 +217,7 @@ final class SimCell {
         }
         diskFull = false;
         checkpointsTake = 0;
+        stopsTake = 0;
         stateFile.heal();
     }
 

@@ -362,6 +362,9 @@ final class SimEnsemble {
                 }
             }
             if (at >= 0) {
+                if (!tasks.get(at).isOpen()) {
+                    return Effect.CONFLICT;
+                }
                 tasks.set(at, task);
             } else {
                 tasks.addFirst(task);

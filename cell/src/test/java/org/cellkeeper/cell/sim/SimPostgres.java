@@ -688,7 +688,7 @@ final class SimPostgres {
         lost.forEach(commit -> answer(commit, Commit.Answer.UNKNOWN));
         world.post(
                 run,
-                world.delay(4 * World.MILLI, 120 * World.MILLI),
+                Math.max(cell.stopsTake(), world.delay(4 * World.MILLI, 120 * World.MILLI)),
                 () -> cell.onDisk(run, () -> {
                     if (state != State.SHUTTING_DOWN) {
                         return;
