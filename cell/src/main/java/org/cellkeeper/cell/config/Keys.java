@@ -202,8 +202,10 @@ final class Keys {
             "How long a cell that has not streamed since its own start waits for the primary to come up.");
     static final Key<Duration> BALLOT =
             timing("ballot", TIMING.ballot(), "A ballot that has not been decided by then is given up.");
-    static final Key<Duration> HANDOVER =
-            timing("handover", TIMING.handover(), "A handover that is not taken by then, counted from the old primary's stop, may be taken back.");
+    static final Key<Duration> HANDOVER = timing(
+            "handover",
+            TIMING.handover(),
+            "A handover that is not taken by then, counted from the old primary's stop, may be taken back.");
     static final Key<Duration> ISOLATION =
             timing("isolation", TIMING.isolation(), "How long a primary may be cut off before the isolation response.");
     static final Key<Duration> READ_ONLY_AFTER = timing(
