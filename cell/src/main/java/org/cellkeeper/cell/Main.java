@@ -21,8 +21,7 @@ public final class Main {
     }
 
     private static int run(String... args) {
-        CommandLine root = new CommandLine(new Main());
-        OperatorCommands.all().forEach(root::addSubcommand);
+        CommandLine root = OperatorCommands.under(new Main());
         root.setExecutionStrategy(parsed -> {
             if (!parsed.hasSubcommand() && !parsed.isUsageHelpRequested() && !parsed.isVersionHelpRequested()) {
                 root.usage(root.getErr());

@@ -46,8 +46,7 @@ final class ConfigCheckIT {
                 security.encryption: off
                 """.formatted(folder) + further);
         err.getBuffer().setLength(0);
-        CommandLine root = new CommandLine(new Root());
-        OperatorCommands.all().forEach(root::addSubcommand);
+        CommandLine root = OperatorCommands.under(new Root());
         root.setOut(new PrintWriter(new StringWriter()));
         root.setErr(new PrintWriter(err));
         int exit = root.execute("config", "check", "--config", file.toString());

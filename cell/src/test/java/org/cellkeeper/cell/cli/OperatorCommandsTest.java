@@ -528,6 +528,9 @@ final class OperatorCommandsTest {
     void wrongUsageIsTwo() {
         assertThat(run("promote")).isEqualTo(2);
         assertThat(run("mode", "sometimes")).isEqualTo(2);
+        assertThat(err.toString())
+                .contains("sometimes", "automatic, manual", "mode --help")
+                .doesNotContain("Usage:");
         assertThat(runAt(List.of("http://127.0.0.1"), password, "status")).isEqualTo(2);
         assertThat(runAt(List.of(cell), directory.resolve("nowhere"), "status")).isEqualTo(2);
     }
@@ -545,8 +548,7 @@ final class OperatorCommandsTest {
     }
 
     private int execute(String... all) {
-        CommandLine root = new CommandLine(new Root());
-        OperatorCommands.all().forEach(root::addSubcommand);
+        CommandLine root = OperatorCommands.under(new Root());
         root.setOut(new PrintWriter(out));
         root.setErr(new PrintWriter(err));
         return root.execute(all);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Random;
 import org.cellkeeper.api.ApplianceFailure;
 import org.cellkeeper.api.TaskInfo;
+import org.cellkeeper.cell.model.CellSettings;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -20,6 +21,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("cells")
 @ExtendWith(Labs.class)
 final class SwitchoverIT {
+    /** What a target is waited for; how long it takes is measured by scripts/bench. */
+    private static final Duration HANDOVER = CellSettings.Timing.defaults().handover();
+
     private final RealCells cells;
 
     SwitchoverIT(RealCells cells) {
@@ -70,7 +74,7 @@ final class SwitchoverIT {
                 System.out.println("  " + old + " to " + target + ": gap " + gap + " ms");
                 gaps.add(gap);
                 assertThat(cells.primary()).isEqualTo(target);
-                assertThat(gap).isLessThan(3000);
+                assertThat(gap).as("less than one that is called off").isLessThan(HANDOVER.toMillis());
             }
             Collections.sort(gaps);
             System.out.println("  gaps of 10 switchovers in a row, seed " + seed + ": median "
@@ -132,8 +136,7 @@ final class SwitchoverIT {
                 assertThat(end.error().message()).contains("called off");
                 assertThat(cells.primary()).isEqualTo(old);
                 assertThat(cells.epoch()).isEqualTo(epoch);
-                // The deadline of a handover is 5 s.
-                assertThat(gap).isLessThan(Duration.ofSeconds(4));
+                assertThat(gap).as("it is not waited for").isLessThan(HANDOVER);
                 cells.assertNothingLost(writer);
                 return;
             }

@@ -11,6 +11,7 @@ import org.cellkeeper.cell.model.ClusterState;
 import org.cellkeeper.cell.model.DatabaseView.Data;
 import org.cellkeeper.cell.model.FailoverMode;
 import org.cellkeeper.cell.model.LocalState;
+import org.cellkeeper.cell.model.Member;
 import org.cellkeeper.cell.model.Phase;
 import org.cellkeeper.cell.model.Reign;
 import org.cellkeeper.cell.model.StreamName;
@@ -490,7 +491,7 @@ final class Invariants {
                 && now.isSteady()
                 && now.failoverMode() == FailoverMode.AUTOMATIC
                 && now.primary().equals(cell.id());
-        if (killed != null && reigns && world.now() - killed < patience && othersAreWell(cell)) {
+        if (killed != null && reigns && world.now() - killed < patience && othersCanReplace(cell)) {
             broken("S5", cell.name() + " starts its crashed PostgreSQL while others can replace it", null);
         }
     }
@@ -503,15 +504,24 @@ final class Invariants {
         ClusterState state = world.ensemble.state();
         // What is being stopped for a handover does not crash.
         boolean steady = state != null && state.isSteady();
-        if (reigned && steady && agent != null && agent.running() && othersAreWell(cell)) {
+        if (reigned && steady && agent != null && agent.running() && othersCanReplace(cell)) {
             killedWhileReplaceable.put(cell, world.now());
         }
     }
 
-    private boolean othersAreWell(SimCell primary) {
+    private boolean othersCanReplace(SimCell primary) {
         return world.cells().stream()
-                .allMatch(cell -> cell == primary
-                        || (isWellFor(cell, 3 * World.SECOND) && cell.postgres().isStandby() && isVoter(cell)));
+                        .allMatch(cell -> cell == primary
+                                || (isWellFor(cell, 3 * World.SECOND)
+                                        && cell.postgres().isStandby()
+                                        && isVoter(cell)))
+                && world.cells().stream().anyMatch(cell -> cell != primary && mayReign(cell));
+    }
+
+    private boolean mayReign(SimCell cell) {
+        ClusterState now = world.ensemble.state();
+        Member member = now == null ? null : now.members().get(cell.name());
+        return member != null && member.priority() > 0;
     }
 
     private boolean isVoter(SimCell cell) {

@@ -26,6 +26,7 @@ import org.cellkeeper.cell.model.DatabaseView.Rest;
 final class Watch implements AutoCloseable {
     private static final long SILENCE_SECONDS = 60;
     private static final int KEPT = 5_000;
+    private static final long LEAVES_WITHIN_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final Pattern UPSTREAM =
             Pattern.compile("(?m)^primary_conninfo = '.*host=''(\\S+)'' .*port=''([0-9]+)''.*"
                     + "application_name=''([^'.]+\\.[^'.]+)\\.([0-9]+)''");
@@ -160,13 +161,13 @@ final class Watch implements AutoCloseable {
         if (standby != null && standby.replayed().compareTo(standby.received()) > 0) {
             throw wrong("said to have replayed more than it received", view);
         }
-        if (look.before.has(look.after, "walreceiver")) {
-            if (standby != null && standby.receiver() == Receiver.DETACHED) {
-                throw wrong("said to be detached while a walreceiver runs", view);
-            }
-            if (view.closed() != null && !view.closed().receives()) {
-                throw wrong("said not to receive, closed as it is, while a walreceiver runs", view);
-            }
+        boolean detached = standby != null && standby.receiver() == Receiver.DETACHED;
+        boolean closedForWal = view.closed() != null && !view.closed().receives();
+        if ((detached || closedForWal) && stays(look, "walreceiver")) {
+            throw wrong(
+                    "said not to receive, " + (detached ? "detached" : "closed")
+                            + " as it is, while a walreceiver runs",
+                    view);
         }
         if (view.isStopped() && look.before.has(look.after, "")) {
             throw wrong("said to be stopped while there are " + look.after.children, view);
@@ -181,6 +182,21 @@ final class Watch implements AutoCloseable {
                 throw wrong("upstream said to be '" + said + "', and in the file it is '" + onDisk + "'", view);
             }
         }
+    }
+
+    /**
+     * A walreceiver that has given up is a process for some time yet, for longer on a busy machine, and writes nothing any more: what is
+     * wrong is one that goes on. That the disk does not change meanwhile is judged apart.
+     */
+    private boolean stays(Look look, String kind) {
+        long end = System.nanoTime() + LEAVES_WITHIN_NANOS;
+        for (Sample later = look.after; look.before.has(later, kind); later = sample(true)) {
+            if (System.nanoTime() > end) {
+                return true;
+            }
+            pass(20);
+        }
+        return false;
     }
 
     static String upstream(String settings) {
