@@ -77,7 +77,7 @@ final class FencingRules {
                 .pace(FAST)
                 .told(HISTORY)
                 .plan(v -> Steps.of("", new Action.Wipe(), Plans.newLife(newIncarnation.get(), false)));
-        chapter.rule(108, "This cell was removed: deploy it (POST /nodes/<cell>/deploy) to use it again.")
+        chapter.rule(108, "This cell was removed: deploy it (cellctl deploy <cell>) to use it again.")
                 .when(f -> f.standing() == Standing.REMOVED)
                 .pace(NORMAL)
                 .rest();

@@ -189,7 +189,8 @@ public final class Preflight {
                 "not-running",
                 force || !running,
                 running && !force
-                        ? target + " is a running standby: stop it first, or ask with force=true"
+                        ? target
+                                + " is a running standby: stop it first, or force it (cellctl remove --force, ?force=true over the API)"
                         : target + " may be removed"));
         boolean votes = state.voters().stream().anyMatch(voter -> voter.name().equals(target));
         PeerView said = view.fresh(state.primary());

@@ -174,7 +174,7 @@ record NodeRow(
             return said.problem().isEmpty() ? said.sentence() : said.problem();
         }
         if (saysRemoved()) {
-            return "This cell was removed: deploy it (POST /nodes/" + name + "/deploy) to use it again.";
+            return "This cell was removed: deploy it (cellctl deploy " + name + ") to use it again.";
         }
         PeerLink link = known.peers().get(name);
         String heard = switch (link == null ? PeerLink.Status.UNKNOWN : link.status()) {

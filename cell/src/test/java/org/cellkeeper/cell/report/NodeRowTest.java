@@ -127,7 +127,7 @@ final class NodeRowTest {
         assertThat(unlinked.state()).isEqualTo(CellState.REMOVED);
         assertThat(unlinked.status()).isEqualTo(Status.FAILED);
         assertThat(unlinked.health()).isEqualTo(node.health());
-        assertThat(unlinked.detail()).contains("/nodes/cell-4/deploy");
+        assertThat(unlinked.detail()).contains("cellctl deploy cell-4");
         world.kill(removed);
         assertThat(world.same().nodes()).extracting(Node::name).doesNotContain(removed.name());
     }
