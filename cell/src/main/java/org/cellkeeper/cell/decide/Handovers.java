@@ -11,7 +11,7 @@ import org.cellkeeper.cell.model.Phase;
 final class Handovers {
     private Handovers() {}
 
-    /** PostgreSQL has its time to stop, which nothing cuts short, and the target has its own after that. */
+    /** PostgreSQL has its time to stop, after which it is stopped at once, and the target has its own after that. */
     static Duration atMost(View view) {
         return view.settings().timing().stop().plus(view.settings().timing().handover());
     }

@@ -31,10 +31,12 @@ final class TaskList extends Folder<Task> {
                     if (read.isAbsent()) {
                         return create(c, path, data);
                     }
-                    return read.isOk() && !hasEnded(read)
-                            ? c.set(path, data, read.statOfOk().getVersion())
-                            : CompletableFuture.completedFuture(
-                                    read.isOk() ? Reply.of(KeeperException.Code.BADVERSION, path) : read);
+                    if (!read.isOk()) {
+                        return CompletableFuture.completedFuture(read);
+                    }
+                    return hasEnded(read)
+                            ? CompletableFuture.completedFuture(Reply.of(KeeperException.Code.BADVERSION, path))
+                            : c.set(path, data, read.statOfOk().getVersion());
                 })
                 .thenApply(Reply::outcome);
     }
